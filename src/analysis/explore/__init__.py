@@ -1,0 +1,1 @@
+"""How is the data distributed, and do the splits agree?"""

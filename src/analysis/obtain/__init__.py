@@ -1,0 +1,1 @@
+"""What images and labels are there, and what does each image measure?"""

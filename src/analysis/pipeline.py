@@ -1,0 +1,124 @@
+"""The DAG as `dvc.yaml` declares it, resolved by DVC itself (`vars`, templating, `foreach`, `matrix`).
+
+Everything that needs to know a stage, its inputs or its outputs (the runner, the Snakefile, the command
+line, the report) asks here; nothing else reads `dvc.yaml`.
+"""
+
+from __future__ import annotations
+
+import importlib
+import shlex
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from analysis.stage import InputError
+
+# folder of the module that a stage's command names -> chapter of the report
+CHAPTERS = {
+    "obtain": "Obtain",
+    "scrub": "Scrub",
+    "explore": "Explore",
+    "models": "Model",
+    "interpret": "Interpret",
+    "report": "Report",
+}
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One resolved stage of dvc.yaml. Paths are as written there: relative to the workspace, or absolute."""
+
+    name: str
+    command: str
+    description: str
+    deps: tuple[Path, ...]
+    outs: tuple[Path, ...]
+    metrics: tuple[Path, ...]
+    parameters: dict[str, Any]  # dotted key of params.yaml -> its present value
+
+    @property
+    def module_name(self) -> str:
+        """The module that the command runs: `analysis.obtain.scan` for `python -m analysis.obtain.scan`."""
+        words = shlex.split(self.command)
+        return words[words.index("-m") + 1]
+
+    @property
+    def chapter(self) -> str:
+        parts = self.module_name.split(".")
+        return CHAPTERS[parts[-2]]
+
+    def import_module(self) -> ModuleType:
+        return importlib.import_module(self.module_name)
+
+    def is_code(self, dep: Path) -> bool:
+        """Whether a dependency is our own source rather than data that another stage made or a user owns."""
+        return dep.suffix == ".py" or "src" in dep.parts[:1]
+
+
+def load_stages(workspace: Path = Path(".")) -> dict[str, Stage]:
+    """Every stage of the workspace's `dvc.yaml`, by name, upstream before downstream.
+
+    Raises
+    ------
+    InputError
+        If the folder is no workspace, or `dvc.yaml` or `params.yaml` cannot be read.
+    """
+    from dvc.exceptions import DvcException
+    from dvc.repo import Repo
+
+    try:
+        repo = Repo(str(workspace))
+        resolved = [stage for stage in repo.index.stages if stage.addressing]
+        stages = {stage.addressing: _stage_of(stage) for stage in resolved}
+    except DvcException as error:
+        raise InputError(f"{workspace.resolve()}: {error}") from error
+    return _in_order(stages)
+
+
+def _stage_of(stage: Any) -> Stage:
+    from dvc.dependency.param import ParamsDependency
+
+    parameters: dict[str, Any] = {}
+    deps: list[Path] = []
+    for dep in stage.deps:
+        if isinstance(dep, ParamsDependency):
+            parameters.update(dep.read_params() or {})
+        else:
+            deps.append(Path(dep.def_path))
+    return Stage(
+        name=stage.addressing,
+        command=stage.cmd,
+        description=stage.desc or "",
+        deps=tuple(dict.fromkeys(deps)),
+        outs=tuple(Path(out.def_path) for out in stage.outs),
+        metrics=tuple(Path(out.def_path) for out in stage.outs if out.metric),
+        parameters=parameters,
+    )
+
+
+def producers(stages: dict[str, Stage], path: Path) -> list[str]:
+    """The stages that make `path`, something in it, or the folder it lies in."""
+    return [
+        name
+        for name, stage in stages.items()
+        if any(out == path or path in out.parents or out in path.parents for out in stage.outs)
+    ]
+
+
+def _in_order(stages: dict[str, Stage]) -> dict[str, Stage]:
+    """Upstream before downstream, otherwise in the order of dvc.yaml."""
+    ordered: dict[str, Stage] = {}
+
+    def visit(name: str) -> None:
+        if name in ordered:
+            return
+        for dep in stages[name].deps:
+            for producer in producers(stages, dep):
+                visit(producer)
+        ordered[name] = stages[name]
+
+    for name in stages:
+        visit(name)
+    return ordered

@@ -1,0 +1,1 @@
+"""What is broken, duplicated, leaked or mislabelled?"""
