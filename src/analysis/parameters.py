@@ -17,7 +17,7 @@ from analysis.stage import InputError, StageParameters
 PARAMETERS_FILE = Path("params.yaml")
 
 
-def read_parameters(workspace: Path = Path(".")) -> dict[str, Any]:
+def read_parameters(workspace: Path = Path()) -> dict[str, Any]:
     """The raw content of the workspace's params.yaml."""
     path = workspace / PARAMETERS_FILE
     try:

@@ -57,7 +57,7 @@ class Stage:
         return dep.suffix == ".py" or "src" in dep.parts[:1]
 
 
-def load_stages(workspace: Path = Path(".")) -> dict[str, Stage]:
+def load_stages(workspace: Path = Path()) -> dict[str, Stage]:
     """Every stage of the workspace's `dvc.yaml`, by name, upstream before downstream.
 
     Raises
