@@ -1,0 +1,99 @@
+"""Measures files in worker processes, which damaged files may take down without ending the run."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import threading
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from types import TracebackType
+
+import cv2
+
+from analysis.cores import available_cores
+from analysis.obtain.measures import FileMeasures, measure_files, no_measures
+from analysis.stage import InputError
+
+CRASHED = "the decoder crashed"
+AHEAD = 2  # batches each worker has waiting, so that none is idle while results are written
+
+
+class Workers:
+    """As many processes as there are cores. A context manager; processes start when there is work.
+
+    They come from a fork server, which is small and has no threads: forking this process, whose libraries
+    run threads, could deadlock, and fresh interpreters would each import everything and share no memory.
+    """
+
+    def __init__(self) -> None:
+        self.n = available_cores()
+        self.executor: ProcessPoolExecutor | None = None
+
+    def __enter__(self) -> Workers:
+        return self
+
+    def __exit__(self, kind: type | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._stop()
+
+    def measure(self, batches: Iterable[Sequence[str]]) -> Iterator[FileMeasures]:
+        """What `measure_files` makes of each batch of paths, in their order; few are held at a time."""
+        waiting: deque[tuple[Sequence[str], Future]] = deque()
+        for batch in batches:
+            waiting.append((batch, self._submit(batch)))
+            if len(waiting) > AHEAD * self.n:
+                yield self._settle(*waiting.popleft())
+        while waiting:
+            yield self._settle(*waiting.popleft())
+
+    def _settle(self, batch: Sequence[str], future: Future) -> FileMeasures:
+        """The result; if a worker died over this batch or another, that of each file by itself."""
+        try:
+            return future.result()
+        except BrokenProcessPool:
+            return FileMeasures.joined([self._measure_alone(path) for path in batch])
+
+    def _measure_alone(self, path: str) -> FileMeasures:
+        try:
+            return self._submit([path]).result()
+        except BrokenProcessPool:
+            return no_measures(["unreadable"], CRASHED)
+
+    def _submit(self, paths: Sequence[str]) -> Future:
+        if self.executor is None:
+            self._start()
+        try:
+            return self.executor.submit(measure_files, paths)
+        except BrokenProcessPool:
+            self._stop()
+            self._start()
+            return self.executor.submit(measure_files, paths)
+
+    def _start(self) -> None:
+        context = multiprocessing.get_context("forkserver")
+        context.set_forkserver_preload(["analysis.obtain.workers", "scipy.fft"])
+        self.executor = ProcessPoolExecutor(self.n, mp_context=context, initializer=_prepare_worker)
+        try:
+            self.executor.submit(measure_files, []).result()
+        except BrokenProcessPool as error:  # then it is not the files
+            raise InputError("worker processes die as soon as they start: is there enough memory?") from error
+
+    def _stop(self) -> None:
+        if self.executor is not None:
+            self.executor.shutdown(cancel_futures=True)
+            self.executor = None
+
+
+def _prepare_worker() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches every process; the parent ends the workers
+    cv2.setNumThreads(1)  # one process a core is parallel enough
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    """A parent that is killed cannot end its workers, which would wait for work for ever."""
+    multiprocessing.parent_process().join()
+    os._exit(1)
