@@ -1,0 +1,50 @@
+"""How evenly images are spread over classes, and how sure a class's share is."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from analysis.explore.significance import Z_95
+
+
+def measure_balance(n_images: np.ndarray) -> dict[str, float]:
+    """How evenly images are spread over classes.
+
+    Parameters
+    ----------
+    n_images
+        (C,) images of each class, absent classes included.
+
+    Returns
+    -------
+    dict
+        `imbalance_ratio`: largest to smallest class that occurs; `entropy_bits`; `entropy_normalised`
+        (Pielou's evenness): entropy over that of C equal classes, 1 is balanced; `effective_classes`: the
+        number of equal classes of the same entropy; `gini`: 0 is balanced. NaN where undefined.
+    """
+    present = np.sort(n_images[n_images > 0])
+    if len(present) == 0:
+        names = ("imbalance_ratio", "entropy_bits", "entropy_normalised", "effective_classes", "gini")
+        return dict.fromkeys(names, np.nan)
+    shares = present / present.sum()
+    entropy = -float((shares * np.log2(shares)).sum()) + 0.0  # + 0.0: no minus zero
+    n_classes = len(n_images)
+    ranks = np.arange(n_classes - len(present), n_classes) + 1
+    return {
+        "imbalance_ratio": float(present[-1] / present[0]),
+        "entropy_bits": entropy,
+        "entropy_normalised": float(entropy / np.log2(n_classes)) if n_classes > 1 else np.nan,
+        "effective_classes": 2**entropy,
+        "gini": float(((2 * ranks - n_classes - 1) * shares).sum() / n_classes),
+    }
+
+
+def wilson_interval(n_successes: np.ndarray, n: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """A proportion and the ends of its 95% interval (Wilson 1927); NaN where n is 0."""
+    if n == 0:
+        unknown = np.full(len(n_successes), np.nan)
+        return unknown, unknown, unknown
+    proportion = n_successes / n
+    centre = (proportion + Z_95**2 / (2 * n)) / (1 + Z_95**2 / n)
+    half = Z_95 / (1 + Z_95**2 / n) * np.sqrt(proportion * (1 - proportion) / n + Z_95**2 / (4 * n**2))
+    return proportion, np.maximum(centre - half, 0), np.minimum(centre + half, 1)
