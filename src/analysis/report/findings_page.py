@@ -1,0 +1,103 @@
+"""The first page: what to do first."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import pandas as pd
+
+from analysis.report.ledger import FindingGroup
+from analysis.report.overview import Overview
+from analysis.report.tables import ReportTable, as_text, make_table
+from analysis.report.thumbnails import Thumbnail
+from analysis.report.wording import count_of, list_of, write_percent
+
+N_NAMED = 3
+IMAGE_COLUMNS = ["image_id", "path", "label", "split", "score", "detail"]
+CLASS_COLUMNS = ["label", "score", "detail"]
+
+
+@dataclass(frozen=True)
+class Tile:
+    """One picture with what was found in it; `href` leads to the file itself, "" if there is none."""
+
+    thumbnail: Thumbnail
+    href: str
+    path: str
+    label: str
+    split: str
+    score: str
+    detail: str
+
+
+@dataclass(frozen=True)
+class FindingCard:
+    group: FindingGroup
+    where: str
+    tiles: list[Tile]
+    table: ReportTable
+
+
+def pictured(group: FindingGroup, n: int) -> pd.DataFrame:
+    """The findings whose images are shown: the worst of each of the first `n` images."""
+    return group.rows.dropna(subset=["image_id"]).drop_duplicates("image_id").head(n)
+
+
+def make_card(
+    group: FindingGroup,
+    *,
+    thumbnails: Mapping[int, Thumbnail],
+    originals: Mapping[int, str],
+    n_tiles: int,
+    max_rows: int,
+) -> FindingCard:
+    """A kind of finding as the page shows it.
+
+    `thumbnails` and `originals` are by `image_id`; `originals` holds the address of the file itself.
+    """
+    rows = group.rows.head(max_rows)
+    table = make_table(
+        as_text(rows[CLASS_COLUMNS if group.is_of_classes else IMAGE_COLUMNS]),
+        caption="Worst first; a score of 1 is surely wrong.",
+        download="findings.csv",
+        max_rows=max_rows,
+        n_rows=len(group.rows),
+        links={"path": [originals.get(image_id, "") for image_id in rows["image_id"]]},
+    )
+    tiles = [
+        Tile(
+            thumbnail=thumbnails[row.image_id],
+            href=originals.get(row.image_id, ""),
+            path=row.path,
+            label="" if pd.isna(row.label) else row.label,
+            split="" if pd.isna(row.split) else row.split,
+            score=f"{row.score:.2f}",
+            detail=row.detail,
+        )
+        for row in pictured(group, n_tiles).itertuples()
+    ]
+    return FindingCard(group, _where(group), tiles, table)
+
+
+def _where(group: FindingGroup) -> str:
+    """Which splits and which classes the images are of."""
+    if group.is_of_classes or group.n < 2:
+        return ""
+    counts = {"Splits": group.counts("split"), "Classes": group.counts("label")}
+    parts = {title: [f"{name} {n:,}" for name, n in pairs] for title, pairs in counts.items() if pairs}
+    return " · ".join(f"{title}: {list_of(part, at_most=N_NAMED)}" for title, part in parts.items())
+
+
+def verdict(groups: Sequence[FindingGroup], overview: Overview) -> str:
+    """What the findings amount to, in two sentences."""
+    if not groups:
+        return "Nothing: no fault that was looked for was found."
+    worst = groups[0].kind.severity
+    titles = [f"“{group.kind.title}”" for group in groups if group.kind.severity == worst]
+    share = write_percent(overview.flagged_share)
+    images = f" on {count_of(overview.n_flagged, 'image')}, {share} of all" if overview.n_flagged else ""
+    return (
+        f"{count_of(len(groups), 'kind')} of findings{images}. "
+        f"Start with what is of {worst} severity: {list_of(titles, at_most=N_NAMED)}."
+    )

@@ -1,0 +1,162 @@
+"""What should a person do first?
+
+A static site of everything that the stages found: the findings of all of them on the first page, grouped by
+kind, the worst first; one page a chapter with one section a stage; and a page on where the results come from.
+It opens from the file system, asks nothing of a network, and can be moved and sent as one folder.
+
+The order is by severity, which each stage fixes for each kind of finding, and then by how many images are
+concerned. It knows nothing of the purpose of the dataset: a finding of low severity may be the one that
+matters for yours. A kind that a stage does not look for is not found, and the thresholds in `params.yaml`
+decide how many images are flagged, so a longer list is not a worse dataset.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import jinja2
+import pandas as pd
+from pydantic import Field
+
+from analysis.pipeline import Stage
+from analysis.report.findings_page import FindingCard, make_card, pictured, verdict
+from analysis.report.ledger import FindingGroup, clean_kinds, group_findings, make_ledger
+from analysis.report.overview import Overview, overview_of
+from analysis.report.prose import breakable, inline, prose
+from analysis.report.provenance import provenance_of
+from analysis.report.results import read_results
+from analysis.report.sections import Chapter, make_chapters
+from analysis.report.tables import as_text, write_spreadsheet
+from analysis.report.thumbnails import make_thumbnails
+from analysis.report.wording import count_of, write_percent
+from analysis.runner import run_stage
+from analysis.stage import Artifacts, StageParameters
+
+TEMPLATES = Path(__file__).parent / "templates"
+ASSETS = ("report.css", "report.js", "logo.svg")
+
+
+class ReportParameters(StageParameters):
+    thumbnails_per_kind: int = Field(ge=0, le=200)
+    rows_per_table: int = Field(ge=1, le=10_000)
+
+
+def report(
+    manifest: pd.DataFrame,
+    scan: pd.DataFrame,
+    *,
+    inputs: Mapping[str, Path],
+    stages: Mapping[str, Stage],
+    run_records: Mapping[str, Mapping[str, Any]],
+    parameters: ReportParameters,
+    report: Path,
+) -> Artifacts:
+    """Write the site into the folder `report`, from the folders of stages among `inputs`."""
+    results = read_results(stages, inputs.values())
+    ledger = make_ledger(results, manifest)
+    groups = group_findings(ledger, results, manifest)
+    overview = overview_of(manifest, scan, ledger, results)
+    chapters = make_chapters(results, groups, site=report, max_rows=parameters.rows_per_table)
+    cards = _make_cards(groups, manifest, home=_home(stages, report), site=report, parameters=parameters)
+    write_spreadsheet(as_text(ledger), report / "findings.csv")
+    pages = {
+        "index.html": {
+            "cards": cards,
+            "clean": clean_kinds(groups, results),
+            "verdict": verdict(groups, overview),
+        },
+        **{chapter.file: {"chapter": chapter} for chapter in chapters},
+        "provenance.html": {"provenance": provenance_of(stages, results, run_records), "stages": stages},
+    }
+    _write_pages(pages, report, overview=overview, chapters=chapters)
+    return Artifacts(
+        summary=f"{count_of(len(ledger), 'finding')} of {count_of(len(groups), 'kind')}, "
+        f"{count_of(len(pages), 'page')}"
+    )
+
+
+def _home(stages: Mapping[str, Stage], site: Path) -> Path:
+    """Where the site will lie once the runner has moved it into place."""
+    return next(out for stage in stages.values() for out in stage.outs if out.name == site.name)
+
+
+def _make_cards(
+    groups: Sequence[FindingGroup],
+    manifest: pd.DataFrame,
+    *,
+    home: Path,
+    site: Path,
+    parameters: ReportParameters,
+) -> list[FindingCard]:
+    n_tiles = parameters.thumbnails_per_kind
+    wanted = {image_id for group in groups for image_id in pictured(group, n_tiles)["image_id"]}
+    images = manifest[manifest["image_id"].isin(wanted)]
+    thumbnails = make_thumbnails(images, site / "assets" / "thumbnails")
+    there = manifest[manifest["status"] == "ok"]
+    listed = there[there["image_id"].isin({i for group in groups for i in group.rows["image_id"].dropna()})]
+    originals = {
+        int(image_id): _address(path, home)
+        for image_id, path in zip(listed["image_id"], listed["path"], strict=True)
+    }
+    return [
+        make_card(
+            group,
+            thumbnails=thumbnails,
+            originals=originals,
+            n_tiles=n_tiles,
+            max_rows=parameters.rows_per_table,
+        )
+        for group in groups
+    ]
+
+
+def _address(path: str, home: Path) -> str:
+    """The address of a file of the dataset, as seen from the site in `home`."""
+    return Path(path).as_uri() if Path(path).is_absolute() else quote(os.path.relpath(path, home))
+
+
+def _write_pages(
+    pages: Mapping[str, Mapping[str, Any]], site: Path, *, overview: Overview, chapters: Sequence[Chapter]
+) -> None:
+    environment = _environment()
+    menu = [
+        ("index.html", "What to do first"),
+        *((chapter.file, chapter.title) for chapter in chapters),
+        ("provenance.html", "Provenance"),
+    ]
+    for file, content in pages.items():
+        template = file if file in ("index.html", "provenance.html") else "chapter.html"
+        html = environment.get_template(f"{template}.jinja").render(
+            content, overview=overview, menu=menu, this_file=file
+        )
+        (site / file).write_text(html, encoding="utf-8")
+    for asset in ASSETS:
+        shutil.copyfile(TEMPLATES / asset, site / "assets" / asset)
+
+
+def _environment() -> jinja2.Environment:
+    """Everything is escaped unless it was made as markup, and an unknown name is an error."""
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {
+        "breakable": breakable,
+        "inline": inline,
+        "prose": prose,
+        "percent": write_percent,
+        "count_of": count_of,
+    }
+    return environment
+
+
+if __name__ == "__main__":
+    run_stage(report)
