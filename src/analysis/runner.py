@@ -116,10 +116,11 @@ class _Arguments:
             return dict(self.inputs)
         if name == "run_records":
             return read_run_records()
-        if name == "parameters":
-            name = self.stage.name.split("@")[0]
-        if name in self.declared:
-            return self.sections.get(name, self.content[name])
+        section = self.stage.name.split("@")[0] if name == "parameters" else name
+        if section in self.declared and name not in self.outputs:  # the output `report` is not its section
+            return self.sections.get(section, self.content[section])
+        if name in self.outputs and not self.outputs[name].suffix:  # first: a dataset's folder has any name
+            return self.writer.path_for(self.outputs[name])
         if name in self.inputs:
             return _read(self.inputs[name])
         if name.removeprefix("previous_") != name:
