@@ -5,7 +5,7 @@ Every stage that needs pixels comes through here, so that a picture is the same 
 - turned upright by its EXIF orientation;
 - transparency laid on white;
 - 16 bits a channel brought to 8 by the high byte (Pillow's own conversion clips grey ones at 255); 32-bit
-  integers and floats have no agreed range: see `_eight_bits`;
+  integers and floats have no agreed range: see `_from_high_depth`;
 - palette, CMYK, YCbCr and LAB converted; the first frame of an animation;
 - only formats named in `EXTENSIONS`, and never a picture of more than `MAX_MEGAPIXELS`, which is refused
   by its header, before memory is taken for its pixels.
@@ -25,7 +25,6 @@ from PIL import (
     ExifTags,
     GifImagePlugin,
     Image,
-    ImageOps,
     Jpeg2KImagePlugin,
     JpegImagePlugin,
     PngImagePlugin,
@@ -36,7 +35,7 @@ from PIL import (
     WebPImagePlugin,
 )
 
-# A decoded picture takes up to twelve bytes a pixel while it is measured: 1.2 GB at this size.
+# While it is measured, a picture takes up to twelve bytes a pixel: 1.2 GB at this size.
 MAX_MEGAPIXELS = 100
 
 # Formats by Pillow's names, in the order in which they are tried, with their usual file name extensions.
@@ -53,17 +52,29 @@ EXTENSIONS = {
     Jpeg2KImagePlugin.Jpeg2KImageFile.format: (".jp2",),
     TgaImagePlugin.TgaImageFile.format: (".tga",),
 }
+FORMATS = tuple(EXTENSIONS)
 
-MAX_MESSAGE_CHARACTERS = 200
+TURNS = {  # EXIF orientation -> what makes it upright
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+MAX_ERROR_CHARACTERS = 200
 
 
 class ImageError(Exception):
-    """An image that cannot be had.
+    """There is no picture to be had of a file.
 
     Attributes
     ----------
     status
         As in the scan table: "missing", "empty", "unreadable", "truncated" or "too_large".
+    message
+        What is wrong, in words, without the path.
     """
 
     def __init__(self, status: str, message: str) -> None:
@@ -72,18 +83,23 @@ class ImageError(Exception):
         self.message = message
 
     def __str__(self) -> str:
-        return self.message
+        return f"{self.status}: {self.message}"
 
 
 @dataclass(frozen=True)
 class Header:
-    """What a file says of its picture. `mode` is Pillow's name for the pixels as they are stored."""
+    """What a file says of its picture.
+
+    `mode` is Pillow's name for the pixels as they are stored. Width and height are those of the picture as
+    it is seen, or as it is stored if it could not be decoded; the orientation (1 to 8, 1 is upright, also
+    where the file does not say) is None then.
+    """
 
     format: str
     mode: str
-    width_px: int  # as seen, that is after the EXIF orientation
+    width_px: int
     height_px: int
-    exif_orientation: int  # 1 to 8; 1 is upright, also where the file does not say
+    exif_orientation: int | None
     has_alpha: bool
 
 
@@ -94,14 +110,15 @@ class Decoding:
     Attributes
     ----------
     status
-        "ok"; "truncated" if the file breaks off or is damaged and only part of the picture came out of it;
-        or, without a picture, "missing", "empty", "unreadable", "too_large".
+        "ok"; "truncated" if the file breaks off or is damaged and only a part of the picture came out of
+        it; or, without a picture, "missing", "empty", "unreadable" or "too_large".
     error
         What is wrong, in words, without the path; None if nothing is.
     header
         None where not even the header could be read.
     picture
-        Mode RGB, as a person sees it. The part of a truncated picture that is missing is black.
+        Mode RGB, as a person sees it. What is missing of a truncated picture is as its decoder left it, mostly
+        black.
     """
 
     status: str
@@ -123,42 +140,49 @@ def open_as_seen(path: str | os.PathLike[str], *, allow_truncated: bool = False)
     """
     decoding = decode(path)
     if decoding.picture is None or (decoding.status == "truncated" and not allow_truncated):
-        raise ImageError(decoding.status, decoding.error or decoding.status)
+        raise ImageError(decoding.status, str(decoding.error))
     return decoding.picture
 
 
 def decode(path: str | os.PathLike[str]) -> Decoding:
-    """Open and decode one file. Never raises for what the file holds: the result says what is wrong."""
+    """Open and decode one file, whatever it holds: this never raises, the result says what is wrong."""
     with warnings.catch_warnings():
-        # Pillow warns of odd metadata, which does not concern the pixels, and of size, which is judged here
+        # Pillow warns of odd metadata, which do not change the picture, and of its size, which is judged here
         warnings.simplefilter("ignore")
         try:
-            image = Image.open(path, formats=list(EXTENSIONS))
+            with Image.open(path, formats=FORMATS) as image:
+                return _decode_opened(image)
         except Image.DecompressionBombError:
             return Decoding("too_large", _too_large())
         except FileNotFoundError:
             return Decoding("missing", "the file is gone")
         except UnidentifiedImageError:
-            return _unidentified(path)
+            if Path(path).stat().st_size == 0:
+                return Decoding("empty", "the file has no bytes")
+            return Decoding("unreadable", f"no sound header of a known image format ({', '.join(FORMATS)})")
         except Exception as error:  # a damaged file can make Pillow's parsers raise anything at all
             return Decoding("unreadable", _sentence(error))
-        with image:
-            return _decode_opened(image)
 
 
 def _decode_opened(image: Image.Image) -> Decoding:
-    if image.width * image.height > MAX_MEGAPIXELS * 1e6:
-        return Decoding("too_large", _too_large(), _header(image, orientation=1))
+    # an MPO is a JPEG file with further pictures behind the first one
+    file_format = "JPEG" if image.format == "MPO" else str(image.format)
     stored_mode = image.mode
-    error = None
+    if image.width * image.height > MAX_MEGAPIXELS * 1_000_000:
+        header = Header(file_format, stored_mode, *image.size, None, image.has_transparency_data)
+        return Decoding("too_large", _too_large(), header)
     try:
-        orientation = _orientation(image) if image.format == "TIFF" else None  # Pillow turns those on loading
+        stated_orientation = _orientation(image) if file_format == "TIFF" else 1
         error = _load(image)
-        orientation = orientation or _orientation(image)
-        header = _header(image, mode=stored_mode, orientation=orientation)
-        picture = _as_seen(image)
-    except Exception as failure:  # as above: decoders of damaged files raise anything
-        return Decoding("unreadable", _sentence(failure), _header(image, mode=stored_mode, orientation=1))
+        orientation = _orientation(image)  # 1 for a TIFF, which Pillow turns on loading
+        picture = _in_rgb(image)
+        if orientation != 1:
+            picture = picture.transpose(TURNS[orientation])
+    except Exception as failure:  # decoders of damaged files raise anything, as above
+        header = Header(file_format, stored_mode, *image.size, None, image.has_transparency_data)
+        return Decoding("unreadable", _sentence(failure), header)
+    orientation = max(orientation, stated_orientation)
+    header = Header(file_format, stored_mode, *picture.size, orientation, image.has_transparency_data)
     return Decoding("truncated" if error else "ok", error, header, picture)
 
 
@@ -166,8 +190,8 @@ def _load(image: Image.Image) -> str | None:
     """Decode the pixels. If only part of them can be had, say why; raise if there are none."""
     try:
         image.load()
-    except Exception as error:  # any error a decoder can make, see above
-        image.tile = []  # tells Pillow that what is decoded by now is all there is
+    except Exception as error:
+        image.tile = []  # to Pillow: what has been decoded by now is all there is
         image.load()
         if image.getbbox(alpha_only=False) is None:
             raise
@@ -175,55 +199,43 @@ def _load(image: Image.Image) -> str | None:
     return None
 
 
-def _header(image: Image.Image, *, orientation: int, mode: str | None = None) -> Header:
-    turned = orientation >= 5 and image.format != "TIFF"
-    width, height = image.size[::-1] if turned else image.size
-    return Header(
-        # an MPO is a JPEG file with further pictures behind the first one
-        format="JPEG" if image.format == "MPO" else str(image.format),
-        mode=mode or image.mode,
-        width_px=width,
-        height_px=height,
-        exif_orientation=orientation,
-        has_alpha=image.has_transparency_data,
-    )
-
-
 def _orientation(image: Image.Image) -> int:
     try:
         orientation = image.getexif().get(ExifTags.Base.Orientation, 1)
-    except Exception:  # damaged metadata does not make a picture unreadable: it is shown as it is stored
+    except Exception:  # damaged metadata do not make a picture unreadable: it is shown as it is stored
         return 1
-    return orientation if orientation in range(1, 9) else 1
+    return orientation if orientation in TURNS else 1
 
 
-def _as_seen(image: Image.Image) -> Image.Image:
-    if image.getexif().get(ExifTags.Base.Orientation, 1) != 1:
-        image = ImageOps.exif_transpose(image)
-    if image.mode == "RGB" and not image.has_transparency_data:
-        return image
+def _in_rgb(image: Image.Image) -> Image.Image:
     if image.mode.startswith(("I", "F")):
-        return _eight_bits(image)
+        return _from_high_depth(image)
     if image.has_transparency_data:
         return _on_white(image)
-    return _lab_to_rgb(image) if image.mode == "LAB" else image.convert("RGB")
+    if image.mode == "LAB":
+        return _from_lab(image)
+    return image if image.mode == "RGB" else image.convert("RGB")
 
 
-def _eight_bits(image: Image.Image) -> Image.Image:
-    """Grey of more than 8 bits: 0 is black and white is 65535 for integers, 1 or 255 for floats.
+def _from_high_depth(image: Image.Image) -> Image.Image:
+    """Grey of more than 8 bits. Black is 0; white is 65535 for integers, 1 or 255 for floats.
 
-    Values outside that range are signs of another one, which no file states: they are stretched from the
+    Values outside of that are a sign of another range, which no file states: they are stretched from the
     least to the greatest.
     """
     values = np.asarray(image)
     finite = values[np.isfinite(values)]
-    low, high = (finite.min(), finite.max()) if finite.size else (0, 0)
+    low, high = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 0.0)
     white = 65535 if values.dtype.kind != "f" else 1 if high <= 1 else 255
-    if low >= 0 and high <= white:
-        scaled = values >> 8 if white == 65535 else values * (255 / white)
+    if low < 0 or high > white:
+        grey = (values - low) * (255 / (high - low or 1))
+    elif white == 65535:
+        grey = values >> 8
     else:
-        scaled = (values - np.float64(low)) * (255 / (np.float64(high) - low or 1))
-    grey = np.nan_to_num(scaled, nan=0, posinf=255, neginf=0).astype(np.uint8)
+        grey = values * (255 / white)
+    grey = np.rint(np.nan_to_num(grey, nan=0, posinf=255, neginf=0)).astype(np.uint8)
+    if "transparency" in image.info:  # the value that stands for transparent pixels, which lie on white
+        grey[values == image.info["transparency"]] = 255
     return Image.fromarray(grey).convert("RGB")
 
 
@@ -234,25 +246,19 @@ def _on_white(image: Image.Image) -> Image.Image:
     return white
 
 
-def _lab_to_rgb(image: Image.Image) -> Image.Image:
+def _from_lab(image: Image.Image) -> Image.Image:
     from PIL import ImageCms
 
     lab, srgb = ImageCms.createProfile("LAB"), ImageCms.createProfile("sRGB")
     return ImageCms.applyTransform(image, ImageCms.buildTransform(lab, srgb, "LAB", "RGB"))
 
 
-def _unidentified(path: str | os.PathLike[str]) -> Decoding:
-    if Path(path).stat().st_size == 0:
-        return Decoding("empty", "the file has no bytes")
-    return Decoding("unreadable", f"not an image in a known format ({', '.join(EXTENSIONS)})")
-
-
 def _too_large() -> str:
-    return f"more than {MAX_MEGAPIXELS} megapixels, not decoded"
+    return f"more than {MAX_MEGAPIXELS} megapixels, so not decoded"
 
 
 def _sentence(error: Exception) -> str:
     if isinstance(error, OSError) and error.strerror:
-        return error.strerror.lower()  # without the path, which the row has already
+        return error.strerror.lower()  # str(error) would name the path, which the row has already
     text = " ".join(str(error).split()) or type(error).__name__
-    return text[:MAX_MESSAGE_CHARACTERS]
+    return text[:MAX_ERROR_CHARACTERS].encode("utf-8", "replace").decode()

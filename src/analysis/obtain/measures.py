@@ -24,7 +24,7 @@ WORKING_SIZE_PX = 256  # longer side; a photograph's subject is sharp or blurred
 THUMBNAIL_PX = 32
 EDGE_MAGNITUDE = 128  # of the 3×3 Sobel gradient: 16 grey levels a pixel, well above JPEG blocking
 TEXTURE_WINDOW_PX = 5
-GREY_TOLERANCE = 4  # grey levels between channels that rounding and JPEG make of a grey picture
+GREY_TOLERANCE = 2  # grey levels, root mean square between channels: what rounding and JPEG make of grey
 HASH_PX, HASH_FREQUENCIES = 32, 8  # imagehash.phash's hash_size 8 and highfreq_factor 4
 BRIGHTNESS_PERCENTILES = (1, 5, 25, 50, 75, 95, 99)
 CHANNEL_BINS = 32
@@ -159,9 +159,9 @@ def _measure_colour(rgb: np.ndarray, measures: np.ndarray) -> None:
     binned = counts.reshape(n, 3 * CHANNEL_BINS, -1).sum(axis=-1)
     measures["histogram"] = binned / (height * width)
     pairs = ((red, green), (red, blue), (green, blue))
-    measures["colourfulness"] = _colourfulness(mean, *(_mean_square_difference(*pair) for pair in pairs))
-    largest = np.max([_largest_difference(*pair) for pair in pairs], axis=0)
-    measures["is_greyscale"] = largest <= GREY_TOLERANCE
+    differences = [_mean_square_difference(*pair) for pair in pairs]
+    measures["colourfulness"] = _colourfulness(mean, *differences)
+    measures["is_greyscale"] = np.max(differences, axis=0) <= GREY_TOLERANCE**2
 
 
 def _colourfulness(mean: np.ndarray, red_green: np.ndarray, red_blue: np.ndarray, green_blue: np.ndarray):
@@ -194,7 +194,7 @@ def _measure_brightness(luma: np.ndarray, measures: np.ndarray) -> None:
 
 
 def _measure_structure(luma: np.ndarray, measures: np.ndarray) -> None:
-    n, _, width = luma.shape
+    n, height, width = luma.shape
     margin = TEXTURE_WINDOW_PX // 2
     around = (margin, margin)
     # Each picture gets a margin of its own border, then one filter runs over all of them, one below another.
@@ -208,24 +208,33 @@ def _measure_structure(luma: np.ndarray, measures: np.ndarray) -> None:
 
     laplacian = inner(cv2.Laplacian(tall, cv2.CV_16S))
     measures["sharpness"] = [cv2.meanStdDev(image)[1].item() ** 2 for image in laplacian]
-    across, down = (inner(gradient).astype(np.int32) for gradient in cv2.spatialGradient(tall))
-    is_edge = across**2 + down**2 > EDGE_MAGNITUDE**2
-    measures["edge_density"] = is_edge.mean(axis=(1, 2))
-    measures["texture"] = _local_std(tall, inner).mean(axis=(1, 2), dtype=np.float64) / 255
+    n_edge_pixels = np.count_nonzero(inner(_is_edge(tall)), axis=(1, 2))
+    measures["edge_density"] = n_edge_pixels / (height * width)
+    measures["texture"] = [cv2.mean(image)[0] / 255 for image in inner(_local_std(tall))]
     for axis, direction in ((2, "horizontal"), (1, "vertical")):
         mirrored = np.ascontiguousarray(np.flip(luma, axis))
         difference = cv2.absdiff(luma.reshape(-1, width), mirrored.reshape(-1, width))
-        mean = difference.reshape(n, -1).mean(axis=1)
-        measures[f"flip_difference_{direction}"] = mean / 255
+        total = difference.reshape(n, -1).sum(axis=1, dtype=np.uint64)
+        measures[f"flip_difference_{direction}"] = total / (255 * height * width)
 
 
-def _local_std(tall: np.ndarray, inner) -> np.ndarray:
-    """Standard deviation of the window around each pixel, from integers, so without rounding."""
-    window = (TEXTURE_WINDOW_PX, TEXTURE_WINDOW_PX)
+def _is_edge(luma: np.ndarray) -> np.ndarray:
+    across, down = (gradient.astype(np.int32) for gradient in cv2.spatialGradient(luma))
+    across *= across
+    down *= down
+    return across + down > EDGE_MAGNITUDE**2
+
+
+def _local_std(luma: np.ndarray) -> np.ndarray:
+    """Standard deviation of the window around each pixel, by way of integers, so without cancellation."""
     n = TEXTURE_WINDOW_PX**2
-    sums = inner(cv2.boxFilter(tall, cv2.CV_32S, window, normalize=False))
-    squares = inner(cv2.sqrBoxFilter(tall, cv2.CV_32S, window, normalize=False))
-    return np.sqrt((n * squares - sums**2).astype(np.float32)) / n
+    window = (TEXTURE_WINDOW_PX, TEXTURE_WINDOW_PX)
+    total = cv2.boxFilter(luma, cv2.CV_32S, window, normalize=False)
+    squares = cv2.sqrBoxFilter(luma, cv2.CV_32S, window, normalize=False)
+    total *= total
+    squares *= n
+    squares -= total
+    return np.sqrt(squares.astype(np.float32)) / n
 
 
 def _at_working_size(luma: np.ndarray) -> np.ndarray:
@@ -273,15 +282,11 @@ def _mean_and_std(counts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Mean and population standard deviation on 0..255 of (..., 256) counts."""
     levels = np.arange(256.0)
     total = counts.sum(axis=-1)
-    mean = counts @ levels / total
-    variance = counts @ levels**2 / total - mean**2
+    mean = (counts * levels).sum(axis=-1) / total  # sums of integers below 2**53, so exact
+    variance = (counts * levels**2).sum(axis=-1) / total - mean**2
     return mean, np.sqrt(np.maximum(variance, 0))
 
 
 def _mean_square_difference(left: np.ndarray, right: np.ndarray) -> np.ndarray:
     sums = [cv2.norm(a, b, cv2.NORM_L2SQR) for a, b in zip(left, right, strict=True)]
     return np.array(sums) / left[0].size
-
-
-def _largest_difference(left: np.ndarray, right: np.ndarray) -> np.ndarray:
-    return np.array([cv2.norm(a, b, cv2.NORM_INF) for a, b in zip(left, right, strict=True)])
