@@ -116,11 +116,12 @@ class _Arguments:
             return dict(self.inputs)
         if name == "run_records":
             return read_run_records()
-        section = self.stage.name.split("@")[0] if name == "parameters" else name
-        if section in self.declared and name not in self.outputs:  # the output `report` is not its section
-            return self.sections.get(section, self.content[section])
-        if name in self.outputs and not self.outputs[name].suffix:  # first: a dataset's folder has any name
+        if name in self.outputs and not self.outputs[name].suffix:
+            # A folder to write to comes first: a section, or the folder of a dataset, may have the same name.
             return self.writer.path_for(self.outputs[name])
+        section = self.stage.name.split("@")[0] if name == "parameters" else name
+        if section in self.declared:
+            return self.sections.get(section, self.content[section])
         if name in self.inputs:
             return _read(self.inputs[name])
         if name.removeprefix("previous_") != name:
