@@ -21,6 +21,7 @@ from tqdm import tqdm
 
 DIGEST_BYTES = 16  # BLAKE2b, 128 bits: two different files among 10^12 agree with a probability of 10^-15
 CHUNK_BYTES = 1 << 20
+N_THREADS = 8  # they overlap the waiting for disks and networks; there is little to compute
 BATCH_FILES = 128  # handed to a thread at once: handing over small files one by one costs more than reading
 # A file that changes twice within one tick of the file system's clock keeps its times. What changed less
 # than this before we read it is therefore read again next time (git calls such entries "racy").
@@ -99,7 +100,7 @@ def _stamp(path: str) -> tuple[str, int | None, int | None, int | None, str]:
 
 def _hash_all(paths: Sequence[str]) -> list[tuple[str | None, str]]:
     """Hash and status of each file, read by threads, in the given order."""
-    with ThreadPoolExecutor(max_workers=2 * (os.cpu_count() or 1)) as pool:
+    with ThreadPoolExecutor(max_workers=N_THREADS) as pool:
         batches = [paths[start : start + BATCH_FILES] for start in range(0, len(paths), BATCH_FILES)]
         return list(_with_progress(pool.map(_hash_batch, batches), total=len(paths)))
 

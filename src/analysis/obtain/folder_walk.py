@@ -67,7 +67,7 @@ def natural_key(text: str) -> tuple[Any, ...]:
     pieces = re.split("([0-9]+)", text.casefold())  # text, digits, text, …, text
     digits = [piece.lstrip("0") for piece in pieces[1::2]]
     numbers = [(len(piece), piece) for piece in digits]  # in the order of the integers, of any length
-    pairs = zip(pieces[::2], [*numbers, (0, "")], strict=True)
+    pairs = zip(pieces[::2], [*numbers, (-1, "")], strict=True)
     return (*(part for pair in pairs for part in pair), text)
 
 

@@ -166,8 +166,8 @@ def _check(rows: pd.DataFrame, classes: Sequence[str], dataset: DatasetParameter
     labelled = rows.loc[rows["label"].notna(), "split"].unique()
     if "train" not in labelled:
         raise InputError(
-            f"{dataset.path} has no labelled image for training: its splits are {listed(labelled)}. "
-            "Add a training split, or set dataset.path in params.yaml to a dataset without splits; all are made."
+            f"{dataset.path} has no labelled image for training: its splits are {listed(labelled)}. Add a "
+            "training split, or set dataset.path in params.yaml to a folder without splits; all are made."
         )
 
 

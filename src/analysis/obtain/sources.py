@@ -12,6 +12,7 @@ from __future__ import annotations
 import difflib
 import functools
 import os
+import warnings
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -138,7 +139,7 @@ def _label_and_split(folders: Sequence[str], split_folders: set[str]) -> tuple[s
 
 
 def _row(root: Path, entry: Entry, split_folders: set[str]) -> tuple[str, str | None, str | None, str]:
-    path = os.path.join(root, *entry.names)
+    path = str(root.joinpath(*entry.names))
     printable = _printable(path)
     label, split = _label_and_split(entry.names[:-1], split_folders)
     return printable, label, split, entry.status if printable == path else "bad_name"
@@ -211,19 +212,35 @@ def _read_table(file: Path) -> pd.DataFrame:
     if not file.exists():
         raise InputError(f"{file} (dataset.path in params.yaml) is not there. Correct the path.")
     try:
-        with file.open(encoding="utf-8-sig") as lines:
-            header = lines.readline()
-        separator = max(SEPARATORS, key=header.count)
-        # index_col: else pandas takes the first column for row names where lines end in a separator
-        options = {"dtype": str, "keep_default_na": False, "encoding": "utf-8-sig", "index_col": False}
-        table = pd.read_csv(file, sep=separator, **options)
+        table = _parse(file)
     except UnicodeDecodeError as error:
         raise InputError(f"{file} is not UTF-8 text. Save it as CSV in UTF-8.") from error
-    except (pd.errors.ParserError, pd.errors.EmptyDataError) as error:
-        raise InputError(f"{file} cannot be read as CSV: {error}. Mend that line.") from error
+    except pd.errors.EmptyDataError:
+        table = pd.DataFrame()
+    except pd.errors.ParserWarning as error:
+        raise InputError(f"{file} has more values in a line than columns in its header. Name all.") from error
+    except pd.errors.ParserError as error:
+        found = " ".join(str(error).split()).rpartition("C error: ")[2]
+        raise InputError(f"{file} cannot be read as CSV: {found}. Mend that line.") from error
     if table.empty:
-        raise InputError(f"{file} names no images: below its header there is nothing. Add a line an image.")
+        raise InputError(f"{file} names no images: it has no line below its header. Add one an image.")
     return table.fillna("").apply(lambda column: column.str.strip()).rename(columns=str.strip)
+
+
+def _parse(file: Path) -> pd.DataFrame:
+    with file.open(encoding="utf-8-sig") as lines:
+        header = lines.readline()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", pd.errors.ParserWarning)  # lines longer than the header
+        return pd.read_csv(
+            file,
+            sep=max(SEPARATORS, key=header.count),
+            dtype=str,
+            keep_default_na=False,
+            skipinitialspace=True,
+            encoding="utf-8-sig",
+            index_col=False,  # else lines that end in a separator shift every column by one
+        )
 
 
 def _places(names: pd.Series, root: Path) -> tuple[list[str], list[str]]:
@@ -237,8 +254,6 @@ def _places(names: pd.Series, root: Path) -> tuple[list[str], list[str]]:
 def _place_status(path: str, real_root: str, real_folder: Callable[[str], str]) -> str:
     if not path:
         return "missing"
-    if "\0" in path:  # no file system takes it
-        return "bad_name"
     real_path = os.path.join(real_folder(os.path.dirname(path)), os.path.basename(path))
     if os.path.islink(real_path):
         real_path = os.path.realpath(real_path)
