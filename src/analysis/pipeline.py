@@ -73,7 +73,8 @@ def load_stages(workspace: Path = Path()) -> dict[str, Stage]:
         resolved = [stage for stage in repo.index.stages if stage.addressing]
         stages = {stage.addressing: _stage_of(stage) for stage in resolved}
     except DvcException as error:
-        raise InputError(f"{workspace.resolve()}: {error}") from error
+        details = f": {' '.join(str(error.__cause__).split())}" if error.__cause__ else ""
+        raise InputError(f"{workspace.resolve()}: {error}{details}") from error
     return _in_order(stages)
 
 

@@ -1,0 +1,125 @@
+"""Reproduces one stage as `dvc repro --single-item` does: `python -m analysis.reproduce <stage>`.
+
+Snakemake decides when the turn of a stage has come and where it runs; its jobs call this. So what is stale
+is decided in one place for both engines, by `dvc.lock`: a stage whose command, inputs, parameters and outputs
+are as recorded there does not run again, and one that has run is recorded at once. A run that was killed goes
+on where it stopped, under either engine, and a stage that made the same bytes as before leaves those after
+it alone.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import subprocess
+import sys
+from collections.abc import Collection
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from dvc.repo import Repo
+
+
+def stale_stages(*, except_for: Collection[str] = ()) -> dict[str, str]:
+    """Stage -> what differs from `dvc.lock`, for each stage of this workspace that would run first.
+
+    Stages after a stale one are listed only if something of their own differs: whether they run is known once
+    the stale one has.
+
+    Raises
+    ------
+    InputError
+        If an input cannot be read, or another process is writing to it.
+    """
+    from dvc.exceptions import DvcException
+    from dvc.repo import lock_repo
+
+    from analysis.stage import InputError  # brings pandas, which the jobs can do without
+
+    changes = {}
+    repo = _open_repo()
+    with lock_repo(repo):
+        for stage in repo.index.stages:
+            if stage.addressing in except_for:
+                continue
+            try:
+                changes[stage.addressing] = stage.status().get(stage.addressing)
+            except (DvcException, OSError) as error:
+                raise InputError(f"{stage.addressing}: {error}") from error
+    return {name: _in_words(change) for name, change in changes.items() if change}
+
+
+def _in_words(changes: list[str | dict[str, Any]]) -> str:
+    """DVC's account of one stage as a phrase: "scan.batch_images modified, data/raw modified"."""
+    words: list[str] = []
+    for change in changes:
+        if isinstance(change, str):
+            words.append(change)
+            continue
+        for paths in change.values():
+            for path, state in paths.items():
+                items = state.items() if isinstance(state, dict) else [(path, state)]
+                words += [f"{name} {kind}" for name, kind in items]
+    return ", ".join(words)
+
+
+def reproduce(name: str, *, force: bool = False, commit: bool = True) -> bool:
+    """Run a stage unless `dvc.lock` says that nothing has changed. Returns whether it ran."""
+    from dvc.logger import set_loggers_level
+
+    with set_loggers_level(logging.WARNING):  # the stage says itself what it did
+        return bool(_open_repo().reproduce(name, single_item=True, force=force, no_commit=not commit))
+
+
+def _open_repo() -> Repo:
+    from dvc.repo import Repo
+
+    # parallel jobs hold DVC's lock while they hash what they made: wait for it, however long that takes
+    return Repo(_wait_for_lock=True)
+
+
+def main() -> None:
+    arguments = _parse_arguments()
+    # a stage's command starts with `python`: let it be this one, whether or not the environment is activated
+    os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    if arguments.unrecorded:
+        sys.exit(_run_unrecorded(arguments.stage))
+    try:
+        ran = reproduce(arguments.stage, force=arguments.force, commit=not arguments.no_commit)
+    except Exception as error:  # DVC wraps whatever went wrong, and hashing raises more than DvcException
+        sys.exit(_explain(arguments.stage, error))
+    if not ran:
+        print(f"{arguments.stage}: unchanged")
+
+
+def _parse_arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description="Run one stage unless dvc.lock says that nothing has changed."
+    )
+    parser.add_argument("stage")
+    parser.add_argument("--force", action="store_true", help="run it in any case")
+    parser.add_argument(
+        "--no-commit", action="store_true", help="record, but leave the cache to `dvc commit`"
+    )
+    parser.add_argument(
+        "--unrecorded", action="store_true", help="run without DVC, which cannot hash its input"
+    )
+    return parser.parse_args()
+
+
+def _run_unrecorded(name: str) -> int:
+    stage = _open_repo().stage.get_target(name)
+    return subprocess.run(stage.cmd, shell=True, check=False).returncode
+
+
+def _explain(name: str, error: BaseException) -> str | int:
+    from dvc.stage.exceptions import StageCmdFailedError
+
+    cause = error.__cause__ or error
+    return 1 if isinstance(cause, StageCmdFailedError) else f"{name}: {cause}"
+
+
+if __name__ == "__main__":
+    main()
