@@ -141,8 +141,8 @@ def test_prepare_says_how_it_completed_the_splits() -> None:
     write_classes(Path("photos"), fox=2)
     artifacts = run(source="folder", path="photos")
     assert artifacts.notes[1:] == [
-        "2 images without a split were taken for training.",
-        "The dataset brings no labelled validation split; 7 images were cut from training.",
+        "Images without a split, taken for training: 2.",
+        "The dataset brings no labelled validation split. Images cut from training for one: 7.",
         "Classes with too few distinct images to be in the validation split: 'emu'.",
     ]
     assert artifacts.metrics["n_test"] == 10
@@ -157,9 +157,9 @@ def test_prepare_says_what_it_left_out() -> None:
     assert artifacts.tables["manifest"].groupby(["label", "split"], observed=True).size().eq(5).all()
     assert artifacts.tables["manifest"]["image_id"].tolist() == list(range(30))
     assert artifacts.notes[-3:] == [
-        "70 images left out by max_per_class or imbalance_ratio.",
-        "1 hidden files and folders skipped.",
-        "1 files without the extension of an image skipped.",
+        "Images left out by max_per_class or imbalance_ratio: 70.",
+        "Hidden files and folders skipped: 1.",
+        "Files skipped that have no extension of an image: 1.",
     ]
 
 

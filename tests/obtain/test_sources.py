@@ -109,6 +109,8 @@ def test_read_folder_says_what_it_made_of_folders_beside_the_splits(tmp_path: Pa
 def test_read_folder_names_class_folders_without_images(tmp_path: Path) -> None:
     touch(tmp_path, "train/cat/1.jpg", "test/cat/1.jpg", "train/dog/2.jpg", "train/emu/readme.txt")
     (tmp_path / "test" / "dog").mkdir()  # a class that another split has
+    (tmp_path / "train" / "fox").mkdir()
+    (tmp_path / "train" / "fox" / "loop.jpg").symlink_to("loop.jpg")  # one row, if not of an image
     (note,) = read_folder(tmp_path).notes
     assert note.endswith("which are no classes here: 'emu'.")
 

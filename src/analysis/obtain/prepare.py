@@ -255,12 +255,12 @@ def _split_notes(named: pd.DataFrame, rows: pd.DataFrame) -> list[str]:
     brought = set(named.loc[labelled.index, "split"].dropna())
     n_unassigned = named["split"].isna().sum()
     if brought and n_unassigned:
-        notes.append(f"{n_unassigned:,} images without a split were taken for training.")
+        notes.append(f"Images without a split, taken for training: {n_unassigned:,}.")
     in_training = set(labelled.loc[labelled["split"] == "train", "label"])
     for name in sorted(set(labelled["split"]) - brought - {"train"}):
         here = labelled.loc[labelled["split"] == name, "label"]
         notes.append(
-            f"The dataset brings no labelled {name} split; {len(here):,} images were cut from training."
+            f"The dataset brings no labelled {name} split. Images cut from training for one: {len(here):,}."
         )
         absent = sorted(in_training - set(here), key=natural_key)
         if absent:
@@ -270,11 +270,11 @@ def _split_notes(named: pd.DataFrame, rows: pd.DataFrame) -> list[str]:
 
 def _skipped_notes(skipped: dict[str, int]) -> list[str]:
     reasons = {
-        "n_left_out": "images left out by max_per_class or imbalance_ratio",
-        "n_hidden": "hidden files and folders skipped",
-        "n_other_files": "files without the extension of an image skipped",
+        "n_left_out": "Images left out by max_per_class or imbalance_ratio",
+        "n_hidden": "Hidden files and folders skipped",
+        "n_other_files": "Files skipped that have no extension of an image",
     }
-    return [f"{n:,} {reasons[name]}." for name, n in skipped.items() if n]
+    return [f"{reasons[name]}: {n:,}." for name, n in skipped.items() if n]
 
 
 if __name__ == "__main__":

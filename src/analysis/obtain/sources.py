@@ -26,6 +26,7 @@ from analysis.obtain.splits import SPLIT_NAMES, split_named
 from analysis.stage import InputError
 
 ROW = ["path", "label", "split", "status"]
+NO_ROW = {"folder", "hidden", "other"}  # what a folder holds besides images
 SEPARATORS = [",", ";", "\t"]
 
 
@@ -95,7 +96,7 @@ def read_folder(root: Path) -> Listing:
     """
     _check_is_folder(root)
     entries = list(walk_folder(root))
-    named = [entry for entry in entries if entry.status not in {"folder", "hidden", "other"}]
+    named = [entry for entry in entries if entry.status not in NO_ROW]
     n_other_files = sum(entry.status == "other" for entry in entries)
     if not named:
         raise InputError(
@@ -152,7 +153,8 @@ def _printable(name: str) -> str:
 def _folder_notes(entries: Sequence[Entry], rows: pd.DataFrame, split_folders: set[str]) -> list[str]:
     notes = []
     folders = {_label_and_split(e.names, split_folders)[0] for e in entries if e.status == "folder"}
-    empty = sorted(folders - set(rows["label"]) - {None}, key=natural_key)
+    filled = {_label_and_split(e.names, split_folders)[0] for e in entries if e.status not in NO_ROW}
+    empty = sorted(folders - filled - {None}, key=natural_key)
     if empty:
         notes.append(f"Class folders without an image, which are no classes here: {listed(empty)}.")
     beside = rows.loc[rows["split"].isna(), "label"].dropna().unique()
