@@ -14,6 +14,28 @@ import stat
 from collections.abc import Iterator
 from pathlib import Path
 
+from analysis.pipeline import Stage, user_data
+from analysis.stage import InputError
+
+
+def unhashable_inputs(stages: dict[str, Stage], workspace: Path = Path()) -> dict[str, str]:
+    """Stage -> what in its part of the dataset DVC cannot hash, and why, for each stage that it stops.
+
+    Raises
+    ------
+    InputError
+        If a stage's part of the dataset is not there.
+    """
+    problems = {}
+    for stage in stages.values():
+        for path in user_data(stages, stage):
+            if not (workspace / path).exists():
+                raise InputError(f"{stage.name}: {path} does not exist; correct the path in params.yaml.")
+            problem = first_unhashable(workspace / path)
+            if problem:
+                problems[stage.name] = problem
+    return problems
+
 
 def tree_digest(root: Path) -> str:
     """Digest over every entry's relative path, size and modification time.

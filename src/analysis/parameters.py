@@ -68,7 +68,7 @@ def validate(content: dict[str, Any], stages: Iterable[Stage]) -> dict[str, Stag
         models.update(models_of(stage))
         scalars.update(key for key in stage.parameters if "." not in key)
     problems = [
-        f"unknown section '{name}'{_nearest(name, [*models, *scalars])}"
+        f"unknown section '{name}'{nearest(name, [*models, *scalars])}"
         for name in content
         if name not in models and name not in scalars
     ]
@@ -89,13 +89,14 @@ def validate(content: dict[str, Any], stages: Iterable[Stage]) -> dict[str, Stag
 def _explain(section: str, model: type[StageParameters], item: Any) -> str:
     key = ".".join([section, *(str(part) for part in item["loc"])])
     if item["type"] == "extra_forbidden":
-        return f"unknown key '{key}'{_nearest(str(item['loc'][-1]), list(model.model_fields))}"
+        return f"unknown key '{key}'{nearest(str(item['loc'][-1]), list(model.model_fields))}"
     if item["type"] == "missing":
         return f"key '{key}' is missing"
     message = item["msg"][0].lower() + item["msg"][1:]
     return f"'{key}' is {item['input']!r}: {message.removeprefix('value error, ')}"
 
 
-def _nearest(name: str, valid: list[str]) -> str:
+def nearest(name: str, valid: list[str]) -> str:
+    """The end of a sentence on a wrong name: the valid one most like it, or all of them."""
     matches = difflib.get_close_matches(name, valid, n=1, cutoff=0.5)
     return f", did you mean '{matches[0]}'?" if matches else f" (there are: {', '.join(sorted(valid))})"

@@ -7,7 +7,9 @@ line, the report) asks here; nothing else reads `dvc.yaml`.
 from __future__ import annotations
 
 import importlib
+import re
 import shlex
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -43,6 +45,11 @@ class Stage:
         """The module that the command runs: `analysis.obtain.scan` for `python -m analysis.obtain.scan`."""
         words = shlex.split(self.command)
         return words[words.index("-m") + 1]
+
+    @property
+    def rule_name(self) -> str:
+        """As Snakemake, which allows neither `@` nor `-`, knows it: `train_focal_loss` for `train@focal-loss`."""
+        return re.sub(r"\W", "_", self.name)
 
     @property
     def chapter(self) -> str:
@@ -106,6 +113,21 @@ def producers(stages: dict[str, Stage], path: Path) -> list[str]:
         for name, stage in stages.items()
         if any(out == path or path in out.parents or out in path.parents for out in stage.outs)
     ]
+
+
+def user_data(stages: dict[str, Stage], stage: Stage) -> list[Path]:
+    """The inputs that nobody here makes: the dataset."""
+    return [dep for dep in stage.deps if not stage.is_code(dep) and not producers(stages, dep)]
+
+
+def and_after(stages: dict[str, Stage], names: Collection[str]) -> set[str]:
+    """The stages named and all that depend on them."""
+    found: set[str] = set()
+    for stage in stages.values():  # upstream comes first
+        makers = {maker for dep in stage.deps for maker in producers(stages, dep)}
+        if stage.name in names or makers & found:
+            found.add(stage.name)
+    return found
 
 
 def _in_order(stages: dict[str, Stage]) -> dict[str, Stage]:

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from dvc.repo import Repo
 
 
-def stale_stages(*, except_for: Collection[str] = ()) -> dict[str, str]:
-    """Stage -> what differs from `dvc.lock`, for each stage of this workspace that would run first.
+def stale_stages(workspace: Path = Path(), *, except_for: Collection[str] = ()) -> dict[str, str]:
+    """Stage -> what differs from `dvc.lock`, for each stage of the workspace that would run first.
 
     Stages after a stale one are listed only if something of their own differs: whether they run is known once
     the stale one has.
@@ -39,7 +39,7 @@ def stale_stages(*, except_for: Collection[str] = ()) -> dict[str, str]:
     from analysis.stage import InputError  # brings pandas, which the jobs can do without
 
     changes = {}
-    repo = _open_repo()
+    repo = _open_repo(workspace)
     with lock_repo(repo):
         for stage in repo.index.stages:
             if stage.addressing in except_for:
@@ -73,11 +73,11 @@ def reproduce(name: str, *, force: bool = False, commit: bool = True) -> bool:
         return bool(_open_repo().reproduce(name, single_item=True, force=force, no_commit=not commit))
 
 
-def _open_repo() -> Repo:
+def _open_repo(workspace: Path = Path()) -> Repo:
     from dvc.repo import Repo
 
     # parallel jobs hold DVC's lock while they hash what they made: wait for it, however long that takes
-    return Repo(_wait_for_lock=True)
+    return Repo(str(workspace), _wait_for_lock=True)
 
 
 def main() -> None:

@@ -1,0 +1,101 @@
+"""A workspace: a folder laid out as the repository is, in which the same stages audit another dataset.
+
+Stage definitions, code and Snakefile are links to the repository's, so that there is one of each. Its own are
+params.yaml, the results and DVC's record of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from analysis.parameters import PARAMETERS_FILE, nearest
+from analysis.stage import InputError
+
+SHARED = ["dvc.yaml", "src", "workflow", ".dvcignore"]
+
+
+def is_workspace(folder: Path) -> bool:
+    return (folder / PARAMETERS_FILE).exists() and (folder / "dvc.yaml").exists()
+
+
+def prepare_workspace(workspace: Path, home: Path) -> None:
+    """Make a folder a workspace, or bring one up to date. A params.yaml that is there stays as it is.
+
+    Raises
+    ------
+    InputError
+        If the folder holds something else.
+    """
+    is_new = not is_workspace(workspace)
+    if workspace == home or (is_new and workspace.exists() and any(workspace.iterdir())):
+        raise InputError(f"{workspace} holds something else than an audit; give --out a new folder.")
+    workspace.mkdir(parents=True, exist_ok=True)
+    for name in SHARED:
+        _link(workspace / name, home / name)
+    if not (workspace / ".dvc").exists():
+        _init_dvc(workspace)
+    if is_new:
+        defaults = (home / PARAMETERS_FILE).read_text(encoding="utf-8")
+        (workspace / PARAMETERS_FILE).write_text(defaults, encoding="utf-8")
+
+
+def _link(link: Path, target: Path) -> None:
+    """Point to the repository, wherever it is by now. A copy that a person has put there is theirs."""
+    if link.is_symlink():
+        link.unlink()
+    if not link.exists():
+        link.symlink_to(target)
+
+
+def _init_dvc(workspace: Path) -> None:
+    from dvc.repo import Repo
+
+    repo = Repo.init(str(workspace), no_scm=True)  # git, if the folder lies in a repository, is not touched
+    with repo.config.edit() as settings:
+        settings["core"]["analytics"] = False
+
+
+def settings_for(dataset: Path) -> dict[str, str]:
+    """The parameters that name a folder of images, or a CSV whose paths start from its own folder."""
+    is_folder = dataset.is_dir()
+    return {
+        "dataset.source": "folder" if is_folder else "csv",
+        "dataset.path": str(dataset),
+        "dataset.image_root": str(dataset if is_folder else dataset.parent),
+    }
+
+
+def write_parameters(workspace: Path, settings: Mapping[str, Any]) -> None:
+    """Set dotted keys in the workspace's params.yaml; its comments and all else stay.
+
+    Raises
+    ------
+    InputError
+        If there is no such key, or params.yaml is not valid YAML.
+    """
+    from dvc.utils.serialize import ParseError, modify_yaml
+
+    path = workspace / PARAMETERS_FILE
+    try:
+        with modify_yaml(str(path)) as content:
+            known = [key for key, _ in _flatten(content)]
+            for key, value in settings.items():
+                if key not in known:
+                    raise InputError(f"there is no parameter '{key}'{nearest(key, known)}.")
+                *sections, last = key.split(".")
+                section = content
+                for name in sections:
+                    section = section[name]
+                section[last] = value
+    except ParseError as error:
+        raise InputError(f"{error}: {' '.join(str(error.__cause__).split())}") from error
+
+
+def _flatten(content: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for key, value in content.items():
+        if isinstance(value, Mapping):
+            yield from _flatten(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", value
