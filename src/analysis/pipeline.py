@@ -48,7 +48,7 @@ class Stage:
 
     @property
     def rule_name(self) -> str:
-        """As Snakemake, which allows neither `@` nor `-`, knows it: `train_focal_loss` for `train@focal-loss`."""
+        """Snakemake allows neither `@` nor `-`: the stage `train@focal-loss` is rule `train_focal_loss`."""
         return re.sub(r"\W", "_", self.name)
 
     @property
@@ -74,11 +74,12 @@ def load_stages(workspace: Path = Path()) -> dict[str, Stage]:
     """
     from dvc.exceptions import DvcException
     from dvc.repo import Repo
+    from dvc.stage import PipelineStage
 
     try:
         repo = Repo(str(workspace))
-        resolved = [stage for stage in repo.index.stages if stage.addressing]
-        stages = {stage.addressing: _stage_of(stage) for stage in resolved}
+        resolved = [stage for stage in repo.index.stages if isinstance(stage, PipelineStage)]
+        stages = {stage.name: _stage_of(stage) for stage in resolved}
     except DvcException as error:
         details = f": {' '.join(str(error.__cause__).split())}" if error.__cause__ else ""
         raise InputError(f"{workspace.resolve()}: {error}{details}") from error
@@ -96,7 +97,7 @@ def _stage_of(stage: Any) -> Stage:
         else:
             deps.append(Path(dep.def_path))
     return Stage(
-        name=stage.addressing,
+        name=stage.name,
         command=stage.cmd,
         description=stage.desc or "",
         deps=tuple(dict.fromkeys(deps)),

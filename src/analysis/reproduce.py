@@ -38,21 +38,24 @@ def stale_stages(workspace: Path = Path(), *, except_for: Collection[str] = ()) 
 
     from analysis.stage import InputError  # brings pandas, which the jobs can do without
 
-    changes = {}
+    reasons = {}
     repo = _open_repo(workspace)
     with lock_repo(repo):
         for stage in repo.index.stages:
-            if stage.addressing in except_for:
+            if stage.name in except_for:
                 continue
             try:
-                changes[stage.addressing] = stage.status().get(stage.addressing)
+                changes = stage.status().get(stage.addressing)
             except (DvcException, OSError) as error:
-                raise InputError(f"{stage.addressing}: {error}") from error
-    return {name: _in_words(change) for name, change in changes.items() if change}
+                raise InputError(f"{stage.name}: {error}") from error
+            if changes:
+                has_run = any(out.hash_info for out in stage.outs)
+                reasons[stage.name] = _in_words(changes) if has_run else "it has not run yet"
+    return reasons
 
 
 def _in_words(changes: list[str | dict[str, Any]]) -> str:
-    """DVC's account of one stage as a phrase: "scan.batch_images modified, data/raw modified"."""
+    """DVC's account of one stage as a phrase: "scan.batch_images modified, data/raw modified and 2 more"."""
     words: list[str] = []
     for change in changes:
         if isinstance(change, str):
@@ -62,7 +65,8 @@ def _in_words(changes: list[str | dict[str, Any]]) -> str:
             for path, state in paths.items():
                 items = state.items() if isinstance(state, dict) else [(path, state)]
                 words += [f"{name} {kind}" for name, kind in items]
-    return ", ".join(words)
+    more = f" and {len(words) - 3} more" if len(words) > 3 else ""
+    return ", ".join(words[:3]) + more
 
 
 def reproduce(name: str, *, force: bool = False, commit: bool = True) -> bool:

@@ -6,6 +6,7 @@ params.yaml, the results and DVC's record of them.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -50,9 +51,11 @@ def _link(link: Path, target: Path) -> None:
 
 
 def _init_dvc(workspace: Path) -> None:
+    from dvc.logger import set_loggers_level
     from dvc.repo import Repo
 
-    repo = Repo.init(str(workspace), no_scm=True)  # git, if the folder lies in a repository, is not touched
+    with set_loggers_level(logging.WARNING):
+        repo = Repo.init(str(workspace), no_scm=True)  # a git repository around it is not touched
     with repo.config.edit() as settings:
         settings["core"]["analytics"] = False
 
