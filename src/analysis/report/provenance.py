@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import platform
 import re
@@ -38,7 +39,7 @@ class Provenance:
     facts: dict[str, str]
     dag: DagDrawing
     times: list[StageTime]
-    parameters: dict[str, dict[str, Any]]  # by stage, as it used them
+    parameters: dict[str, dict[str, str]]  # by stage, as it used them
     versions: dict[str, str]
 
 
@@ -117,12 +118,12 @@ def machine() -> str:
     return f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores"
 
 
-def flatten(parameters: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Nested parameters by dotted key, as `dvc params` and `dvc exp run -S` write them."""
-    flat: dict[str, Any] = {}
+def flatten(parameters: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
+    """Nested parameters by dotted key, as `dvc exp run -S` takes them, with values as YAML writes them."""
+    flat: dict[str, str] = {}
     for key, value in parameters.items():
-        if isinstance(value, dict):
+        if isinstance(value, Mapping):
             flat.update(flatten(value, f"{prefix}{key}."))
         else:
-            flat[f"{prefix}{key}"] = value
+            flat[f"{prefix}{key}"] = value if isinstance(value, str) else json.dumps(value, default=str)
     return flat

@@ -55,7 +55,7 @@ class Section:
     tables: list[TitledTable]
     groups: list[FindingGroup]
     clean: list[FindingKind]
-    parameters: dict[str, Any]
+    parameters: dict[str, str]
 
 
 @dataclass(frozen=True)

@@ -46,7 +46,7 @@ def title_of(name: str) -> str:
 
 
 def write_number(name: str, value: float | None) -> str:
-    """One number with the unit that its name tells, to about four significant digits."""
+    """One number with the unit that its name tells, rounded as `decimals_of` says."""
     if value is None or not math.isfinite(value):
         return ABSENT
     if name.endswith("_fraction"):
@@ -70,7 +70,7 @@ def write_numbers(name: str, values: Sequence[float | None]) -> list[str]:
 
 
 def decimals_of(values: Sequence[float]) -> int:
-    """Decimals that show the largest of the numbers to about four significant digits; none for counts."""
+    """None for whole numbers; else three if all are below 10, two below 100, one below 1,000, then none."""
     if all(float(value).is_integer() for value in values):
         return 0
     largest = max(abs(value) for value in values)

@@ -1,0 +1,205 @@
+"""A small made-up workspace: three stages that the report has never heard of, and a site made from them."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from analysis.figures import new_figure
+from analysis.outputs import OutputWriter
+from analysis.pipeline import Stage
+from analysis.report.report import ReportParameters, report
+from analysis.stage import Artifacts, Figure, FindingKind, findings_of
+
+HOSTILE_LABEL = '<script>document.title="broken in"</script>'
+FORMULA_LABEL = '=HYPERLINK("http://example.com","x")'
+HOSTILE_NAME = 'it\'s "odd" <b> & #1?.png'
+
+HIGH = FindingKind("torn", "Torn images", "high", "They stop `training`.", "Mend <them>.")
+MEDIUM = FindingKind("pale", "Pale images", "medium", "They say little.", "Look at them.")
+LOW = FindingKind("small", "Small images", "low", "They are scaled up.", "Find larger ones.")
+UNSEEN = FindingKind("upside_down", "Images upside down", "low", "They mislead.", "Turn them.")
+OF_CLASSES = FindingKind("rare", "Rare classes", "high", "They are not learned.", "Collect more.")
+
+
+def make_stage(
+    module_name: str, outs: Sequence[str], *, deps: Sequence[str] = (), **parameters: Any
+) -> Stage:
+    name = module_name.rpartition(".")[2]
+    return Stage(
+        name=name,
+        command=f"python -m {module_name}",
+        description=f"What does {name} ask?",
+        deps=tuple(Path(dep) for dep in deps),
+        outs=tuple(Path(out if "/" in out else f"analysis_outputs/{name}/{out}") for out in outs),
+        metrics=tuple(Path(f"analysis_outputs/{name}/{out}") for out in outs if out == "metrics.json"),
+        parameters=parameters,
+    )
+
+
+INTAKE = make_stage(
+    "made_up.obtain.intake",
+    ["data/manifest.parquet", "dataset.csv", "section.json", "metrics.json"],
+    dataset={"source": "folder", "path": "photos/birds", "max_per_class": None},
+)
+ODD_CHECKS = make_stage(
+    "made_up.scrub.odd_checks",
+    ["per_class.csv", "findings.parquet", "figures", "section.json", "metrics.json"],
+    deps=["data/manifest.parquet"],
+    odd_checks={"above": 0.5},
+)
+EXAM = make_stage("made_up.interpret.exam", ["section.json", "metrics.json"], deps=["data/manifest.parquet"])
+REPORT = make_stage(
+    "analysis.report.report",
+    ["analysis_outputs/report"],
+    deps=[f"analysis_outputs/{stage.name}" for stage in (INTAKE, ODD_CHECKS, EXAM)],
+)
+STAGES = (INTAKE, ODD_CHECKS, EXAM, REPORT)
+
+
+def make_manifest(folder: Path) -> pd.DataFrame:
+    """Ten images of three classes: 0 has a hostile name, 1 is missing, 2 is no image, 9 has no label."""
+    folder.mkdir(parents=True)
+    paths = [folder / f"{i:02d}.png" for i in range(10)]
+    paths[0] = folder / HOSTILE_NAME
+    for i, path in enumerate(paths):
+        Image.fromarray(np.full((8, 8, 3), 20 * i, np.uint8)).save(path)
+    Image.new("RGB", (900, 600), "teal").save(paths[3])
+    paths[1].unlink()
+    paths[2].write_text("no image")
+    labels = ["owl"] * 4 + [HOSTILE_LABEL] * 3 + [FORMULA_LABEL] * 2 + [None]
+    splits = ["train"] * 6 + ["validation"] * 2 + ["test"] * 2
+    return pd.DataFrame(
+        {
+            "image_id": np.arange(10),
+            "path": [path.as_posix() for path in paths],
+            "label": pd.Categorical(labels, ["owl", HOSTILE_LABEL, FORMULA_LABEL]),
+            "split": pd.Categorical(splits, ["train", "validation", "test"]),
+            "status": ["ok", "missing", *["ok"] * 8],
+        }
+    )
+
+
+def make_scan(manifest: pd.DataFrame) -> pd.DataFrame:
+    is_read = ~manifest["image_id"].isin([1, 2])
+    return pd.DataFrame(
+        {
+            "image_id": manifest["image_id"],
+            "format": pd.Series("PNG", manifest.index).where(is_read, None),
+            "width_px": pd.Series(8, manifest.index, dtype="Int32").where(is_read),
+            "height_px": pd.Series(8, manifest.index, dtype="Int32").where(is_read),
+        }
+    )
+
+
+def odd_findings() -> pd.DataFrame:
+    return pd.concat(
+        [
+            findings_of(LOW, image_id=[5, 6, 7, 8], score=[0.6, 0.9, 0.7, 0.8], detail="8 px wide"),
+            findings_of(
+                MEDIUM, image_id=[0, 3, 9], score=[0.9, 0.8, 0.7], detail=["-1 & <i>", "pale", "pale"]
+            ),
+            findings_of(HIGH, image_id=[1, 2], detail="torn"),
+            findings_of(OF_CLASSES, label=[HOSTILE_LABEL], score=0.5, detail="3 images"),
+        ]
+    )
+
+
+def odd_figure() -> Figure:
+    drawing, axes = new_figure(width=4, height=2)
+    axes[0, 0].bar(["a", "b"], [1, 2])
+    table = pd.DataFrame({"label": ["007", HOSTILE_LABEL, FORMULA_LABEL], "n_images": [4, 3, 2]})
+    return Figure("heights", "Heights of all", "Taller is `more`.", drawing, table)
+
+
+def artifacts(findings: pd.DataFrame | None) -> dict[str, Artifacts]:
+    per_class = pd.DataFrame(
+        {
+            "label": ["owl", HOSTILE_LABEL, *[f"class {i}" for i in range(30)]],
+            "n_images": [4, 1300, *range(30)],
+            "odd_fraction": [0.25, 0.0005, *[0.5] * 30],
+        }
+    )
+    identity = pd.DataFrame({"property": ["dataset_hash"], "value": ["0123abcd"]})
+    return {
+        "intake": Artifacts(
+            summary="10 images of 3 classes",
+            metrics={"n_images": 10, "share_of_x": float("nan")},
+            tables={"dataset": identity, "manifest": pd.DataFrame({"image_id": [0]})},
+            captions={"dataset": "Which dataset this is."},
+            notes=["Nothing was `weighed`, because there are no scales <here>."],
+        ),
+        "odd_checks": Artifacts(
+            summary="9 images odd",
+            metrics={"n_odd": 9},
+            tables={"per_class": per_class},
+            captions={"per_class": "One row a class."},
+            figures=[odd_figure()],
+            kinds=[LOW, UNSEEN, MEDIUM, HIGH, OF_CLASSES],
+            findings=findings,
+        ),
+        "exam": Artifacts(summary="well done", metrics={"test_accuracy": 0.975}),
+    }
+
+
+def write_outputs(made: dict[str, Artifacts], *, stages: Sequence[Stage] = STAGES) -> None:
+    for stage in stages:
+        if stage.name in made:
+            OutputWriter(stage, "recipe").write(made[stage.name])
+
+
+def render(
+    manifest: pd.DataFrame,
+    *,
+    stages: Sequence[Stage] = STAGES,
+    scan: pd.DataFrame | None = None,
+    run_records: dict[str, Any] | None = None,
+    thumbnails_per_kind: int = 2,
+    rows_per_table: int = 1000,
+) -> Path:
+    """The site, in the folder where the runner lets the stage write it."""
+    site = Path("analysis_outputs/.partial/report")
+    shutil.rmtree(site, ignore_errors=True)
+    site.mkdir(parents=True)
+    report(
+        manifest,
+        make_scan(manifest) if scan is None else scan,
+        inputs={dep.stem: dep for dep in stages[-1].deps},
+        stages={stage.name: stage for stage in stages},
+        run_records=run_records or {},
+        parameters=ReportParameters(thumbnails_per_kind=thumbnails_per_kind, rows_per_table=rows_per_table),
+        report=site,
+    )
+    home = Path("analysis_outputs/report")
+    shutil.rmtree(home, ignore_errors=True)
+    return site.rename(home).absolute()
+
+
+@pytest.fixture
+def manifest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> pd.DataFrame:
+    """The images of a fresh workspace, which is also the working directory."""
+    monkeypatch.chdir(tmp_path)
+    return make_manifest(Path("photos/birds"))
+
+
+@pytest.fixture(scope="session")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The report of the made-up workspace, rendered once; tests only read it."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(tmp_path_factory.mktemp("workspace"))
+        manifest = make_manifest(Path("photos/birds"))
+        write_outputs(artifacts(odd_findings()))
+        return render(manifest)
+
+
+@pytest.fixture
+def page(site: Path) -> Callable[[str], str]:
+    """Page of the report -> its HTML."""
+    return lambda name: (site / f"{name}.html").read_text(encoding="utf-8")

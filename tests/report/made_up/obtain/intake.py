@@ -1,0 +1,4 @@
+"""How much came in?
+
+Counts what came in.
+"""

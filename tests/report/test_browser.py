@@ -1,0 +1,206 @@
+"""The report in a real browser: opened from the file system, as a reader would."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from conftest import HOSTILE_LABEL
+
+webdriver = pytest.importorskip("selenium.webdriver", reason="needs selenium (the dev dependencies)")
+from selenium.webdriver.chrome.service import Service  # noqa: E402
+from selenium.webdriver.common.by import By  # noqa: E402
+from selenium.webdriver.common.keys import Keys  # noqa: E402
+from selenium.webdriver.remote.webdriver import WebDriver  # noqa: E402
+
+pytestmark = pytest.mark.browser
+
+CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
+FLAGS = (
+    "--headless=new",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--hide-scrollbars",
+)
+PAGES = ["index", "obtain", "scrub", "interpret", "provenance"]
+
+
+@pytest.fixture(scope="module")
+def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WebDriver]:
+    if CHROMIUM is None or DRIVER is None:
+        pytest.skip("needs Debian's chromium and chromium-driver: apt install chromium chromium-driver")
+    options = webdriver.ChromeOptions()
+    options.binary_location = CHROMIUM
+    for flag in (*FLAGS, f"--user-data-dir={tmp_path_factory.mktemp('profile')}"):
+        options.add_argument(flag)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+    driver = webdriver.Chrome(options=options, service=Service(DRIVER))
+    yield driver
+    driver.quit()
+
+
+@pytest.fixture
+def browser(chromium: WebDriver, site: Path) -> Iterator[WebDriver]:
+    """Chromium on the first page, as a desktop in a light room, with nothing stored."""
+    show(chromium)
+    open_page(chromium, site, "index")
+    chromium.execute_script("localStorage.clear()")
+    open_page(chromium, site, "index")
+    return chromium
+
+
+def show(browser: WebDriver, *, width: int = 1440, height: int = 900, scheme: str = "light") -> None:
+    screen = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 600}
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", screen)
+    features = [{"name": "prefers-color-scheme", "value": scheme}]
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "", "features": features})
+
+
+def open_page(browser: WebDriver, site: Path, name: str) -> None:
+    browser.get((site / f"{name}.html").as_uri())
+
+
+def complaints(browser: WebDriver) -> list[str]:
+    return [
+        entry["message"] for entry in browser.get_log("browser") if entry["level"] in ("SEVERE", "WARNING")
+    ]
+
+
+def ground(browser: WebDriver) -> str:
+    return browser.execute_script("return getComputedStyle(document.body).backgroundColor")
+
+
+def texts(browser: WebDriver, selector: str) -> list[str]:
+    return [element.text for element in browser.find_elements(By.CSS_SELECTOR, selector)]
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_page_opens_without_complaint_or_broken_picture(browser: WebDriver, site: Path, name: str) -> None:
+    complaints(browser)  # those of the pages before
+    open_page(browser, site, name)
+    broken = browser.execute_script(
+        "return [...document.images].filter(i => !i.complete || i.naturalWidth === 0).map(i => i.src)"
+    )
+    assert broken == []
+    assert complaints(browser) == []
+    assert browser.execute_script("return document.querySelector('.theme').hidden") is False  # the script ran
+    assert browser.title.endswith("· birds · DeepSight")
+
+
+@pytest.mark.parametrize("width", [360, 390, 768, 1440])
+@pytest.mark.parametrize("name", PAGES)
+def test_page_fits_the_screen(browser: WebDriver, site: Path, name: str, width: int) -> None:
+    show(browser, width=width, height=800)
+    open_page(browser, site, name)
+    browser.execute_script("document.querySelectorAll('details').forEach(d => d.open = true)")
+    assert browser.execute_script("return document.documentElement.scrollWidth") <= width
+
+
+def test_hostile_label_is_text(browser: WebDriver) -> None:
+    assert browser.title == "What to do first · birds · DeepSight"
+    assert HOSTILE_LABEL in browser.find_element(By.TAG_NAME, "main").text
+
+
+def test_table_sorts_numbers_by_size_and_text_by_letters(browser: WebDriver, site: Path) -> None:
+    open_page(browser, site, "scrub")
+    label, images, _ = browser.find_elements(By.CSS_SELECTOR, ".data-table th button")
+
+    def column(n: int) -> list[str]:
+        return texts(browser, f".data-table tbody td:nth-child({n})")
+
+    images.click()
+    assert column(2)[:4] == ["1,300", "29", "28", "27"]
+    images.click()
+    assert column(2)[:3] == ["0", "1", "2"]
+    label.click()
+    assert column(1)[:3] == [HOSTILE_LABEL, "class 0", "class 1"]
+    assert column(1)[3:12][-1] == "class 10"  # 2 to 9 come before 10
+    heading = browser.find_elements(By.CSS_SELECTOR, ".data-table th")[0]
+    assert heading.get_attribute("aria-sort") == "ascending"
+
+
+def test_table_sorts_from_the_keyboard(browser: WebDriver, site: Path) -> None:
+    open_page(browser, site, "scrub")
+    browser.find_elements(By.CSS_SELECTOR, ".data-table th button")[1].send_keys(Keys.ENTER)
+    assert texts(browser, ".data-table tbody td:nth-child(2)")[0] == "1,300"
+
+
+def test_table_turns_pages(browser: WebDriver, site: Path) -> None:
+    open_page(browser, site, "scrub")
+    assert len(texts(browser, ".data-table tbody tr")) == 25
+    browser.find_element(By.CSS_SELECTOR, ".pager .next").click()
+    assert len(texts(browser, ".data-table tbody tr")) == 7  # of 32
+    assert texts(browser, ".pager-place") == ["Page 2 of 2"]
+    assert not browser.find_element(By.CSS_SELECTOR, ".pager .next").is_enabled()
+
+
+def test_table_search_finds_rows_on_any_page(browser: WebDriver, site: Path) -> None:
+    open_page(browser, site, "scrub")
+    search = browser.find_element(By.CSS_SELECTOR, ".data-table input")
+    search.send_keys("CLASS 29")
+    assert texts(browser, ".data-table tbody td:first-child") == ["class 29"]
+    assert texts(browser, ".table-count") == ["1 of 32 rows"]
+    search.send_keys("9")
+    assert texts(browser, ".data-table tbody tr") == []
+    assert texts(browser, ".table-count") == ["0 of 32 rows"]
+
+
+def test_dark_mode_follows_the_system_and_then_the_reader(browser: WebDriver, site: Path) -> None:
+    light = ground(browser)
+    show(browser, scheme="dark")
+    dark = ground(browser)
+    assert dark != light
+    browser.find_element(By.CSS_SELECTOR, ".theme").click()
+    assert ground(browser) == light
+    open_page(browser, site, "scrub")
+    assert ground(browser) == light  # the choice lasts from page to page
+    paper = "return getComputedStyle(document.querySelector('.sheet')).backgroundColor"
+    browser.find_element(By.CSS_SELECTOR, ".theme").click()
+    assert ground(browser) == dark
+    assert browser.execute_script(paper) == "rgb(255, 255, 255)"  # figures are drawn on white
+
+
+def test_picture_opens_close_up_and_leads_to_its_neighbours(browser: WebDriver) -> None:
+    pictures = browser.find_elements(By.CSS_SELECTOR, "#finding-odd_checks-small a.tile-picture")
+    pictures[0].click()
+    dialog = browser.find_element(By.CSS_SELECTOR, "dialog[open]")
+    assert "photos/birds/06.png" in dialog.text
+    assert "8 px wide" in dialog.text
+    dialog.send_keys(Keys.ARROW_RIGHT)
+    assert "photos/birds/08.png" in dialog.text
+    dialog.send_keys(Keys.ARROW_RIGHT)
+    assert "photos/birds/06.png" in dialog.text
+    dialog.send_keys(Keys.ESCAPE)
+    assert browser.find_elements(By.CSS_SELECTOR, "dialog[open]") == []
+
+
+def test_printing_unfolds_what_is_folded_and_leaves_the_menu_out(browser: WebDriver) -> None:
+    count = "return document.querySelectorAll('details[open]').length"
+    before = browser.execute_script(count)
+    browser.execute_script(
+        "window.seen = []; window.addEventListener('beforeprint', () => "
+        "window.seen.push(document.querySelectorAll('details:not([open])').length))"
+    )
+    browser.execute_cdp_cmd("Page.printToPDF", {})
+    assert browser.execute_script("return window.seen") == [0]
+    assert browser.execute_script(count) == before
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print"})
+    assert not browser.find_element(By.CSS_SELECTOR, ".chapters").is_displayed()
+    assert ground(browser) == "rgb(255, 255, 255)"
+
+
+def test_page_can_be_read_without_scripts(browser: WebDriver, site: Path) -> None:
+    browser.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": True})
+    try:
+        open_page(browser, site, "scrub")
+        assert len(browser.find_elements(By.CSS_SELECTOR, ".data-table tbody tr")) == 32
+        assert not browser.find_element(By.CSS_SELECTOR, ".table-tools").is_displayed()
+    finally:
+        browser.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": False})

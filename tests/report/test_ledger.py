@@ -1,0 +1,93 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from conftest import HIGH, LOW, MEDIUM, ODD_CHECKS
+
+from analysis.report.ledger import LEDGER_COLUMNS, clean_kinds, group_findings, make_ledger
+from analysis.report.results import StageResult
+from analysis.stage import FindingKind, findings_of
+
+IMAGES = pd.DataFrame(
+    {
+        "image_id": [0, 1, 2, 3],
+        "path": ["a.png", "b.png", "c.png", "d.png"],
+        "label": pd.Categorical(["cat", "dog", "dog", None], ["cat", "dog", "eel"]),
+        "split": pd.Categorical(["test", "train", "train", "train"], ["train", "test"]),
+    }
+)
+
+
+def result_of(*findings: pd.DataFrame, kinds: list[FindingKind]) -> StageResult:
+    rows = pd.concat(findings).assign(stage="odd_checks") if findings else findings_of(LOW, image_id=[])
+    return StageResult(ODD_CHECKS, Path(), "", {}, {}, [], {}, kinds, [], rows)
+
+
+def test_ledger_orders_by_severity_then_score() -> None:
+    result = result_of(
+        findings_of(LOW, image_id=[0], score=1.0),
+        findings_of(HIGH, image_id=[1, 2], score=[0.2, 0.4]),
+        findings_of(MEDIUM, image_id=[3], score=0.9),
+        kinds=[LOW, HIGH, MEDIUM],
+    )
+    ledger = make_ledger([result], IMAGES)
+    assert ledger["image_id"].tolist() == [2, 1, 3, 0]
+    assert list(ledger.columns) == LEDGER_COLUMNS
+
+
+def test_ledger_takes_path_label_and_split_from_the_image() -> None:
+    ledger = make_ledger([result_of(findings_of(LOW, image_id=[1]), kinds=[LOW])], IMAGES)
+    assert ledger.loc[0, ["path", "label", "split"]].tolist() == ["b.png", "dog", "train"]
+
+
+def test_ledger_keeps_the_label_that_a_finding_names() -> None:
+    ledger = make_ledger([result_of(findings_of(LOW, label=["eel"]), kinds=[LOW])], IMAGES)
+    assert ledger.loc[0, "label"] == "eel"
+    assert ledger.loc[0, ["image_id", "path", "split"]].isna().all()
+
+
+def test_ledger_of_no_stage_is_empty_with_all_columns() -> None:
+    ledger = make_ledger([], IMAGES)
+    assert list(ledger.columns) == LEDGER_COLUMNS
+    assert ledger.empty
+
+
+def test_groups_count_images_once_and_say_where_they_are() -> None:
+    findings = findings_of(LOW, image_id=[0, 1, 1, 2, 3], score=[0.5, 0.9, 0.1, 0.3, 0.2])
+    result = result_of(findings, kinds=[LOW])
+    (group,) = group_findings(make_ledger([result], IMAGES), [result], IMAGES)
+    assert (group.n, group.share, group.noun) == (4, 1.0, "image")
+    assert group.counts("split") == [("train", 3), ("test", 1)]
+    assert group.counts("label") == [("dog", 2), ("cat", 1)]
+
+
+def test_groups_of_classes_are_shares_of_the_classes() -> None:
+    result = result_of(findings_of(LOW, label=["eel", "eel", "cat"]), kinds=[LOW])
+    (group,) = group_findings(make_ledger([result], IMAGES), [result], IMAGES)
+    assert (group.n, group.noun) == (2, "class")
+    assert group.share == pytest.approx(2 / 3)
+
+
+def test_groups_of_one_severity_stand_in_the_order_of_how_many_they_concern() -> None:
+    few, many = FindingKind("few", "Few", "low", "", ""), FindingKind("many", "Many", "low", "", "")
+    result = result_of(
+        findings_of(few, image_id=[0], score=1.0),
+        findings_of(many, image_id=[0, 1], score=0.1),
+        kinds=[few, many],
+    )
+    groups = group_findings(make_ledger([result], IMAGES), [result], IMAGES)
+    assert [group.kind.name for group in groups] == ["many", "few"]
+
+
+def test_groups_refuse_a_kind_that_its_stage_does_not_describe() -> None:
+    result = result_of(findings_of(LOW, image_id=[0]), kinds=[HIGH])
+    with pytest.raises(ValueError, match="'odd_checks' has findings of kind 'small'"):
+        group_findings(make_ledger([result], IMAGES), [result], IMAGES)
+
+
+def test_clean_kinds_are_those_without_findings() -> None:
+    result = result_of(findings_of(LOW, image_id=[0]), kinds=[HIGH, LOW])
+    groups = group_findings(make_ledger([result], IMAGES), [result], IMAGES)
+    assert clean_kinds(groups, [result]) == [HIGH]
