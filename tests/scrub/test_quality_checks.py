@@ -214,6 +214,12 @@ def test_odd_size_flags_nothing_where_all_images_have_one_size():
     assert flagged(check) == []
 
 
+@pytest.mark.parametrize("width", [19, 2001])
+def test_odd_size_of_a_single_image_does_not_stretch_the_usual_range(width):
+    images = images_table(20, width_px=[width] + [200] * 19, height_px=[10] * 20)
+    assert flagged(quality_scores.odd_size(images, factor=5, min_images=20)) == [0]
+
+
 def test_odd_size_takes_a_second_usual_size_for_usual():
     images = images_table(40, width_px=[1000] * 36 + [32] * 4, height_px=[1000] * 36 + [32] * 4)
     assert flagged(quality_scores.odd_size(images, factor=5, min_images=20)) == []
@@ -260,6 +266,7 @@ def test_a_single_colour_image_is_rare_among_few_greyscale_ones():
         (["RGB"] * 59 + ["L"], [False] * 60, [False] * 59 + [True], []),  # reported as greyscale instead
         (["RGB"] * 59 + ["L"], [False] * 60, [True] * 60, [59]),
         (["L"] * 59 + ["RGB"], [False] * 60, [True] * 60, [59]),
+        (["RGB"] * 30 + ["L"] * 29 + ["RGB"], [False] * 60, [False] * 30 + [True] * 30, []),
         (["RGB"] * 59 + ["I;16"], [False] * 60, [False] * 59 + [True], [59]),
         (["RGB"] * 30 + ["CMYK"] * 30, [False] * 60, [False] * 60, []),
         (["RGB"] * 59 + [pd.NA], [False] * 59 + [pd.NA], [False] * 59 + [pd.NA], []),
@@ -271,8 +278,9 @@ def test_unexpected_mode(modes, alpha, grey, expected):
 
 
 def test_unexpected_mode_says_what_it_compared():
-    modes, alpha = ["RGB"] * 59 + ["P"], [False] * 59 + [True]
+    modes, alpha = ["RGB"] * 58 + ["RGBA", "P"], [False] * 58 + [True] * 2
     check = quality_scores.unexpected_mode(images_table(60, mode=modes, has_alpha=alpha), **RARE)
+    assert check.detail[58] == "stored as RGBA: 1 of 60 images"
     assert check.detail[59] == "stored as P with transparency: 1 of 60 images"
     assert check.score[59] == pytest.approx(59 / 60)
 
@@ -366,7 +374,7 @@ def test_samples_hold_whole_images_of_each_class_and_split(tmp_path):
     images = images_table(
         n,
         path=[path.as_posix() for path in paths],
-        label=["größe_$x$"] * 12 + ["Жук " * 20] * 11 + [None],
+        label=[r"größe $\frac$"] * 12 + ["Жук " * 20] * 11 + [None],
         split=["train", "test"] * 12,
         status=["missing"] + ["ok"] * (n - 1),
     )
@@ -398,6 +406,7 @@ def test_flagged_figure_shows_the_worst_of_every_kind_first():
         status=["ok"] * 50 + ["missing"] * 10,
         brightness_p99=[0.01 * i for i in range(20)] + [0.95] * 40,
         brightness_p01=[0.0] * 20 + [0.9] + [0.05] * 39,
+        label=[r"no mathematics: $\frac$"] * 60,
     )
     artifacts = run(images, max_flagged_shown=4)
     table = figure_named(artifacts, "flagged").table

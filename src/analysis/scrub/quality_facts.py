@@ -111,10 +111,10 @@ def blank_label(images: pd.DataFrame) -> Check:
 def wrong_extension(images: pd.DataFrame) -> Check:
     """The content's format against the one that the extension stands for; unknown ones are not judged."""
     suffix = images["path"].map(lambda path: posixpath.splitext(path)[1])
-    stands_for, holds = suffix.str.lower().map(FORMATS), images["format"]
-    is_so = (stands_for != holds).astype("boolean").mask(stands_for.isna() | holds.isna())
-    detail = "named " + suffix + ", but holds " + holds.astype("string")
-    return _fact(kinds.WRONG_EXTENSION, is_so, detail, rule="the extension stands for another format")
+    stands_for, holds = suffix.str.lower().map(FORMATS).astype("string"), images["format"].astype("string")
+    detail = "named " + suffix + ", but holds " + holds
+    rule = "the extension stands for another format"
+    return _fact(kinds.WRONG_EXTENSION, stands_for != holds, detail, rule=rule)
 
 
 def exif_rotated(images: pd.DataFrame) -> Check:
