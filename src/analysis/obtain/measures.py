@@ -256,7 +256,7 @@ def _thumbnail(image: np.ndarray) -> np.ndarray:
         image = _half(image)
     size = (min(width, THUMBNAIL_PX), min(height, THUMBNAIL_PX))
     small = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
-    return cv2.resize(small, (THUMBNAIL_PX, THUMBNAIL_PX), interpolation=cv2.INTER_NEAREST)
+    return cv2.resize(small, (THUMBNAIL_PX, THUMBNAIL_PX), interpolation=cv2.INTER_NEAREST_EXACT)
 
 
 def _halved(image: np.ndarray, *, until_longer_side_px: int) -> np.ndarray:

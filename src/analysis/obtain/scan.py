@@ -94,12 +94,10 @@ def _batches(paths: pd.Series) -> list[list[str]]:
 
 
 def _progress_bar(source: np.ndarray) -> tqdm:
-    n_reused = int((source >= 0).sum())
-    if n_reused:
-        print(
-            f"scan: {n_reused:,} of {len(source):,} images are known and not decoded again", file=sys.stderr
-        )
-    return tqdm(total=len(source), initial=n_reused, desc="scan", unit=" images", smoothing=0)
+    n_known = int((source >= 0).sum())
+    if n_known:
+        print(f"scan: {n_known:,} of {len(source):,} images are known and not decoded again", file=sys.stderr)
+    return tqdm(total=len(source), initial=n_known, desc="scan", unit=" images", smoothing=0, delay=2)
 
 
 def _collect(results: Iterator[FileMeasures], n_batches: int, bar: tqdm) -> FileMeasures:

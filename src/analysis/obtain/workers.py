@@ -1,4 +1,4 @@
-"""Measures files in worker processes, which damaged files may take down without ending the run."""
+"""Measures files in worker processes, which a damaged file may take down without ending the run."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ from analysis.cores import available_cores
 from analysis.obtain.measures import FileMeasures, measure_files, no_measures
 from analysis.stage import InputError
 
-CRASHED = "the decoder crashed"
-AHEAD = 2  # batches each worker has waiting, so that none is idle while results are written
+CRASHED = "the decoder crashed, or memory ran out"
+BATCHES_AHEAD = 2  # for each worker, so that none is idle while results are written
 
 
 class Workers:
-    """As many processes as there are cores. A context manager; processes start when there is work.
+    """One process for each core this one may use; they start when there is work.
 
-    They come from a fork server, which is small and has no threads: forking this process, whose libraries
-    run threads, could deadlock, and fresh interpreters would each import everything and share no memory.
+    They come from a fork server. Forking this process itself could deadlock, as its libraries run threads;
+    fresh interpreters would each import everything and share no memory.
     """
 
     def __init__(self) -> None:
@@ -44,13 +44,13 @@ class Workers:
         waiting: deque[tuple[Sequence[str], Future]] = deque()
         for batch in batches:
             waiting.append((batch, self._submit(batch)))
-            if len(waiting) > AHEAD * self.n:
-                yield self._settle(*waiting.popleft())
+            if len(waiting) > BATCHES_AHEAD * self.n:
+                yield self._result(*waiting.popleft())
         while waiting:
-            yield self._settle(*waiting.popleft())
+            yield self._result(*waiting.popleft())
 
-    def _settle(self, batch: Sequence[str], future: Future) -> FileMeasures:
-        """The result; if a worker died over this batch or another, that of each file by itself."""
+    def _result(self, batch: Sequence[str], future: Future) -> FileMeasures:
+        """What came of a batch. If a worker died, over this one or another, each file is tried by itself."""
         try:
             return future.result()
         except BrokenProcessPool:
@@ -63,23 +63,22 @@ class Workers:
             return no_measures(["unreadable"], CRASHED)
 
     def _submit(self, paths: Sequence[str]) -> Future:
-        if self.executor is None:
-            self._start()
         try:
-            return self.executor.submit(measure_files, paths)
+            return (self.executor or self._start()).submit(measure_files, paths)
         except BrokenProcessPool:
-            self._stop()
-            self._start()
-            return self.executor.submit(measure_files, paths)
+            return self._start().submit(measure_files, paths)
 
-    def _start(self) -> None:
+    def _start(self) -> ProcessPoolExecutor:
+        self._stop()
         context = multiprocessing.get_context("forkserver")
-        context.set_forkserver_preload(["analysis.obtain.workers", "scipy.fft"])
+        # A worker imports the main module again, which is `scan` when the stage runs: have it ready to share.
+        context.set_forkserver_preload(["analysis.obtain.scan", "scipy.fft"])
         self.executor = ProcessPoolExecutor(self.n, mp_context=context, initializer=_prepare_worker)
         try:
             self.executor.submit(measure_files, []).result()
-        except BrokenProcessPool as error:  # then it is not the files
-            raise InputError("worker processes die as soon as they start: is there enough memory?") from error
+        except BrokenProcessPool as error:  # without any file, so it is no file's fault
+            raise InputError("worker processes die as they start: is there enough memory?") from error
+        return self.executor
 
     def _stop(self) -> None:
         if self.executor is not None:
@@ -94,6 +93,6 @@ def _prepare_worker() -> None:
 
 
 def _end_with_parent() -> None:
-    """A parent that is killed cannot end its workers, which would wait for work for ever."""
+    """A parent that is killed cannot end its workers, which would wait for more work for ever."""
     multiprocessing.parent_process().join()
     os._exit(1)
