@@ -1,0 +1,288 @@
+"""What does a ResNet18 reach on this dataset without any tricks?
+
+Method: torchvision's ResNet18 (He et al. 2016) on whole images squeezed to a square, shifted at random and,
+if the parameters say so, mirrored; AdamW with one cycle of the learning rate (Smith and Topin 2018). The
+epoch with the best macro-F1 on validation is kept; training stops when that has not improved for a while.
+
+How the result misleads: it is a floor, not a verdict. A low score may be the dataset's fault or the recipe's,
+with its few epochs, small images and random weights. The validation score is a little too good, because
+validation chose the epoch; `evaluate` judges on test. Another machine or device rounds sums in another order,
+which training makes into a slightly different network.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import numpy as np
+import pandas as pd
+from pydantic import Field
+
+from analysis.figures import ACCENT, MUTED, SPLIT_COLOURS, new_figure
+from analysis.runner import run_stage
+from analysis.stage import Artifacts, Figure, InputError, StageParameters
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from torch import Tensor
+
+    from models.image_data import Augment, Batches
+    from models.networks import ImageClassifier
+    from models.pretrained import Start
+    from models.training import TrainingRun
+
+GIGABYTE = 10**9
+
+
+class BaselineResnetParameters(StageParameters):
+    weights: Annotated[str, Field(min_length=1)]
+    input_px: Literal["auto"] | Annotated[int, Field(ge=8, le=1024)]
+    keep_resolution: bool
+    max_training_images: Annotated[int, Field(ge=2)] | None
+    epochs: Annotated[int, Field(ge=1)]
+    patience: Annotated[int, Field(ge=1)]
+    batch_images: Annotated[int, Field(ge=2)]
+    learning_rate: Annotated[float, Field(gt=0)]
+    weight_decay: Annotated[float, Field(ge=0)]
+    shift_fraction: Annotated[float, Field(ge=0, le=0.5)]
+    horizontal_flip: bool
+    device: Literal["auto", "cpu", "cuda", "mps"]
+    precision: Literal["32-true", "16-mixed", "bf16-mixed"]
+    cache_gigabytes: Annotated[float, Field(ge=0)]
+
+
+def baseline_resnet(
+    manifest: pd.DataFrame,
+    scan: pd.DataFrame,
+    normalisation: pd.DataFrame,
+    *,
+    parameters: BaselineResnetParameters,
+    seed: int,
+    model: Path,
+    dvclive: Path,
+) -> Artifacts:
+    """Train on the readable, labelled images of the training split; write the classifier to `model`.
+
+    Raises
+    ------
+    InputError
+        If fewer than two classes have images to train on, or weights, device or learning rate do not serve.
+    """
+    from models.devices import prepare_device
+    from models.networks import save_classifier
+    from models.pretrained import find_start
+    from models.training import train
+
+    device = prepare_device(parameters.device)
+    start = find_start(parameters.weights)
+    images = _images_by_split(manifest, scan, parameters.max_training_images, seed)
+    classifier = _new_classifier(manifest, scan, normalisation, start, parameters, seed)
+    training, validation = _batches(images, classifier.input_px, parameters, seed)
+    run = train(
+        classifier,
+        training,
+        validation,
+        epochs=parameters.epochs,
+        patience=parameters.patience,
+        learning_rate=parameters.learning_rate,
+        weight_decay=parameters.weight_decay,
+        device=device,
+        precision=parameters.precision,
+        dvclive=dvclive,
+        checkpoints=model.parent / "checkpoints",
+    )
+    save_classifier(classifier, model)
+    return Artifacts(
+        summary=_summary(start, run, images),
+        metrics=_metrics(classifier, run, images, n_left_out=len(manifest) - len(_labelled(manifest, scan))),
+        figures=[training_curves(run, images)],
+        notes=_notes(manifest, scan, start, images),
+    )
+
+
+def _labelled(manifest: pd.DataFrame, scan: pd.DataFrame) -> pd.DataFrame:
+    from models.image_data import readable_images
+
+    return readable_images(manifest, scan).query("class_index >= 0")
+
+
+def _images_by_split(
+    manifest: pd.DataFrame, scan: pd.DataFrame, max_training_images: int | None, seed: int
+) -> dict[str, pd.DataFrame]:
+    """The images to train on (sampled down to the maximum) and those to validate on."""
+    from models.image_data import stratified_sample
+
+    labelled = _labelled(manifest, scan)
+    training, validation = (labelled[labelled["split"] == split] for split in ("train", "validation"))
+    if training["class_index"].nunique() < 2:
+        raise InputError(
+            f"The training split has {len(training)} readable, labelled images of "
+            f"{training['class_index'].nunique()} classes; training needs two classes. See the findings of "
+            "quality_checks and label_analysis for what is missing."
+        )
+    if max_training_images is not None:
+        training = stratified_sample(training, max_training_images, rng=np.random.default_rng(seed))
+    return {"train": training, "validation": validation}
+
+
+def _new_classifier(
+    manifest: pd.DataFrame,
+    scan: pd.DataFrame,
+    normalisation: pd.DataFrame,
+    start: Start,
+    parameters: BaselineResnetParameters,
+    seed: int,
+) -> ImageClassifier:
+    from models.image_data import suited_input_px
+    from models.networks import ImageClassifier, seeded_weights
+    from models.pretrained import IMAGENET_MEAN, IMAGENET_STD, load_backbone
+
+    own = normalisation.set_index("channel").loc[["red", "green", "blue"]]
+    mean, std = (own["mean"], own["std"]) if start.state is None else (IMAGENET_MEAN, IMAGENET_STD)
+    with seeded_weights(seed):
+        classifier = ImageClassifier(
+            classes=list(manifest["label"].cat.categories),
+            input_px=suited_input_px(scan) if parameters.input_px == "auto" else parameters.input_px,
+            keep_resolution=parameters.keep_resolution,
+            mean=list(mean),
+            std=list(std),
+        )
+    load_backbone(classifier, start)
+    return classifier
+
+
+def _batches(
+    images: dict[str, pd.DataFrame], input_px: int, parameters: BaselineResnetParameters, seed: int
+) -> tuple[Batches, Batches | None]:
+    from models.image_data import Batches, ImageStore
+
+    def store(split: str) -> ImageStore:
+        n_bytes = int(
+            parameters.cache_gigabytes * GIGABYTE * len(images[split]) / sum(map(len, images.values()))
+        )
+        return ImageStore(
+            images[split], input_px=input_px, cache_bytes=n_bytes, description=f"decoding {split}"
+        )
+
+    batch_images = parameters.batch_images
+    augment = _augmentation(parameters, input_px)
+    training = Batches(store("train"), batch_images=batch_images, seed=seed, augment=augment)
+    if images["validation"].empty:
+        return training, None
+    return training, Batches(store("validation"), batch_images=batch_images)
+
+
+def _augmentation(parameters: BaselineResnetParameters, input_px: int) -> Augment:
+    from models.augmentation import random_horizontal_flip, random_shift
+
+    def augment(batch: Tensor, rng: np.random.Generator) -> Tensor:
+        if parameters.horizontal_flip:
+            batch = random_horizontal_flip(batch, rng)
+        return random_shift(batch, rng, max_px=round(parameters.shift_fraction * input_px))
+
+    return augment
+
+
+def _summary(start: Start, run: TrainingRun, images: dict[str, pd.DataFrame]) -> str:
+    text = (
+        f"ResNet18 {start.description}, {len(images['train']):,} images, {len(run.curves)} epochs, "
+        f"kept epoch {run.best_epoch}"
+    )
+    if images["validation"].empty:
+        return text
+    return f"{text}, validation macro-F1 {run.at_best('validation_macro_f1'):.3f}"
+
+
+def _metrics(
+    classifier: ImageClassifier, run: TrainingRun, images: dict[str, pd.DataFrame], *, n_left_out: int
+) -> dict[str, float]:
+    return {
+        "n_training_images": len(images["train"]),
+        "n_validation_images": len(images["validation"]),
+        "n_left_out": n_left_out,
+        "input_px": classifier.input_px,
+        "n_parameters": sum(weights.numel() for weights in classifier.parameters()),
+        "n_epochs": len(run.curves),
+        "best_epoch": run.best_epoch,
+        "train_loss": run.at_best("train_loss"),
+        "validation_loss": run.at_best("validation_loss"),
+        "validation_macro_f1": run.at_best("validation_macro_f1"),
+    }
+
+
+def _notes(
+    manifest: pd.DataFrame, scan: pd.DataFrame, start: Start, images: dict[str, pd.DataFrame]
+) -> list[str]:
+    from models.image_data import left_out_note
+
+    training = images["train"]
+    labelled = _labelled(manifest, scan)
+    n_all = int((labelled["split"] == "train").sum())
+    classes = manifest["label"].cat.categories
+    absent = classes.difference(training["label"].unique(), sort=False)
+    notes = [f"Training started {start.description}.", left_out_note(manifest, scan)]
+    if len(training) < n_all:
+        notes.append(
+            f"Trained on {len(training):,} of {n_all:,} images, a stratified sample: raise "
+            "baseline_resnet.max_training_images to train on more."
+        )
+    if images["validation"].empty:
+        notes.append("There is no validation split: training ran all epochs and kept the last one's weights.")
+    if len(absent):
+        notes.append(
+            f"{len(absent)} classes have no image to train on and are never predicted: "
+            f"{', '.join(absent[:10])}" + (", …" if len(absent) > 10 else ".")
+        )
+    return [note for note in notes if note]
+
+
+def training_curves(run: TrainingRun, images: dict[str, pd.DataFrame]) -> Figure:
+    """Loss and macro-F1 by epoch, with the kept epoch marked."""
+    drawing, axes = new_figure(width=8.0, height=3.4, columns=2)
+    plot_losses(run.curves, ax=axes[0, 0])
+    plot_validation_score(run.curves, ax=axes[0, 1])
+    for ax in axes.flat:
+        ax.axvline(run.best_epoch, color=MUTED, linestyle="--", linewidth=1)
+        ax.xaxis.get_major_locator().set_params(integer=True)
+    return Figure(
+        name="training_curves",
+        title="Training curves",
+        caption=(
+            f"Mean loss over {len(images['train']):,} training and {len(images['validation']):,} validation "
+            "images, and macro-F1 on validation, by epoch; the dashed line marks the epoch whose weights "
+            "were kept. Training loss far below validation loss is overfitting; both still falling at the "
+            "end ask for more epochs."
+        ),
+        drawing=drawing,
+        table=run.curves,
+    )
+
+
+def plot_losses(curves: pd.DataFrame, *, ax: Axes) -> Axes:
+    for split in ("train", "validation"):
+        if f"{split}_loss" in curves:
+            ax.plot(
+                curves["epoch"],
+                curves[f"{split}_loss"],
+                marker="o",
+                markersize=3,
+                color=SPLIT_COLOURS[split],
+                label=split,
+            )
+    ax.set(title="Loss", xlabel="Epoch", ylabel="Cross-entropy (nats)", ylim=(0, None))
+    ax.legend()
+    return ax
+
+
+def plot_validation_score(curves: pd.DataFrame, *, ax: Axes) -> Axes:
+    ax.set(title="Validation score", xlabel="Epoch", ylabel="Macro-F1", ylim=(0, 1.02))
+    if "validation_macro_f1" in curves:
+        ax.plot(curves["epoch"], curves["validation_macro_f1"], marker="o", markersize=3, color=ACCENT)
+    else:
+        ax.text(0.5, 0.5, "no validation split", transform=ax.transAxes, ha="center", color=MUTED)
+    return ax
+
+
+if __name__ == "__main__":
+    run_stage(baseline_resnet)

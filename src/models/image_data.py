@@ -1,0 +1,165 @@
+"""Images as tensors: which of them can be used, decoding, and batches.
+
+An image is decoded once into uint8 at the network's input size, the whole of it squeezed into a square, so
+that nothing at its border is cut off. Batches are then cut out of, and augmented in, one tensor.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pandas as pd
+import torch
+from PIL import Image
+from torch import Tensor
+from tqdm import tqdm
+
+from analysis.cores import available_cores
+from analysis.images import ImageError, open_as_seen
+from analysis.stage import InputError
+
+READABLE = ("ok", "truncated")  # of the scan's statuses, those with a picture
+MAX_DECODING_THREADS = 8  # each holds a whole picture; beyond this, Python's lock leaves little to gain
+SMALL_PX, LARGE_PX = 32, 64  # input sizes chosen where a person names none
+
+
+Augment = Callable[[Tensor, np.random.Generator], Tensor]
+
+
+def readable_images(manifest: pd.DataFrame, scan: pd.DataFrame) -> pd.DataFrame:
+    """The manifest's rows with a picture, in its order.
+
+    Returns
+    -------
+    DataFrame
+        `image_id`, `path`, `label`, `split`, `is_truncated` and `class_index`: the label's place among
+        the manifest's classes, −1 where there is none.
+    """
+    images = manifest[["image_id", "path", "label", "split"]].assign(
+        is_truncated=scan["status"].eq("truncated").to_numpy(),
+        class_index=manifest["label"].cat.codes.astype(np.int64),
+    )
+    return images[scan["status"].isin(READABLE).to_numpy()].reset_index(drop=True)
+
+
+def left_out_note(manifest: pd.DataFrame, scan: pd.DataFrame) -> str:
+    """In words, how many images of the manifest have no picture or no label; empty if none."""
+    n_unreadable = int((~scan["status"].isin(READABLE)).sum())
+    n_unlabelled = int((scan["status"].isin(READABLE).to_numpy() & manifest["label"].isna()).sum())
+    if n_unreadable + n_unlabelled == 0:
+        return ""
+    return (
+        f"{n_unreadable + n_unlabelled:,} of {len(manifest):,} images are left out: {n_unreadable:,} cannot "
+        f"be read, {n_unlabelled:,} have no label."
+    )
+
+
+def suited_input_px(scan: pd.DataFrame) -> int:
+    """32 if the readable images' median side (of a square of the same area) is at most 32 px, else 64."""
+    sizes = scan.loc[scan["status"].isin(READABLE), ["width_px", "height_px"]].astype(float)
+    median_side = np.sqrt(sizes.prod(axis=1)).median()
+    return SMALL_PX if median_side <= SMALL_PX else LARGE_PX
+
+
+def stratified_sample(images: pd.DataFrame, n: int, *, rng: np.random.Generator) -> pd.DataFrame:
+    """At most `n` rows, in their order, each class in its proportion and none lost while `n` allows it."""
+    if len(images) <= n:
+        return images
+    shuffled = images.iloc[rng.permutation(len(images))]
+    by_class = shuffled.groupby("class_index")["class_index"]
+    # 0 for each class's first image, so that every class has one before any has its full share
+    place = by_class.cumcount() / by_class.transform("size")
+    return images.loc[place.sort_values(kind="stable").index[:n].sort_values()].reset_index(drop=True)
+
+
+def decode(images: pd.DataFrame, *, input_px: int, progress: tqdm | None = None) -> Tensor:
+    """The pictures of `images` (`path`, `is_truncated`) -> uint8 (N, 3, input_px, input_px).
+
+    Raises
+    ------
+    InputError
+        If one cannot be read: the file changed after it was scanned.
+    """
+    tensor = torch.empty((len(images), 3, input_px, input_px), dtype=torch.uint8)
+    pixels = tensor.permute(0, 2, 3, 1).numpy()  # (N, 3, H, W) -> (N, H, W, 3), the same memory
+
+    def fill(place: int, path: str, is_truncated: bool) -> None:
+        pixels[place] = _decode_one(path, is_truncated, input_px)
+
+    n_threads = min(available_cores(), MAX_DECODING_THREADS)
+    # each opening silences Pillow's warnings and restores the filters, which threads would do to one another
+    with warnings.catch_warnings(), ThreadPoolExecutor(n_threads) as pool:
+        warnings.simplefilter("ignore")
+        for _ in pool.map(fill, range(len(images)), images["path"], images["is_truncated"]):
+            if progress is not None:
+                progress.update()
+    return tensor
+
+
+def _decode_one(path: str, is_truncated: bool, input_px: int) -> np.ndarray:
+    try:
+        picture = open_as_seen(path, allow_truncated=is_truncated)
+    except ImageError as error:
+        raise InputError(
+            f"{path} could be read when it was scanned, but not now ({error}). Run the scan again."
+        ) from error
+    return np.asarray(picture.resize((input_px, input_px), Image.Resampling.BILINEAR, reducing_gap=2.0))
+
+
+class ImageStore:
+    """The pictures of `images` by row number: kept in memory if they fit, else decoded when asked for."""
+
+    def __init__(self, images: pd.DataFrame, *, input_px: int, cache_bytes: int, description: str) -> None:
+        self.images = images
+        self.input_px = input_px
+        self.kept: Tensor | None = None
+        if len(images) * 3 * input_px**2 <= cache_bytes:
+            with tqdm(total=len(images), desc=description, unit="image", leave=False) as progress:
+                self.kept = decode(images, input_px=input_px, progress=progress)
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def __getitem__(self, rows: np.ndarray) -> Tensor:
+        """uint8 (len(rows), 3, H, W)"""
+        if self.kept is not None:
+            return self.kept[torch.from_numpy(rows)]
+        return decode(self.images.iloc[rows], input_px=self.input_px)
+
+
+class Batches:
+    """Pairs of images (uint8) and class indices, each row once an iteration.
+
+    Batches are of equal size, give or take one image, so that none is too small for batch normalisation.
+
+    Parameters
+    ----------
+    seed
+        Rows are shuffled anew in each epoch by this seed and the epoch's number; None keeps their order.
+    augment
+        Changes a batch, drawing from the epoch's generator; only with a seed.
+    """
+
+    def __init__(
+        self, store: ImageStore, *, batch_images: int, seed: int | None = None, augment: Augment | None = None
+    ) -> None:
+        self.store = store
+        self.labels = torch.from_numpy(store.images["class_index"].to_numpy())
+        self.n_batches = -(-len(store) // batch_images)
+        self.seed = seed
+        self.augment = augment
+        self.epoch = 0
+
+    def __len__(self) -> int:
+        return self.n_batches
+
+    def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
+        rng = None if self.seed is None else np.random.default_rng([self.seed, self.epoch])
+        order = np.arange(len(self.store)) if rng is None else rng.permutation(len(self.store))
+        self.epoch += 1
+        for rows in np.array_split(order, self.n_batches):
+            images = self.store[rows]
+            yield (self.augment(images, rng) if self.augment and rng else images), self.labels[rows]

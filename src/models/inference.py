@@ -1,0 +1,48 @@
+"""What a trained classifier says about images."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import torch
+from tqdm import tqdm
+
+from models.image_data import decode
+from models.networks import ImageClassifier, in_unit_range
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """Row i is of image i.
+
+    Attributes
+    ----------
+    probabilities
+        float32 (N, C), in the order of the classifier's classes; rows sum to 1.
+    embeddings
+        float32 (N, 512): what the last layer sees.
+    """
+
+    probabilities: np.ndarray
+    embeddings: np.ndarray
+
+
+@torch.inference_mode()
+def predict(
+    classifier: ImageClassifier, images: pd.DataFrame, *, batch_images: int, device: torch.device
+) -> Predictions:
+    """Probabilities and embeddings of `images` (`path`, `is_truncated`), decoded batch by batch."""
+    classifier.eval().to(device)
+    probabilities = np.empty((len(images), len(classifier.classes)), dtype=np.float32)
+    embeddings = np.empty((len(images), classifier.head.in_features), dtype=np.float32)
+    with tqdm(total=len(images), desc="predicting", unit="image", leave=False) as progress:
+        for start in range(0, len(images), batch_images):
+            rows = slice(start, start + batch_images)
+            pixels = decode(images.iloc[rows], input_px=classifier.input_px).to(device)
+            embedded = classifier.embed(in_unit_range(pixels))
+            embeddings[rows] = embedded.cpu().numpy()
+            probabilities[rows] = classifier.head(embedded).softmax(dim=1).cpu().numpy()
+            progress.update(len(pixels))
+    return Predictions(probabilities, embeddings)

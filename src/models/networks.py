@@ -1,0 +1,131 @@
+"""The classifier, and how it is kept in a file.
+
+`ImageClassifier` takes images with values in [0, 1] and normalises them itself, so that whoever holds an
+image (training, evaluation, an attack, an attribution) works with pixels, and normalises them once.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import pickle
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torchvision.models import resnet18
+
+from analysis.stage import InputError
+
+ARCHITECTURE = "resnet18"
+SMALLEST_STD = 1 / 255  # a channel that never varies has none to divide by
+
+
+class ImageClassifier(nn.Module):
+    """torchvision's ResNet18 for `classes`, with its normalisation inside.
+
+    Parameters
+    ----------
+    classes
+        In the order of the logits.
+    input_px
+        Height and width of the images it is made for.
+    keep_resolution
+        Begin with a 3×3 convolution of stride 1 and no pooling, as He et al. (2016) do for CIFAR-10, instead
+        of the stem for photographs, which quarters height and width before the first block.
+    mean, std
+        Of red, green and blue, over images in [0, 1].
+    """
+
+    def __init__(
+        self,
+        *,
+        classes: Sequence[str],
+        input_px: int,
+        keep_resolution: bool,
+        mean: Sequence[float],
+        std: Sequence[float],
+    ) -> None:
+        super().__init__()
+        self.classes = tuple(classes)
+        self.input_px = input_px
+        self.keep_resolution = keep_resolution
+        self.backbone = resnet18(weights=None)
+        self.head = nn.Linear(self.backbone.fc.in_features, len(self.classes))
+        self.backbone.fc = nn.Identity()
+        if keep_resolution:
+            self.backbone.conv1 = nn.Conv2d(3, 64, kernel_size=3, padding=1, bias=False)
+            self.backbone.maxpool = nn.Identity()
+        self.register_buffer("mean", torch.tensor(mean).float().view(1, 3, 1, 1))
+        self.register_buffer("std", torch.tensor(std).float().view(1, 3, 1, 1).clamp(min=SMALLEST_STD))
+
+    def embed(self, images: Tensor) -> Tensor:
+        """What the head sees: images (N, 3, H, W) in [0, 1] -> (N, 512)."""
+        return self.backbone((images - self.mean) / self.std)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Logits: images (N, 3, H, W) in [0, 1] -> (N, C)."""
+        return self.head(self.embed(images))
+
+
+def in_unit_range(images: Tensor) -> Tensor:
+    """uint8 images as the classifier takes them: float32 in [0, 1]."""
+    return images.float() / 255
+
+
+@contextlib.contextmanager
+def seeded_weights(seed: int) -> Iterator[None]:
+    """Networks built inside draw their weights from `seed`; the global generator is put back afterwards."""
+    with torch.random.fork_rng(devices=[]):
+        torch.random.default_generator.manual_seed(seed)
+        yield
+
+
+def save_classifier(classifier: ImageClassifier, path: Path) -> None:
+    """Write weights and a plain description, which `weights_only=True` can load."""
+    content = {
+        "architecture": ARCHITECTURE,
+        "classes": list(classifier.classes),
+        "input_px": classifier.input_px,
+        "keep_resolution": classifier.keep_resolution,
+        "mean": classifier.mean.flatten().tolist(),
+        "std": classifier.std.flatten().tolist(),
+        "state_dict": {name: tensor.cpu() for name, tensor in classifier.state_dict().items()},
+    }
+    torch.save(content, path)
+
+
+def load_classifier(path: Path) -> ImageClassifier:
+    """The classifier that `save_classifier` wrote, on the CPU, ready to predict.
+
+    Raises
+    ------
+    InputError
+        If the file is no such checkpoint. Nothing in it is run: only tensors and plain values are read.
+    """
+    content = load_plain(path)
+    found = content.pop("architecture", None)
+    if found != ARCHITECTURE:
+        raise InputError(f"{path}: expected a checkpoint of {ARCHITECTURE}, found {found!r}.")
+    state = content.pop("state_dict")
+    classifier = ImageClassifier(**content)
+    classifier.load_state_dict(state)
+    return classifier.eval()
+
+
+def load_plain(path: Path) -> dict[str, Any]:
+    """A dictionary of tensors and plain values. A file whose loading would run code is refused."""
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except FileNotFoundError as error:
+        raise InputError(f"There is no file {path} to read weights from.") from error
+    except (pickle.UnpicklingError, RuntimeError, EOFError, KeyError) as error:
+        raise InputError(
+            f"{path} was not loaded: it is not a plain dictionary of tensors as torch.save writes it (a "
+            "model's state_dict). A pickled model is refused, because loading one runs whatever code it "
+            "holds."
+        ) from error
+    if not isinstance(content, dict):
+        raise InputError(f"{path} should hold a dictionary of tensors, but holds a {type(content).__name__}.")
+    return content
