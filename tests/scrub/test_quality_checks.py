@@ -337,7 +337,7 @@ def test_order_of_rows_changes_nothing():
 def test_too_few_images_are_noted_and_still_checked():
     artifacts = run(images_table(1, brightness_p99=[0.0]))
     assert artifacts.findings["kind"].tolist() == ["too_dark"]
-    assert "1 images could be read whole; 20 are needed" in artifacts.notes[0]
+    assert "could be read whole: 1. 20 are needed" in artifacts.notes[0]
     assert run(images_table(20)).notes == []
 
 

@@ -30,6 +30,11 @@ Fraction = Annotated[float, Field(ge=0, le=1)]
 Factor = Annotated[float, Field(gt=1)]
 Count = Annotated[int, Field(ge=1)]
 
+SUMMARY_CAPTION = (
+    "One row a check: how many images it could judge, how many it flagged, and the rule with the numbers "
+    "that hold for this dataset. An image can be flagged by several checks."
+)
+
 
 class QualityChecksParameters(StageParameters):
     too_dark_below: Fraction
@@ -50,9 +55,8 @@ def quality_checks(
     manifest: pd.DataFrame, scan: pd.DataFrame, *, parameters: QualityChecksParameters, seed: int
 ) -> Artifacts:
     """Score and flag every image on every check, and show samples, the flagged and the distributions."""
-    measures = scan.drop(columns=["content_hash", "histogram"], errors="ignore")
     named = manifest[["image_id", "path", "label", "split"]]
-    images = named.merge(measures, on="image_id", validate="1:1").set_index("image_id")
+    images = named.merge(scan, on="image_id", validate="1:1").set_index("image_id")
     checks = run_checks(images, parameters)
     findings = _findings(checks)
     is_flagged = images.index.isin(findings["image_id"].unique())
@@ -71,12 +75,6 @@ def quality_checks(
         kinds=[check.kind for check in checks],
         notes=_notes(images, parameters),
     )
-
-
-SUMMARY_CAPTION = (
-    "One row a check: how many images it could judge, how many it flagged, and the rule with the numbers "
-    "that hold for this dataset. An image can be flagged by several checks."
-)
 
 
 def run_checks(images: pd.DataFrame, parameters: QualityChecksParameters) -> list[Check]:
@@ -111,19 +109,19 @@ def _scores(checks: list[Check]) -> pd.DataFrame:
 
 
 def _summary(checks: list[Check]) -> pd.DataFrame:
-    rows = [
+    summary = pd.DataFrame(
         {
-            "check": check.kind.name,
-            "title": check.kind.title,
-            "severity": check.kind.severity,
-            "n_checked": check.score.count(),
-            "n_flagged": check.is_flagged.sum(),
-            "flagged_fraction": check.is_flagged.sum() / check.score.count() if check.score.count() else None,
-            "rule": check.rule,
+            "check": [check.kind.name for check in checks],
+            "title": [check.kind.title for check in checks],
+            "severity": [check.kind.severity for check in checks],
+            "n_checked": [check.score.count() for check in checks],
+            "n_flagged": [check.is_flagged.sum() for check in checks],
+            "rule": [check.rule for check in checks],
         }
-        for check in checks
-    ]
-    return pd.DataFrame(rows)
+    )
+    flagged_fraction = summary["n_flagged"] / summary["n_checked"].where(summary["n_checked"] > 0)
+    summary.insert(5, "flagged_fraction", flagged_fraction)
+    return summary
 
 
 def _findings(checks: list[Check]) -> pd.DataFrame:
@@ -157,7 +155,7 @@ def _figures(
     if findings.empty:
         return [samples, measures]
     flagged = figures.flagged_images(images, checks, findings, max_images=parameters.max_flagged_shown)
-    return [flagged, samples, measures]
+    return [samples, flagged, measures]
 
 
 def _notes(images: pd.DataFrame, parameters: QualityChecksParameters) -> list[str]:
@@ -166,10 +164,9 @@ def _notes(images: pd.DataFrame, parameters: QualityChecksParameters) -> list[st
         return ["No image could be read whole, so that size, light, detail and colour were not judged."]
     if n_whole < parameters.min_images:
         return [
-            f"{n_whole:,} images could be read whole; {parameters.min_images} are needed to know what is "
-            "usual here (quality_checks.min_images). Unusual sizes, shapes, modes and greyscale images "
-            "were not looked for; dark, bright, blurry and bare ones were held against the absolute "
-            "thresholds only."
+            f"Images that could be read whole: {n_whole:,}. {parameters.min_images} are needed to know what "
+            "is usual (quality_checks.min_images), so unusual sizes, shapes, modes and greyscale images were "
+            "not looked for; dark, bright, blurry and bare ones were held against absolute thresholds only."
         ]
     return []
 
