@@ -133,7 +133,7 @@ def artifacts(findings: pd.DataFrame | None) -> dict[str, Artifacts]:
             summary="10 images of 3 classes",
             metrics={"n_images": 10, "share_of_x": float("nan")},
             tables={"dataset": identity, "manifest": pd.DataFrame({"image_id": [0]})},
-            captions={"dataset": "Which dataset this is."},
+            captions={"dataset": "Which dataset this is.", "manifest": "One row an image."},
             notes=["Nothing was `weighed`, because there are no scales <here>."],
         ),
         "odd_checks": Artifacts(
@@ -152,7 +152,7 @@ def artifacts(findings: pd.DataFrame | None) -> dict[str, Artifacts]:
 def write_outputs(made: dict[str, Artifacts], *, stages: Sequence[Stage] = STAGES) -> None:
     for stage in stages:
         if stage.name in made:
-            OutputWriter(stage, "recipe").write(made[stage.name])
+            OutputWriter(stage).write(made[stage.name])
 
 
 def render(
@@ -171,7 +171,6 @@ def render(
     report(
         manifest,
         make_scan(manifest) if scan is None else scan,
-        inputs={dep.stem: dep for dep in stages[-1].deps},
         stages={stage.name: stage for stage in stages},
         run_records=run_records or {},
         parameters=ReportParameters(thumbnails_per_kind=thumbnails_per_kind, rows_per_table=rows_per_table),

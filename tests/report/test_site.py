@@ -107,6 +107,10 @@ def test_site_shows_notes_as_written(page: Callable[[str], str]) -> None:
     assert "Nothing was weighed , because there are no scales <here>." in text_of(page("obtain"))
 
 
+def test_site_names_tables_for_programs_without_showing_them(page: Callable[[str], str]) -> None:
+    assert "data/manifest.parquet One row an image." in text_of(page("obtain"))
+
+
 def test_site_leaves_out_stages_that_the_report_does_not_declare(manifest: pd.DataFrame) -> None:
     write_outputs(artifacts(odd_findings()))
     narrow = replace(REPORT, deps=(Path("analysis_outputs/intake"),))
@@ -203,12 +207,14 @@ def test_long_lists_are_cut_and_say_so(manifest: pd.DataFrame) -> None:
 
 def test_provenance_tells_dataset_parameters_times_and_versions(manifest: pd.DataFrame) -> None:
     write_outputs(artifacts(odd_findings()))
-    records = {"odd_checks": {"seconds": 83.2, "finished": "2026-01-02 03:04:05", "summary": "9 images odd"}}
+    records = {
+        "report": {"seconds": 1e6, "finished": "", "summary": "the run before this one"},
+        "odd_checks": {"seconds": 83.2, "finished": "2026-01-02 03:04:05", "summary": "9 images odd"},
+    }
     text = text_of((render(manifest, run_records=records) / "provenance.html").read_text(encoding="utf-8"))
     for expected in (
         "Dataset hash 0123abcd",
-        "odd_checks 1 min 23 s 2026-01-02 03:04:05 9 images odd",
-        "intake – ",  # did not run here: no time is made up
+        "Finished Result intake – odd_checks 1 min 23 s 2026-01-02",  # no time is made up for intake
         "dataset.path photos/birds",
         "dataset.max_per_class null",
         "numpy " + np.__version__,

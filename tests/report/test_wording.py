@@ -31,6 +31,7 @@ from analysis.report.wording import (
         ("baseline_resnet", "Baseline ResNet"),
         ("train@focal", "Train: focal"),
         ("n", "N"),
+        ("n_a", "N a"),
         ("fraction", "Fraction"),
         ("", ""),
     ],

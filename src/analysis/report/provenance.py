@@ -44,14 +44,17 @@ class Provenance:
 
 
 def provenance_of(
+    own: Stage,
     stages: Mapping[str, Stage],
     results: Sequence[StageResult],
     run_records: Mapping[str, Mapping[str, Any]],
 ) -> Provenance:
+    """All but the time of the report's `own` stage, which is not known while it is being written."""
+    others = [name for name in stages if name != own.name]
     return Provenance(
         facts={**_dataset_facts(results), "Code": code_version(), "Machine": machine()},
         dag=draw_dag(stages),
-        times=stage_times(stages, run_records),
+        times=stage_times(others, run_records),
         parameters={result.name: flatten(result.parameters) for result in results},
         versions=versions(),
     )
@@ -67,21 +70,21 @@ def _dataset_facts(results: Sequence[StageResult]) -> dict[str, str]:
     }
 
 
-def stage_times(stages: Mapping[str, Stage], run_records: Mapping[str, Mapping[str, Any]]) -> list[StageTime]:
-    """One row a stage, in the order of the DAG; a stage without a record did not run in this workspace."""
-    longest = max((record["seconds"] for record in run_records.values()), default=0) or 1
-    times: list[StageTime] = []
-    for name in stages:
-        record = run_records.get(name)
-        if record is None:
-            times.append(StageTime(name, ABSENT, 0, "", ""))
-        else:
-            seconds = record["seconds"]
-            share = seconds / longest
-            times.append(
-                StageTime(name, write_duration(seconds), share, record["finished"], record["summary"])
-            )
-    return times
+def stage_times(names: Sequence[str], run_records: Mapping[str, Mapping[str, Any]]) -> list[StageTime]:
+    """One row a stage, in the order of `names`; a stage without a record did not run in this workspace."""
+    longest = max((run_records[name]["seconds"] for name in names if name in run_records), default=0) or 1
+    return [
+        StageTime(
+            name=name,
+            duration=write_duration(run_records[name]["seconds"]),
+            share=run_records[name]["seconds"] / longest,
+            finished=run_records[name]["finished"],
+            summary=run_records[name]["summary"],
+        )
+        if name in run_records
+        else StageTime(name, ABSENT, 0, "", "")
+        for name in names
+    ]
 
 
 def versions() -> dict[str, str]:

@@ -50,19 +50,19 @@ def report(
     manifest: pd.DataFrame,
     scan: pd.DataFrame,
     *,
-    inputs: Mapping[str, Path],
     stages: Mapping[str, Stage],
     run_records: Mapping[str, Mapping[str, Any]],
     parameters: ReportParameters,
     report: Path,
 ) -> Artifacts:
-    """Write the site into the folder `report`, from the folders of stages among `inputs`."""
-    results = read_results(stages, inputs.values())
+    """Write the site into the folder `report`: of all `stages`, those whose folders this one declares."""
+    own, home = _own_stage(stages, report)
+    results = read_results(stages, own.deps)
     ledger = make_ledger(results, manifest)
     groups = group_findings(ledger, results, manifest)
     overview = overview_of(manifest, scan, ledger, results)
     chapters = make_chapters(results, groups, site=report, max_rows=parameters.rows_per_table)
-    cards = _make_cards(groups, manifest, home=_home(stages, report), site=report, parameters=parameters)
+    cards = _make_cards(groups, manifest, home=home, site=report, parameters=parameters)
     write_spreadsheet(as_text(ledger), report / "findings.csv")
     pages = {
         "index.html": {
@@ -71,18 +71,16 @@ def report(
             "verdict": verdict(groups, overview),
         },
         **{chapter.file: {"chapter": chapter} for chapter in chapters},
-        "provenance.html": {"provenance": provenance_of(stages, results, run_records), "stages": stages},
+        "provenance.html": {"provenance": provenance_of(own, stages, results, run_records), "stages": stages},
     }
     _write_pages(pages, report, overview=overview, chapters=chapters)
-    return Artifacts(
-        summary=f"{count_of(len(ledger), 'finding')} of {count_of(len(groups), 'kind')}, "
-        f"{count_of(len(pages), 'page')}"
-    )
+    kinds = f" of {count_of(len(groups), 'kind')}" if groups else ""
+    return Artifacts(summary=f"{count_of(len(ledger), 'finding')}{kinds}, {count_of(len(pages), 'page')}")
 
 
-def _home(stages: Mapping[str, Stage], site: Path) -> Path:
-    """Where the site will lie once the runner has moved it into place."""
-    return next(out for stage in stages.values() for out in stage.outs if out.name == site.name)
+def _own_stage(stages: Mapping[str, Stage], site: Path) -> tuple[Stage, Path]:
+    """This stage, and where the site will lie once the runner has moved it into place."""
+    return next((stage, out) for stage in stages.values() for out in stage.outs if out.name == site.name)
 
 
 def _make_cards(

@@ -53,6 +53,7 @@ class Section:
     metrics: list[Metric]
     figures: list[Chart]
     tables: list[TitledTable]
+    data_files: dict[str, str]  # tables for programs: path in the workspace -> what one row is
     groups: list[FindingGroup]
     clean: list[FindingKind]
     parameters: dict[str, str]
@@ -85,11 +86,13 @@ def make_section(
     result: StageResult, groups: Sequence[FindingGroup], *, site: Path, max_rows: int
 ) -> Section:
     own = [group for group in groups if group.result.name == result.name]
+    captioned = [out for out in result.stage.outs if out.stem in result.captions]
     return Section(
         result=result,
         metrics=[Metric(name, title_of(name), write_number(name, n)) for name, n in result.metrics.items()],
         figures=[_copy_chart(result, figure, site) for figure in result.figures],
-        tables=[_copy_table(result, name, site, max_rows) for name in result.captions],
+        tables=[_copy_table(result, out, site, max_rows) for out in captioned if out.suffix == ".csv"],
+        data_files={str(out): result.captions[out.stem] for out in captioned if out.suffix != ".csv"},
         groups=own,
         clean=clean_kinds(own, [result]),
         parameters=flatten(result.parameters),
@@ -117,10 +120,11 @@ def _copy_chart(result: StageResult, figure: dict[str, Any], site: Path) -> Char
     )
 
 
-def _copy_table(result: StageResult, name: str, site: Path, max_rows: int) -> TitledTable:
-    download = Path("tables", result.name, f"{name}.csv")
+def _copy_table(result: StageResult, source: Path, site: Path, max_rows: int) -> TitledTable:
+    download = Path("tables", result.name, source.name)
     (site / download).parent.mkdir(parents=True, exist_ok=True)
-    frame = read_csv(result.folder / download.name)
+    frame = read_csv(source)
     write_spreadsheet(frame, site / download)
-    table = make_table(frame, caption=result.captions[name], download=download.as_posix(), max_rows=max_rows)
-    return TitledTable(f"{result.name}-table-{name}", title_of(name), table)
+    caption = result.captions[source.stem]
+    table = make_table(frame, caption=caption, download=download.as_posix(), max_rows=max_rows)
+    return TitledTable(f"{result.name}-table-{source.stem}", title_of(source.stem), table)

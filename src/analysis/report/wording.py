@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 SPELLINGS = {
     "auc": "AUC",
+    "cramers": "Cramér’s",
     "csv": "CSV",
     "ece": "ECE",
     "exif": "EXIF",
@@ -35,7 +36,9 @@ ABSENT = "–"
 def title_of(name: str) -> str:
     """A name of the pipeline as a heading: `n_images` is "Images", `train@focal` is "Train: focal"."""
     words = name.replace("@", "_:_").split("_")
-    if len(words) > 1 and words[0] in ("n", "is"):
+    if (
+        len(words) > 1 and words[0] in ("n", "is") and len(words[1]) > 1
+    ):  # but not in `n_a`, of splits a and b
         words = words[1:]
     if len(words) > 1 and words[-1] in UNIT_ENDINGS:
         words[-1] = UNIT_ENDINGS[words[-1]]
