@@ -21,15 +21,13 @@ from analysis.pipeline import Stage
 from analysis.stage import FINDING_COLUMNS, Artifacts, InputError, no_findings
 
 PARTIAL_DIR = ".partial"  # beside each output: what a run is still writing
-RECIPE_KEY = b"deepsight.recipe"
 
 
 class OutputWriter:
     """Writes a stage's outputs under temporary names and moves them into place together."""
 
-    def __init__(self, stage: Stage, recipe: str) -> None:
+    def __init__(self, stage: Stage) -> None:
         self.stage = stage
-        self.recipe = recipe
         self.partials: dict[Path, Path] = {}
         self.open_tables: dict[str, pq.ParquetWriter | _ArrayFile] = {}
 
@@ -62,7 +60,7 @@ class OutputWriter:
                 self.open_tables[out.stem] = _ArrayFile(self.path_for(out), rows)
             self.open_tables[out.stem].append(rows)
             return
-        table = _stamped(rows, self.recipe)
+        table = _arrow_table(rows)
         if out.stem not in self.open_tables:
             self.open_tables[out.stem] = pq.ParquetWriter(self.path_for(out), table.schema)
         self.open_tables[out.stem].write_table(table.cast(self.open_tables[out.stem].schema))
@@ -72,13 +70,8 @@ class OutputWriter:
             if out not in self.partials:
                 self._write_one(out, artifacts)
         self._check_all_used(artifacts)
-        # A table carries the recipe by which the next run trusts what lies beside it, so it goes first and
-        # comes last: a run killed in between leaves nothing that looks whole.
-        last = [out for out in self.partials if out.suffix == ".parquet"]
-        for out in last:
-            out.unlink(missing_ok=True)
-        for out in sorted(self.partials, key=lambda out: out in last):
-            _replace(self.partials[out], out)
+        for out, partial in self.partials.items():
+            _replace(partial, out)
 
     def _write_one(self, out: Path, artifacts: Artifacts) -> None:
         if out.name == "metrics.json":
@@ -90,7 +83,7 @@ class OutputWriter:
         elif out.name == "findings.parquet":
             findings = no_findings() if artifacts.findings is None else artifacts.findings
             rows = findings.assign(stage=self.stage.name)[FINDING_COLUMNS]
-            pq.write_table(_stamped(rows, self.recipe), self.path_for(out))
+            pq.write_table(_arrow_table(rows), self.path_for(out))
         else:
             self._write_table(out, artifacts)
 
@@ -102,7 +95,7 @@ class OutputWriter:
         elif out.suffix == ".csv":
             rows.to_csv(partial, index=False)
         else:
-            pq.write_table(_stamped(rows, self.recipe), partial)
+            pq.write_table(_arrow_table(rows), partial)
 
     def _check_all_used(self, artifacts: Artifacts) -> None:
         stems = {out.stem for out in self.partials}
@@ -142,17 +135,8 @@ class _ArrayFile:
         self.file.close()
 
 
-def _stamped(rows: pd.DataFrame, recipe: str) -> pa.Table:
-    table = pa.Table.from_pandas(rows, preserve_index=False)
-    return table.replace_schema_metadata({**(table.schema.metadata or {}), RECIPE_KEY: recipe.encode()})
-
-
-def recipe_in(table: Path) -> str | None:
-    try:
-        metadata = pq.read_schema(table).metadata or {}
-    except (OSError, pa.ArrowInvalid):  # absent, or not whole: as good as no previous run
-        return None
-    return metadata.get(RECIPE_KEY, b"").decode()
+def _arrow_table(rows: pd.DataFrame) -> pa.Table:
+    return pa.Table.from_pandas(rows, preserve_index=False)
 
 
 def _number(value: Any) -> float | int | None:

@@ -30,11 +30,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from analysis.outputs import OutputWriter, recipe_in, write_json
+from analysis.outputs import OutputWriter, write_json
 from analysis.parameters import read_parameters, validate
 from analysis.pipeline import Stage, load_stages
 from analysis.stage import Artifacts, InputError
 
+PREVIOUS = "previous_"
 STATE_DIR = Path(".deepsight")  # memory of past runs that no result depends on; safe to delete
 
 
@@ -58,13 +59,13 @@ def _run(function: Callable[..., Any]) -> None:
     stage = _find(function, stages)
     content = read_parameters()
     sections = validate(content, stages.values())
-    writer = OutputWriter(stage, _recipe_of(stage))
+    writer = OutputWriter(stage)
     arguments = _Arguments(stage, stages, content, sections, writer)
     result = function(**arguments.fill(function))
     artifacts = writer.drain(result) if inspect.isgenerator(result) else result
     writer.write(artifacts)
     seconds = time.perf_counter() - started
-    _record(stage, artifacts, seconds)
+    _record(stage, artifacts, seconds, reusable=arguments.reusable(function))
     print(f"{stage.name}: {artifacts.summary}, {seconds:.1f} s", flush=True)
 
 
@@ -124,8 +125,8 @@ class _Arguments:
             return self.sections.get(section, self.content[section])
         if name in self.inputs:
             return _read(self.inputs[name])
-        if name.removeprefix("previous_") != name:
-            return self.previous(name.removeprefix("previous_"))
+        if name.startswith(PREVIOUS):
+            return self.previous(name.removeprefix(PREVIOUS))
         if name in self.outputs:
             return self.writer.path_for(self.outputs[name])
         raise InputError(
@@ -133,11 +134,18 @@ class _Arguments:
             f"(inputs: {', '.join(self.inputs) or 'none'}; parameters: {', '.join(self.declared) or 'none'})"
         )
 
+    def reusable(self, function: Callable[..., Any]) -> list[Path]:
+        """The outputs that the next run asks for as `previous_<stem>`."""
+        names = inspect.signature(function).parameters
+        return [out for stem, out in self.outputs.items() if f"{PREVIOUS}{stem}" in names]
+
     def previous(self, stem: str) -> Any:
-        tables = [out for out in self.stage.outs if out.suffix == ".parquet"]
-        same = bool(tables) and all(recipe_in(table) == self.writer.recipe for table in tables)
+        """What the last run left, if it is whole and came from the same code and parameters."""
         out = self.outputs[stem]
-        return _read(out) if same and out.exists() else None
+        record = read_run_records().get(self.stage.name, {})
+        is_same = record.get("recipe") == _recipe_of(self.stage)
+        is_whole = out.exists() and record.get("contents", {}).get(out.as_posix()) == _digest_of(out)
+        return _read(out) if is_same and is_whole else None
 
 
 def _read(path: Path) -> Any:
@@ -165,12 +173,25 @@ def _recipe_of(stage: Stage) -> str:
     return digest.hexdigest()
 
 
-def _record(stage: Stage, artifacts: Artifacts, seconds: float) -> None:
+def _digest_of(file: Path) -> str:
+    with file.open("rb") as content:
+        return hashlib.file_digest(content, "blake2b").hexdigest()
+
+
+def _record(stage: Stage, artifacts: Artifacts, seconds: float, *, reusable: list[Path]) -> None:
+    """Remember a run outside its outputs: were the code's digest in them, a new comment would change them."""
     folder = STATE_DIR / "runs"
     folder.mkdir(parents=True, exist_ok=True)
-    finished = time.strftime("%Y-%m-%d %H:%M:%S")
-    record = {"seconds": round(seconds, 2), "finished": finished, "summary": artifacts.summary}
-    write_json(folder / f"{stage.name}.json", record)
+    record = {
+        "seconds": round(seconds, 2),
+        "finished": time.strftime("%Y-%m-%d %H:%M:%S"),
+        "summary": artifacts.summary,
+        "recipe": _recipe_of(stage),
+        "contents": {out.as_posix(): _digest_of(out) for out in reusable},
+    }
+    partial = folder / f"{stage.name}.partial"
+    write_json(partial, record)
+    partial.replace(folder / f"{stage.name}.json")
 
 
 def read_run_records() -> dict[str, dict[str, Any]]:
