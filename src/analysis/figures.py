@@ -12,6 +12,7 @@ import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Drawing
+from matplotlib.font_manager import fontManager
 
 OKABE_ITO = ["#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#B8A800", "#444444"]
 TOL_MUTED = [
@@ -30,8 +31,22 @@ SPLIT_COLOURS = {"train": "#0072B2", "validation": "#E69F00", "test": "#009E73"}
 SEQUENTIAL, DIVERGING = "cividis", "RdBu_r"
 ACCENT, MUTED, WARNING = "#0072B2", "#8A939C", "#D55E00"
 
+# For labels that the main font cannot write; those of these that are installed.
+OTHER_SCRIPTS = [
+    "Noto Sans CJK JP",
+    "Noto Sans CJK SC",
+    "WenQuanYi Micro Hei",
+    "Noto Sans Arabic",
+    "Noto Sans Hebrew",
+    "Noto Sans Devanagari",
+    "Noto Sans Thai",
+    "Noto Emoji",
+]
+INSTALLED = {font.name for font in fontManager.ttflist}
+
 matplotlib.rcParams.update(
     {
+        "font.family": ["DejaVu Sans", *(name for name in OTHER_SCRIPTS if name in INSTALLED)],
         "figure.dpi": 150,
         "savefig.dpi": 150,
         "figure.constrained_layout.use": True,
