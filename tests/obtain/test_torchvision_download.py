@@ -70,7 +70,7 @@ class Boxes(NoSplits):
 
 class Offline(NoSplits):
     def __init__(self, root: Path, download: bool = False) -> None:
-        raise URLError("Name or service not known")
+        raise URLError("Name or service\nnot known")
 
 
 class Broken(NoSplits):

@@ -95,8 +95,9 @@ def _download(dataset_class: Any, downloads: Path, **options: Any) -> Any:
             raise
         return None
     except (URLError, HTTPException, ConnectionError, TimeoutError, RuntimeError) as error:
+        reason = " ".join(str(error).split())
         raise InputError(
-            f"{dataset_class.__name__} could not be downloaded ({error}). Give this machine a network, or "
+            f"{dataset_class.__name__} could not be downloaded ({reason}). Give this machine a network, or "
             f"put the files where torchvision expects them, in {downloads}, and run again."
         ) from error
 
