@@ -20,7 +20,7 @@ import pandas as pd
 from tqdm import tqdm
 
 from analysis.obtain.measures import MEASURES, NUMBERS, FileMeasures, no_measures
-from analysis.obtain.workers import Workers
+from analysis.obtain.workers import Workers, start_fork_server
 from analysis.runner import run_stage
 from analysis.stage import Artifacts
 
@@ -155,4 +155,5 @@ def _thumbnails(
 
 
 if __name__ == "__main__":
+    start_fork_server()  # it gets ready while the runner reads dvc.yaml
     run_stage(scan)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import multiprocessing
+import multiprocessing.forkserver
 import os
 import signal
+import sys
 import threading
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
@@ -70,9 +72,8 @@ class Workers:
 
     def _start(self) -> ProcessPoolExecutor:
         self._stop()
+        start_fork_server()
         context = multiprocessing.get_context("forkserver")
-        # A worker imports the main module again, which is `scan` when the stage runs: have it ready to share.
-        context.set_forkserver_preload(["analysis.obtain.scan", "scipy.fft"])
         self.executor = ProcessPoolExecutor(self.n, mp_context=context, initializer=_prepare_worker)
         try:
             self.executor.submit(measure_files, []).result()
@@ -86,8 +87,17 @@ class Workers:
             self.executor = None
 
 
+def start_fork_server() -> None:
+    """Have the fork server import what the workers need, while this process goes on with something else."""
+    # Workers import the main module again, which is `scan` when the stage runs: here it is done once for all.
+    multiprocessing.set_forkserver_preload(["analysis.obtain.scan", "scipy.fft"])
+    multiprocessing.forkserver.ensure_running()
+
+
 def _prepare_worker() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches every process; the parent ends the workers
+    # Decoders written in C print their complaints there. The table says what is wrong with which file.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
     cv2.setNumThreads(1)  # one process a core is parallel enough
     threading.Thread(target=_end_with_parent, daemon=True).start()
 
