@@ -98,6 +98,11 @@ def test_read_folder_tells_a_class_of_trains_from_a_split(tmp_path: Path) -> Non
     assert labels_and_splits(tmp_path)["train/3.jpg"] == ("train", None)
 
 
+def test_read_folder_takes_splits_without_classes_for_unlabelled(tmp_path: Path) -> None:
+    touch(tmp_path, "train/1.jpg", "test/2.jpg")
+    assert labels_and_splits(tmp_path) == {"test/2.jpg": (None, "test"), "train/1.jpg": (None, "train")}
+
+
 def test_read_folder_says_what_it_made_of_folders_beside_the_splits(tmp_path: Path) -> None:
     touch(tmp_path, "train/cat/1.jpg", "train/dog/2.jpg", "extra/3.jpg", "top.jpg")
     assert labels_and_splits(tmp_path)["extra/3.jpg"] == ("extra", None)

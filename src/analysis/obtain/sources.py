@@ -230,7 +230,7 @@ def _read_table(file: Path) -> pd.DataFrame:
 
 
 def _parse(file: Path) -> pd.DataFrame:
-    with file.open(encoding="utf-8-sig") as lines:
+    with file.open(encoding="utf-8") as lines:
         header = lines.readline()
     with warnings.catch_warnings():
         warnings.simplefilter("error", pd.errors.ParserWarning)  # lines longer than the header
@@ -240,7 +240,6 @@ def _parse(file: Path) -> pd.DataFrame:
             dtype=str,
             keep_default_na=False,
             skipinitialspace=True,
-            encoding="utf-8-sig",
             index_col=False,  # else lines that end in a separator shift every column by one
         )
 

@@ -38,8 +38,8 @@ def complete_splits(
     each if its fraction is above 0 and the dataset brings none with labels. Each class gives its share: of
     its n distinct images n · fraction, rounded, and at least one, while training keeps at least one. Some
     images stay in training whatever the fractions are: those of a class with fewer distinct images than
-    splits to fill, those without a label, those that cannot be read, and copies of an image that the dataset
-    itself has put into another split.
+    splits to fill, those without a label that are no copies of labelled ones, those that cannot be read, and
+    copies of an image that the dataset itself has put into another split.
 
     Parameters
     ----------
@@ -60,14 +60,16 @@ def complete_splits(
     cuts = {name: share for name, share in fractions.items() if share > 0 and name not in brought}
 
     content = rows["content_hash"]
-    is_fixed = content.isin(content[split != "train"].dropna())
-    is_free = (split == "train") & rows["label"].notna() & content.notna() & ~is_fixed
+    is_free = (split == "train") & ~content.isin(content[split != "train"].dropna())
     moves = _cut(_distinct_images(rows[is_free], seed=seed), cuts)
     return split.mask(is_free & content.isin(moves), content.map(moves))
 
 
 def _distinct_images(rows: pd.DataFrame, *, seed: int) -> pd.DataFrame:
-    """One row a distinct content: its commonest label, its random `rank` in that class, the class's `n`."""
+    """One row a distinct content: its commonest label, its random `rank` in that class, the class's `n`.
+
+    A content without any label, and images that were not read, are none.
+    """
     counts = rows.groupby(["content_hash", "label"], observed=True).size().reset_index(name="n_copies")
     counts = counts.sort_values("n_copies", ascending=False, kind="stable")
     images = counts.drop_duplicates("content_hash").drop(columns="n_copies")
