@@ -7,7 +7,7 @@ image (training, evaluation, an attack, an attribution) works with pixels, and n
 from __future__ import annotations
 
 import contextlib
-import pickle
+import warnings
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -117,14 +117,17 @@ def load_classifier(path: Path) -> ImageClassifier:
 def load_plain(path: Path) -> dict[str, Any]:
     """A dictionary of tensors and plain values. A file whose loading would run code is refused."""
     try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # torch warns of pickles that it goes on to refuse
+            content = torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError as error:
         raise InputError(f"There is no file {path} to read weights from.") from error
-    except (pickle.UnpicklingError, RuntimeError, EOFError, KeyError) as error:
+    except OSError:
+        raise
+    except Exception as error:  # what is no such file makes torch's reader raise anything at all
         raise InputError(
             f"{path} was not loaded: it is not a plain dictionary of tensors as torch.save writes it (a "
-            "model's state_dict). A pickled model is refused, because loading one runs whatever code it "
-            "holds."
+            "model's state_dict). A pickled model is refused, because loading one runs whatever code it holds."
         ) from error
     if not isinstance(content, dict):
         raise InputError(f"{path} should hold a dictionary of tensors, but holds a {type(content).__name__}.")

@@ -8,7 +8,6 @@ import shutil
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar
 
 import pandas as pd
 import torch
@@ -93,13 +92,10 @@ class Curves(Callback):
 
 
 class Progress(Callback):
-    """One bar for the whole training, on stderr, with the last epoch's scores behind it."""
+    """Moves one bar through the whole training, with the last epoch's scores behind it."""
 
-    SHOWN: ClassVar = {"loss": "train/loss", "validation_f1": BEST_BY}
-
-    def on_train_start(self, trainer: Trainer, _: LightningModule) -> None:
-        n_images = len(trainer.train_dataloader.store) * trainer.max_epochs
-        self.bar = tqdm(total=n_images, desc="training", unit="image", unit_scale=True, leave=False)
+    def __init__(self, bar: tqdm) -> None:
+        self.bar = bar
 
     def on_train_batch_end(
         self,
@@ -112,12 +108,12 @@ class Progress(Callback):
         self.bar.update(len(batch[1]))
 
     def on_train_epoch_end(self, trainer: Trainer, _: LightningModule) -> None:
-        scores = trainer.callback_metrics
-        shown = {name: f"{scores[key]:.3f}" for name, key in self.SHOWN.items() if key in scores}
-        self.bar.set_postfix({"epoch": trainer.current_epoch + 1, **shown})
-
-    def teardown(self, trainer: Trainer, _: LightningModule, stage: str) -> None:
-        self.bar.close()
+        scores = {
+            name.split("/")[1]: f"{value:.3f}"
+            for name, value in trainer.callback_metrics.items()
+            if name in ("train/loss", BEST_BY)
+        }
+        self.bar.set_postfix({"epoch": trainer.current_epoch + 1, **scores})
 
 
 def train(
@@ -150,29 +146,42 @@ def train(
     module = ClassifierTraining(classifier, learning_rate=learning_rate, weight_decay=weight_decay)
     best = ModelCheckpoint(checkpoints, "best", monitor=BEST_BY, mode="max", save_weights_only=True)
     stop = EarlyStopping(BEST_BY, mode="max", patience=patience)
-    # DVCLive would also save experiments and rewrite dvc.yaml, which the pipeline does itself
-    with Live(str(dvclive), save_dvc_exp=False, dvcyaml=None, report=None) as live:
+    n_images = epochs * len(training.store)
+    with (
+        # DVCLive would also save experiments and rewrite dvc.yaml, which the pipeline does itself
+        Live(str(dvclive), save_dvc_exp=False, dvcyaml=None, report=None) as live,
+        tqdm(total=n_images, desc="training", unit="image", unit_scale=True, leave=False) as bar,
+    ):
         curves = Curves(live)
         trainer = Trainer(
             accelerator=device.type,
             devices=1,
             precision=precision,
             max_epochs=epochs,
-            callbacks=[curves, Progress(), *([best, stop] if validation else [])],
+            callbacks=[curves, Progress(bar), *([best, stop] if validation else [])],
             enable_checkpointing=validation is not None,
+            limit_val_batches=None if validation else 0,
             enable_progress_bar=False,
             enable_model_summary=False,
             num_sanity_val_steps=0,
             logger=False,
         )
-        with warnings.catch_warnings():
-            # Lightning 2.6 asks torch's pytree in a way that torch 2.15 calls deprecated
-            warnings.filterwarnings("ignore", message=".*LeafSpec", category=FutureWarning)
-            trainer.fit(module, training, validation if validation else [])
+        _fit(trainer, module, training, validation)
     if validation:
         module.load_state_dict(torch.load(best.best_model_path, weights_only=True)["state_dict"])
         shutil.rmtree(checkpoints)
-    table = pd.DataFrame(curves.rows)
-    table.columns = [name.replace("/", "_") for name in table]
-    best_row = table["validation_macro_f1"].idxmax() if validation else table.index[-1]
-    return TrainingRun(table, int(table["epoch"][best_row]))
+    return _run_of(curves)
+
+
+def _fit(trainer: Trainer, module: ClassifierTraining, training: Batches, validation: Batches | None) -> None:
+    with warnings.catch_warnings():
+        # Lightning 2.6 asks torch's pytree in a way that torch 2.15 calls deprecated
+        warnings.filterwarnings("ignore", message=".*LeafSpec", category=FutureWarning)
+        trainer.fit(module, training, validation or [])
+
+
+def _run_of(curves: Curves) -> TrainingRun:
+    table = pd.DataFrame(curves.rows).rename(columns=lambda name: name.replace("/", "_"))
+    best_by = BEST_BY.replace("/", "_")
+    kept = table[best_by].idxmax() if best_by in table else table.index[-1]
+    return TrainingRun(table, best_epoch=int(table["epoch"][kept]))
