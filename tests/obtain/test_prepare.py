@@ -87,6 +87,14 @@ def test_prepare_keeps_a_row_for_everything_that_cannot_be_opened() -> None:
     (root / "blank.jpg").write_text("blank")
     artifacts = run(source="folder", path="photos")
     manifest = artifacts.tables["manifest"].set_index("path")
+    assert manifest.dtypes.astype(str).to_dict() == {
+        "image_id": "int64",
+        "label": "category",
+        "split": "category",
+        "bytes": "Int64",
+        "content_hash": "object",
+        "status": "object",
+    }
     faulty = manifest[manifest["status"] != "ok"]
     assert faulty["status"].to_dict() == {
         "photos/cat/empty.jpg": "empty",

@@ -156,12 +156,8 @@ def _check(rows: pd.DataFrame, classes: Sequence[str], dataset: DatasetParameter
         found = f"only one class, '{classes[0]}'" if classes else "no class"
         raise InputError(
             f"{dataset.path} names {found} for its {len(rows):,} images, where at least two are needed. "
-            + (
-                "Name the column with the classes in "
-                if is_csv
-                else "Name the folder of the class folders in "
-            )
-            + f"params.yaml, dataset.{'label_column' if is_csv else 'path'}."
+            + ("Name the column with the classes" if is_csv else "Name the folder of the class folders")
+            + f" in params.yaml, dataset.{'label_column' if is_csv else 'path'}."
         )
     labelled = rows.loc[rows["label"].notna(), "split"].unique()
     if "train" not in labelled:
@@ -185,17 +181,17 @@ def _sample(rows: pd.DataFrame, classes: Sequence[str], dataset: DatasetParamete
 
 
 def _manifest(rows: pd.DataFrame, classes: Sequence[str], images: Path) -> pd.DataFrame:
+    rows = rows.reset_index(drop=True)
+    splits = [name for name in SPLITS if (rows["split"] == name).any()]
     return pd.DataFrame(
         {
             "image_id": np.arange(len(rows), dtype=np.int64),
             "path": _final_paths(rows["path"], images),
             "label": pd.Categorical(rows["label"], categories=classes),
-            "split": pd.Categorical(
-                rows["split"], [name for name in SPLITS if (rows["split"] == name).any()]
-            ),
-            "bytes": rows["bytes"].to_numpy(),
-            "content_hash": rows["content_hash"].to_numpy(),
-            "status": rows["status"].to_numpy(),
+            "split": pd.Categorical(rows["split"], categories=splits),
+            "bytes": rows["bytes"],
+            "content_hash": rows["content_hash"],
+            "status": rows["status"],
         }
     )
 
@@ -228,12 +224,10 @@ def _metrics(manifest: pd.DataFrame) -> dict[str, float]:
 
 def _description(manifest: pd.DataFrame, dataset: DatasetParameters) -> pd.DataFrame:
     """What a reader needs to tell one dataset from another."""
-    where = {"digits": "scikit-learn", "torchvision": dataset.name}.get(
-        dataset.source, dataset.path.as_posix()
-    )
+    named = {"digits": "scikit-learn", "torchvision": dataset.name}
     described = {
         "source": dataset.source,
-        "from": where,
+        "from": named.get(dataset.source, dataset.path.as_posix()),
         "images": len(manifest),
         "classes": listed(manifest["label"].cat.categories, at_most=50),
         "dataset_hash": _dataset_hash(manifest),
