@@ -14,7 +14,7 @@ import logging
 import os
 import subprocess
 import sys
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,11 +22,13 @@ if TYPE_CHECKING:
     from dvc.repo import Repo
 
 
-def stale_stages(workspace: Path = Path(), *, except_for: Collection[str] = ()) -> dict[str, str]:
+def stale_stages(
+    workspace: Path = Path(), *, except_for: Collection[str] = (), needs_cache: bool = True
+) -> dict[str, str]:
     """Stage -> what differs from `dvc.lock`, for each stage of the workspace that would run first.
 
     Stages after a stale one are listed only if something of their own differs: whether they run is known once
-    the stale one has.
+    the stale one has. With `needs_cache`, an output that is in its place but not in DVC's cache is stale too.
 
     Raises
     ------
@@ -45,28 +47,31 @@ def stale_stages(workspace: Path = Path(), *, except_for: Collection[str] = ()) 
             if stage.name in except_for:
                 continue
             try:
-                changes = stage.status().get(stage.addressing)
+                changes = list(_flatten(stage.status().get(stage.addressing, [])))
             except (DvcException, OSError) as error:
                 raise InputError(f"{stage.name}: {error}") from error
+            if not needs_cache:
+                changes = [(name, state) for name, state in changes if state != "not in cache"]
             if changes:
                 has_run = any(out.hash_info for out in stage.outs)
                 reasons[stage.name] = _in_words(changes) if has_run else "it has not run yet"
     return reasons
 
 
-def _in_words(changes: list[str | dict[str, Any]]) -> str:
-    """DVC's account of one stage as a phrase: "scan.batch_images modified, data/raw modified and 2 more"."""
-    words: list[str] = []
+def _flatten(changes: list[str | dict[str, Any]]) -> Iterator[tuple[str, str]]:
+    """DVC's account of a stage as pairs such as ("scan.batch_images", "modified")."""
     for change in changes:
-        if isinstance(change, str):
-            words.append(change)
+        if isinstance(change, str):  # of the stage itself: "changed checksum", "always changed"
+            yield "its block in dvc.yaml", change
             continue
         for paths in change.values():
             for path, state in paths.items():
-                items = state.items() if isinstance(state, dict) else [(path, state)]
-                words += [f"{name} {kind}" for name, kind in items]
-    more = f" and {len(words) - 3} more" if len(words) > 3 else ""
-    return ", ".join(words[:3]) + more
+                yield from state.items() if isinstance(state, dict) else [(path, state)]
+
+
+def _in_words(changes: list[tuple[str, str]]) -> str:
+    words = ", ".join(f"{name} {state}" for name, state in changes[:3])
+    return words + (f" and {len(changes) - 3} more" if len(changes) > 3 else "")
 
 
 def reproduce(name: str, *, force: bool = False, commit: bool = True) -> bool:
