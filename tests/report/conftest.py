@@ -122,7 +122,7 @@ def odd_figure() -> Figure:
 def artifacts(findings: pd.DataFrame | None) -> dict[str, Artifacts]:
     per_class = pd.DataFrame(
         {
-            "label": ["owl", HOSTILE_LABEL, *[f"class {i}" for i in range(30)]],
+            "label": ["owl", HOSTILE_LABEL, *[f"class {i}" for i in range(29)], "Class 29"],
             "n_images": [4, 1300, *range(30)],
             "odd_fraction": [0.25, 0.0005, *[0.5] * 30],
         }

@@ -144,12 +144,35 @@ def test_table_turns_pages(browser: WebDriver, site: Path) -> None:
 def test_table_search_finds_rows_on_any_page(browser: WebDriver, site: Path) -> None:
     open_page(browser, site, "scrub")
     search = browser.find_element(By.CSS_SELECTOR, ".data-table input")
-    search.send_keys("CLASS 29")
-    assert texts(browser, ".data-table tbody td:first-child") == ["class 29"]
+    search.send_keys("cLASS 29")
+    assert texts(browser, ".data-table tbody td:first-child") == ["Class 29"]
     assert texts(browser, ".table-count") == ["1 of 32 rows"]
     search.send_keys("9")
     assert texts(browser, ".data-table tbody tr") == []
     assert texts(browser, ".table-count") == ["0 of 32 rows"]
+
+
+def test_table_search_starts_on_the_first_page(browser: WebDriver, site: Path) -> None:
+    open_page(browser, site, "scrub")
+    browser.find_element(By.CSS_SELECTOR, ".pager .next").click()
+    browser.find_element(By.CSS_SELECTOR, ".data-table input").send_keys("class")
+    assert texts(browser, ".pager-place") == ["Page 1 of 2"]
+
+
+def test_page_runs_no_script_but_its_own_and_loads_nothing_from_elsewhere(browser: WebDriver) -> None:
+    ran, barred = browser.execute_async_script(
+        """
+        const [done] = arguments, image = new Image(), script = document.createElement("script");
+        script.textContent = "window.intruder = true";
+        document.body.append(script);
+        document.addEventListener("securitypolicyviolation", ({ blockedURI }) => {
+          if (blockedURI !== "inline") done([Boolean(window.intruder), blockedURI]);
+        });
+        image.src = "http://127.0.0.1:9/tracker.png";
+        """
+    )
+    assert not ran
+    assert barred == "http://127.0.0.1:9/tracker.png"
 
 
 def test_dark_mode_follows_the_system_and_then_the_reader(browser: WebDriver, site: Path) -> None:

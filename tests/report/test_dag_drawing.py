@@ -45,6 +45,14 @@ def test_draw_dag_draws_an_arrow_across_layers() -> None:
     assert ends(draw_dag(stages_of(a="", b="a", c="b", far="a", d="c far"))) >= {("a", "far"), ("far", "d")}
 
 
+def test_draw_dag_leads_an_arrow_through_a_free_place_in_each_layer_it_crosses() -> None:
+    drawing = draw_dag(stages_of(a="", b="a", c="b", far="a", d="c far"))
+    (crossing,) = [arrow for arrow in drawing.arrows if "h" in arrow]  # from far past the layer of c
+    height = float(re.search(r" ([\d.]+)h", crossing).group(1))
+    (c,) = [box for box in drawing.boxes if box.name == "c"]
+    assert not c.y <= height <= c.y + BOX_HEIGHT
+
+
 def test_draw_dag_places_each_stage_right_of_what_it_needs() -> None:
     drawing = draw_dag(stages_of(d="b c", b="a", c="a", a=""))
     x = {box.name: box.x for box in drawing.boxes}

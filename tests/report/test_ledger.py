@@ -48,6 +48,12 @@ def test_ledger_keeps_the_label_that_a_finding_names() -> None:
     assert ledger.loc[0, ["image_id", "path", "split"]].isna().all()
 
 
+def test_ledger_prefers_the_label_that_a_finding_names_to_the_one_of_its_image() -> None:
+    findings = findings_of(LOW, image_id=[0], label=["dog"])
+    ledger = make_ledger([result_of(findings, kinds=[LOW])], IMAGES)
+    assert ledger.loc[0, ["path", "label"]].tolist() == ["a.png", "dog"]
+
+
 def test_ledger_of_no_stage_is_empty_with_all_columns() -> None:
     ledger = make_ledger([], IMAGES)
     assert list(ledger.columns) == LEDGER_COLUMNS

@@ -220,6 +220,7 @@ def test_provenance_tells_dataset_parameters_times_and_versions(manifest: pd.Dat
         "numpy " + np.__version__,
     ):
         assert expected in text
+    assert "the run before this one" not in text
 
 
 # ---- what is escaped -------------------------------------------------------------------------------------
