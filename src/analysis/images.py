@@ -17,6 +17,7 @@ import os
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 from PIL import (
@@ -146,18 +147,25 @@ def open_as_seen(path: str | os.PathLike[str], *, allow_truncated: bool = False)
 
 def decode(path: str | os.PathLike[str]) -> Decoding:
     """Open and decode one file, whatever it holds: this never raises, the result says what is wrong."""
+    try:
+        with Path(path).open("rb") as file:
+            return _decode_file(file)
+    except FileNotFoundError:
+        return Decoding("missing", "the file is gone")
+    except OSError as error:
+        return Decoding("unreadable", _sentence(error))
+
+
+def _decode_file(file: BinaryIO) -> Decoding:
     with warnings.catch_warnings():
         # Pillow warns of odd metadata, which do not change the picture, and of its size, which is judged here
         warnings.simplefilter("ignore")
         try:
-            with Image.open(path, formats=FORMATS) as image:
-                return _decode_opened(image)
+            return _decode_opened(Image.open(file, formats=FORMATS))
         except Image.DecompressionBombError:
             return Decoding("too_large", _too_large())
-        except FileNotFoundError:
-            return Decoding("missing", "the file is gone")
         except UnidentifiedImageError:
-            if Path(path).stat().st_size == 0:
+            if file.seek(0, os.SEEK_END) == 0:
                 return Decoding("empty", "the file has no bytes")
             return Decoding("unreadable", f"no sound header of a known image format ({', '.join(FORMATS)})")
         except Exception as error:  # a damaged file can make Pillow's parsers raise anything at all

@@ -238,7 +238,7 @@ def test_blur_takes_sharpness(photograph: Image.Image) -> None:
 def test_structure_compares_across_resolutions(photograph: Image.Image, measure_name: str) -> None:
     half = photograph.resize((320, 214), Image.Resampling.BOX)
     large, small = (measured(image)[measure_name][0] for image in (photograph, half))
-    assert small == pytest.approx(large, rel=0.1)
+    assert small == pytest.approx(large, rel=0.2)
 
 
 def test_edges_are_the_pixels_on_both_sides_of_a_step() -> None:
@@ -293,8 +293,27 @@ def test_thumbnail_of_a_small_picture_repeats_its_pixels() -> None:
     assert np.array_equal(measured(image)["thumbnail"][0], image.repeat(4, axis=0).repeat(2, axis=1))
 
 
-@pytest.mark.parametrize("size", [(640, 427), (100, 20), (20, 100), (1, 90), (33, 31), (1000, 130)], ids=str)
-def test_thumbnail_is_the_whole_picture_squeezed(photograph: Image.Image, size: tuple[int, int]) -> None:
+def area_means(n: int) -> np.ndarray:
+    """(32, n) weights: how much of each of 32 equal parts of a line each of its n pixels covers."""
+    part, pixel = np.linspace(0, n, 33), np.arange(n)
+    overlap = np.minimum(part[1:, np.newaxis], pixel + 1) - np.maximum(part[:-1, np.newaxis], pixel)
+    return np.clip(overlap, 0, None) * 32 / n
+
+
+@pytest.mark.parametrize("size", [(640, 427), (33, 47), (128, 129), (1000, 130), (32, 999)], ids=str)
+def test_thumbnail_is_the_whole_picture_in_means_of_areas(
+    photograph: Image.Image, size: tuple[int, int]
+) -> None:
+    image = photograph.resize(size)
+    width, height = size
+    expected = np.einsum("ih,hwc,jw->ijc", area_means(height), np.asarray(image), area_means(width))
+    assert np.abs(measured(image)["thumbnail"][0] - expected).mean() < 1
+
+
+@pytest.mark.parametrize("size", [(100, 20), (20, 100), (1, 90)], ids=str)
+def test_thumbnail_of_a_narrow_picture_shows_all_of_it(
+    photograph: Image.Image, size: tuple[int, int]
+) -> None:
     image = photograph.resize(size)
     expected = np.asarray(image.resize((32, 32), Image.Resampling.BOX)).astype(int)
     assert np.abs(measured(image)["thumbnail"][0] - expected).mean() < 4

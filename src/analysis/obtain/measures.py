@@ -2,8 +2,9 @@
 
 Pictures of one size are measured as a stack; whatever the stack, each gets the same numbers, bit for bit.
 Colour and brightness are measured on all pixels. What depends on scale (sharpness, edges, texture, mirror
-images) is measured on luma at a working size of at most `WORKING_SIZE_PX` on the longer side, so that a
-photograph and its thumbnail can be compared. Luma is that of ITU-R BT.601, as Pillow rounds it.
+images) is measured on luma at a working size of at most `WORKING_SIZE_PX` on the longer side, so that one
+picture at several resolutions gets about the same values: photographs of 300 pixels and more agree within
+20%; smaller ones look sharper the smaller they are. Luma is that of ITU-R BT.601, as Pillow rounds it.
 
 This module is imported by every worker process, so it needs neither pandas nor anything heavy.
 """
@@ -20,7 +21,9 @@ from PIL import Image
 
 from analysis.images import Decoding, decode
 
-WORKING_SIZE_PX = 256  # longer side; a photograph's subject is sharp or blurred at this size too
+WORKING_SIZE_PX = (
+    192  # longer side; blur that shows in a photograph of 600 pixels still halves sharpness here
+)
 THUMBNAIL_PX = 32
 EDGE_MAGNITUDE = 128  # of the 3×3 Sobel gradient: 16 grey levels a pixel, well above JPEG blocking
 TEXTURE_WINDOW_PX = 5
@@ -31,18 +34,18 @@ CHANNEL_BINS = 32
 STACK_PIXELS = 2**17  # enough small pictures to measure them together; a larger one is measured on its own
 
 COLUMNS = ("status", "error", "format", "mode", "width_px", "height_px", "exif_orientation", "has_alpha")
-NUMBERS = (
+NUMBERS = (  # in [0, 1] unless said otherwise
     *(f"{statistic}_{channel}" for statistic in ("mean", "std") for channel in ("red", "green", "blue")),
-    "brightness_mean",
+    "brightness_mean",  # of luma
     *(f"brightness_p{percentile:02}" for percentile in BRIGHTNESS_PERCENTILES),
-    "contrast",
-    "entropy_bits",
-    "sharpness",
-    "edge_density",
-    "flip_difference_horizontal",
-    "flip_difference_vertical",
-    "colourfulness",
-    "texture",
+    "contrast",  # standard deviation of luma (RMS contrast), at most 0.5
+    "entropy_bits",  # of the histogram of luma in 256 bins, 0 to 8
+    "sharpness",  # variance of the 3×3 Laplacian of luma on 0..255; higher is sharper, or noisier
+    "edge_density",  # fraction of pixels whose gradient exceeds EDGE_MAGNITUDE
+    "flip_difference_horizontal",  # mean absolute difference of luma to its mirror image, left and right
+    "flip_difference_vertical",  # the same, top and bottom
+    "colourfulness",  # of Hasler and Süsstrunk on 0..255: 0 is grey, above 100 very colourful
+    "texture",  # mean standard deviation of luma within windows of 5 × 5 pixels, at most 0.5
 )
 MEASURES = np.dtype(
     [
@@ -118,7 +121,9 @@ def measure(pictures: Sequence[Image.Image]) -> np.ndarray:
     rgb, luma = _pixels(pictures), _pixels(luma_pictures)  # (n, height, width, 3), (n, height, width)
     _measure_colour(rgb, measures)
     _measure_brightness(luma, measures)
-    _measure_structure(_at_working_size(luma), measures)
+    working_luma = _at_working_size(luma_pictures)
+    _measure_structure(working_luma, measures)
+    _measure_symmetry(working_luma, measures)
     measures["phash"] = perceptual_hashes(luma_pictures)
     measures["thumbnail"] = [_thumbnail(image) for image in rgb]
     return measures
@@ -164,11 +169,13 @@ def _measure_colour(rgb: np.ndarray, measures: np.ndarray) -> None:
     measures["is_greyscale"] = np.max(differences, axis=0) <= GREY_TOLERANCE**2
 
 
-def _colourfulness(mean: np.ndarray, red_green: np.ndarray, red_blue: np.ndarray, green_blue: np.ndarray):
+def _colourfulness(
+    mean: np.ndarray, red_green: np.ndarray, red_blue: np.ndarray, green_blue: np.ndarray
+) -> np.ndarray:
     """Hasler and Süsstrunk (2003), from mean squared differences between channels on 0..255, exactly.
 
     The opponent axes are rg = R - G and yb = (R + G) / 2 - B = ((R - B) + (G - B)) / 2, so that
-    E[yb²] = (2 E[(R-B)²] + 2 E[(G-B)²] - E[(R-G)²]) / 4. 0 is grey, above 100 is very colourful.
+    E[yb²] = (2 E[(R-B)²] + 2 E[(G-B)²] - E[(R-G)²]) / 4.
     """
     mean_rg = mean[:, 0] - mean[:, 1]
     mean_yb = (mean[:, 0] + mean[:, 1]) / 2 - mean[:, 2]
@@ -184,9 +191,8 @@ def _measure_brightness(luma: np.ndarray, measures: np.ndarray) -> None:
     measures["brightness_mean"], measures["contrast"] = mean / 255, std / 255
     total = counts.sum(axis=-1, keepdims=True)
     at_most = counts.cumsum(axis=-1)
-    for (
-        percentile
-    ) in BRIGHTNESS_PERCENTILES:  # the least grey level that this share of pixels does not exceed
+    for percentile in BRIGHTNESS_PERCENTILES:
+        # the least grey level that at least this share of the pixels does not exceed
         level = (at_most * 100 < percentile * total).sum(axis=-1)
         measures[f"brightness_p{percentile:02}"] = level / 255
     shares = counts / total
@@ -194,23 +200,26 @@ def _measure_brightness(luma: np.ndarray, measures: np.ndarray) -> None:
 
 
 def _measure_structure(luma: np.ndarray, measures: np.ndarray) -> None:
-    n, height, width = luma.shape
+    _, height, width = luma.shape
     margin = TEXTURE_WINDOW_PX // 2
     around = (margin, margin)
-    # Each picture gets a margin of its own border, then one filter runs over all of them, one below another.
+    # Each picture gets a margin of its own border, then one filter runs over all of them, one below another:
+    # (n, height + 4, width + 4) -> (n * (height + 4), width + 4)
     padded = np.pad(luma, ((0, 0), around, around), mode="edge")
-    tall = padded.reshape(
-        -1, width + 2 * margin
-    )  # (n, height + 4, width + 4) -> (n * (height + 4), width + 4)
+    tall = padded.reshape(-1, width + 2 * margin)
 
-    def inner(filtered: np.ndarray) -> np.ndarray:
+    def without_margin(filtered: np.ndarray) -> np.ndarray:
         return filtered.reshape(padded.shape)[:, margin:-margin, margin:-margin]
 
-    laplacian = inner(cv2.Laplacian(tall, cv2.CV_16S))
+    laplacian = without_margin(cv2.Laplacian(tall, cv2.CV_16S))
     measures["sharpness"] = [cv2.meanStdDev(image)[1].item() ** 2 for image in laplacian]
-    n_edge_pixels = np.count_nonzero(inner(_is_edge(tall)), axis=(1, 2))
+    n_edge_pixels = np.count_nonzero(without_margin(_is_edge(tall)), axis=(1, 2))
     measures["edge_density"] = n_edge_pixels / (height * width)
-    measures["texture"] = [cv2.mean(image)[0] / 255 for image in inner(_local_std(tall))]
+    measures["texture"] = [cv2.mean(image)[0] / 255 for image in without_margin(_local_std(tall))]
+
+
+def _measure_symmetry(luma: np.ndarray, measures: np.ndarray) -> None:
+    n, height, width = luma.shape
     for axis, direction in ((2, "horizontal"), (1, "vertical")):
         mirrored = np.ascontiguousarray(np.flip(luma, axis))
         difference = cv2.absdiff(luma.reshape(-1, width), mirrored.reshape(-1, width))
@@ -237,32 +246,25 @@ def _local_std(luma: np.ndarray) -> np.ndarray:
     return np.sqrt(squares.astype(np.float32)) / n
 
 
-def _at_working_size(luma: np.ndarray) -> np.ndarray:
-    _, height, width = luma.shape
-    scale = WORKING_SIZE_PX / max(height, width)
+def _at_working_size(luma_pictures: Sequence[Image.Image]) -> np.ndarray:
+    """(n, height, width). A cubic filter keeps detail comparable; means over areas would double sharpness."""
+    width, height = luma_pictures[0].size
+    scale = WORKING_SIZE_PX / max(width, height)
     if scale >= 1:
-        return luma
+        return _pixels(luma_pictures)
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
-    smaller = [_halved(image, until_longer_side_px=2 * WORKING_SIZE_PX) for image in luma]
-    return np.stack([cv2.resize(image, size, interpolation=cv2.INTER_AREA) for image in smaller])
+    cubic = Image.Resampling.BICUBIC
+    return _pixels([picture.resize(size, cubic, reducing_gap=1.5) for picture in luma_pictures])
 
 
 def _thumbnail(image: np.ndarray) -> np.ndarray:
-    """(height, width, 3) squeezed to 32 × 32 by area averaging; a shorter side is stretched in steps."""
+    """(height, width, 3) squeezed to 32 × 32: means over areas; a side with fewer pixels repeats them."""
     height, width, _ = image.shape
-    if (height, width) == (THUMBNAIL_PX, THUMBNAIL_PX):
-        return image
-    while min(image.shape[:2]) >= 4 * THUMBNAIL_PX:
+    while min(image.shape[:2]) >= 8 * THUMBNAIL_PX:
         image = _half(image)
     size = (min(width, THUMBNAIL_PX), min(height, THUMBNAIL_PX))
-    small = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
-    return cv2.resize(small, (THUMBNAIL_PX, THUMBNAIL_PX), interpolation=cv2.INTER_NEAREST_EXACT)
-
-
-def _halved(image: np.ndarray, *, until_longer_side_px: int) -> np.ndarray:
-    while max(image.shape[:2]) >= until_longer_side_px and min(image.shape[:2]) >= 2:
-        image = _half(image)
-    return image
+    shrunk = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
+    return cv2.resize(shrunk, (THUMBNAIL_PX, THUMBNAIL_PX), interpolation=cv2.INTER_NEAREST_EXACT)
 
 
 def _half(image: np.ndarray) -> np.ndarray:

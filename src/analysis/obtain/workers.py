@@ -55,13 +55,13 @@ class Workers:
         """What came of a batch. If a worker died, over this one or another, each file is tried by itself."""
         try:
             return future.result()
-        except BrokenProcessPool:
+        except (BrokenProcessPool, MemoryError):
             return FileMeasures.joined([self._measure_alone(path) for path in batch])
 
     def _measure_alone(self, path: str) -> FileMeasures:
         try:
             return self._submit([path]).result()
-        except BrokenProcessPool:
+        except (BrokenProcessPool, MemoryError):
             return no_measures(["unreadable"], CRASHED)
 
     def _submit(self, paths: Sequence[str]) -> Future:
