@@ -24,6 +24,7 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -139,13 +140,19 @@ class _Arguments:
         names = inspect.signature(function).parameters
         return [out for stem, out in self.outputs.items() if f"{PREVIOUS}{stem}" in names]
 
-    def previous(self, stem: str) -> Any:
-        """What the last run left, if it is whole and came from the same code and parameters."""
-        out = self.outputs[stem]
+    @cached_property
+    def left_by_last_run(self) -> set[str]:
+        """Reusable outputs, if all of them are whole and came from the same code and parameters; else none."""
         record = read_run_records().get(self.stage.name, {})
-        is_same = record.get("recipe") == _recipe_of(self.stage)
-        is_whole = out.exists() and record.get("contents", {}).get(out.as_posix()) == _digest_of(out)
-        return _read(out) if is_same and is_whole else None
+        contents = record.get("contents", {})
+        is_whole = all(
+            Path(out).exists() and _digest_of(Path(out)) == digest for out, digest in contents.items()
+        )
+        return set(contents) if is_whole and record.get("recipe") == _recipe_of(self.stage) else set()
+
+    def previous(self, stem: str) -> Any:
+        out = self.outputs[stem]
+        return _read(out) if out.as_posix() in self.left_by_last_run else None
 
 
 def _read(path: Path) -> Any:

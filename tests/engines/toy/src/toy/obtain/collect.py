@@ -9,7 +9,9 @@ from analysis.stage import Artifacts, StageParameters
 
 
 class DatasetParameters(StageParameters):
+    source: str
     path: str
+    image_root: str
 
 
 def collect(dataset: DatasetParameters, copies: Path) -> Artifacts:
