@@ -142,7 +142,7 @@ class _Arguments:
 
     @cached_property
     def left_by_last_run(self) -> set[str]:
-        """Reusable outputs, if all of them are whole and came from the same code and parameters; else none."""
+        """Reusable outputs, if all are whole and came from the same code and parameters; else none."""
         record = read_run_records().get(self.stage.name, {})
         contents = record.get("contents", {})
         is_whole = all(
