@@ -27,6 +27,17 @@ def class_positions(n_classes: int) -> np.ndarray:
     return np.r_[0:half, n_classes - half : n_classes]
 
 
+def spread_over(classes: Sequence[str], limit: int) -> list[str]:
+    """At most `limit` classes, evenly spread from the first to the last."""
+    places = np.linspace(0, len(classes) - 1, min(limit, len(classes))).round().astype(int)
+    return [classes[place] for place in places]
+
+
+def note_on_shown(n_shown: int, n_classes: int, which: str) -> str:
+    """A sentence for the caption where only a part of the classes is drawn."""
+    return f" Shown are {n_shown} of {n_classes:,} classes, {which}." if n_shown < n_classes else ""
+
+
 def label_class_axis(ax: Axes, labels: Sequence[str]) -> Axes:
     """One row a class, the first at the top; labels are drawn as they are, never as mathematics."""
     texts = [short_label(label) for label in labels]

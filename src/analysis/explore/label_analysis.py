@@ -82,7 +82,7 @@ def label_analysis(manifest: pd.DataFrame, *, parameters: LabelAnalysisParameter
         tables={"class_counts": class_counts, "label_shift": shift},
         captions=CAPTIONS,
         figures=_figures(counts, shift, parameters),
-        findings=find_label_faults(manifest, counts, shift, parameters),
+        findings=find_label_faults(counts, shift, parameters),
         kinds=KINDS,
         notes=_notes(manifest, counts),
     )
@@ -192,6 +192,8 @@ def _notes(manifest: pd.DataFrame, counts: pd.DataFrame) -> list[str]:
         for split in SPLITS
         if split not in counts and manifest["split"].eq(split).any()
     ]
+    if n_blank := int(manifest["label"].isna().sum()):
+        notes.append(f"{n_blank:,} images have a blank label and count in no class.")
     if "train" not in counts:
         notes.append("Without training images there are no head, medium and tail classes.")
     if len(counts.columns) < 2:

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from analysis.explore.class_axis import MAX_CLASSES, class_positions, label_class_axis
+from analysis.explore.class_axis import MAX_CLASSES, class_positions, label_class_axis, note_on_shown
 from analysis.explore.label_balance import measure_balance
 from analysis.explore.label_shift import compare_shares
 from analysis.explore.significance import Z_95
@@ -31,12 +31,12 @@ def plot_class_counts(counts: pd.DataFrame) -> Figure:
             _mark_gap(ax, len(shown), len(counts) - len(shown), is_labelled=ax is axes.flat[0])
     for ax in axes.flat[1:]:
         ax.set_yticklabels([])
-    part = f" Shown are the {len(shown) // 2} largest and smallest of {len(counts):,} classes."
     return Figure(
         name="class_counts",
         title="Images per class and split",
         caption=f"Classes in the order of their {counts.columns[0]} images. The dashed line is where every "
-        "class would stand if all were of one size." + (part if len(shown) < len(counts) else ""),
+        "class would stand if all were of one size."
+        + note_on_shown(len(shown), len(counts), "the largest and the smallest"),
         drawing=drawing,
         table=shown.reset_index(),
     )
@@ -92,14 +92,13 @@ def plot_label_shift(counts: pd.DataFrame, shift: pd.DataFrame) -> Figure:
         )
     for ax in axes.flat[1:]:
         ax.set_yticklabels([])
-    part = f" Shown are the {len(shown)} of {len(counts):,} classes that differ most."
     return Figure(
         name="label_shift",
         title="Shares of classes, compared with training",
         caption="A dot is a class's share of the split minus its share of training. The grey bar holds 95 of "
         "100 dots if both splits were drawn from one population; a dot outside it has the warning colour. "
         "The title gives the share of images that would have to change class for the splits to agree."
-        + (part if len(shown) < len(counts) else ""),
+        + note_on_shown(len(shown), len(counts), "those that differ most"),
         drawing=drawing,
         table=pd.concat({split: panel.loc[shown] for split, panel in shares.items()}, names=["split"])
         .reset_index()

@@ -1,4 +1,4 @@
-"""What is wrong with labels and classes: absent, scarce, shifted between splits, blank, spelt in two ways."""
+"""What is wrong with classes: absent, scarce, shifted between splits, spelt in two ways."""
 
 from __future__ import annotations
 
@@ -57,13 +57,6 @@ LABEL_SHIFT = FindingKind(
     "Where splits hold classes in different shares, scores on one do not carry over to the other.",
     "Make the splits anew, stratified by class; if the shift is real, re-weight scores by class.",
 )
-BLANK_LABEL = FindingKind(
-    "blank_label",
-    "Image without a label",
-    "medium",
-    "The image takes no part in training or evaluation.",
-    "Label it, or remove it from the dataset.",
-)
 SIMILAR_CLASS_NAMES = FindingKind(
     "similar_class_names",
     "Classes whose names differ in spelling only",
@@ -78,17 +71,15 @@ KINDS = (
     FEW_EVALUATION_IMAGES,
     MINORITY_CLASS,
     LABEL_SHIFT,
-    BLANK_LABEL,
     SIMILAR_CLASS_NAMES,
 )
 
 
 def find_label_faults(
-    manifest: pd.DataFrame, counts: pd.DataFrame, shift: pd.DataFrame, parameters: LabelAnalysisParameters
+    counts: pd.DataFrame, shift: pd.DataFrame, parameters: LabelAnalysisParameters
 ) -> pd.DataFrame:
-    """Every finding about labels; `counts` is (classes) × (splits), `shift` one row a pair of splits."""
-    blank = manifest.loc[manifest["label"].isna(), "image_id"]
-    parts = [findings_of(BLANK_LABEL, image_id=blank, detail="no label")]
+    """Every finding about classes; `counts` is (classes) × (splits), `shift` one row a pair of splits."""
+    parts = [_similar_names(counts.sum(axis=1))]
     if "train" in counts:
         parts += _scarce(
             counts["train"], parameters.min_training_images, ABSENT_FROM_TRAIN, FEW_TRAINING_IMAGES
@@ -99,7 +90,6 @@ def find_label_faults(
             counts[split], parameters.min_evaluation_images, ABSENT_FROM_EVALUATION, FEW_EVALUATION_IMAGES
         )
     parts += [_shifted_classes(counts, pair, parameters) for pair in shift[shift["is_shifted"]].itertuples()]
-    parts.append(_similar_names(counts.sum(axis=1)))
     found = [part for part in parts if len(part)]
     return pd.concat(found, ignore_index=True) if found else no_findings()
 
