@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import os
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO
 
@@ -175,9 +175,8 @@ def _decode_file(file: BinaryIO) -> Decoding:
 def _decode_opened(image: Image.Image) -> Decoding:
     # an MPO is a JPEG file with further pictures behind the first one
     file_format = "JPEG" if image.format == "MPO" else str(image.format)
-    stored_mode = image.mode
+    header = Header(file_format, image.mode, *image.size, None, image.has_transparency_data)
     if image.width * image.height > MAX_MEGAPIXELS * 1_000_000:
-        header = Header(file_format, stored_mode, *image.size, None, image.has_transparency_data)
         return Decoding("too_large", _too_large(), header)
     try:
         stated_orientation = _orientation(image) if file_format == "TIFF" else 1
@@ -187,10 +186,10 @@ def _decode_opened(image: Image.Image) -> Decoding:
         if orientation != 1:
             picture = picture.transpose(TURNS[orientation])
     except Exception as failure:  # decoders of damaged files raise anything, as above
-        header = Header(file_format, stored_mode, *image.size, None, image.has_transparency_data)
         return Decoding("unreadable", _sentence(failure), header)
+    width, height = picture.size
     orientation = max(orientation, stated_orientation)
-    header = Header(file_format, stored_mode, *picture.size, orientation, image.has_transparency_data)
+    header = replace(header, width_px=width, height_px=height, exif_orientation=orientation)
     return Decoding("truncated" if error else "ok", error, header, picture)
 
 
@@ -234,10 +233,11 @@ def _from_high_depth(image: Image.Image) -> Image.Image:
     values = np.asarray(image)
     finite = values[np.isfinite(values)]
     low, high = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 0.0)
-    white = 65535 if values.dtype.kind != "f" else 1 if high <= 1 else 255
+    is_integer = values.dtype.kind in "iu"
+    white = 65535 if is_integer else (1 if high <= 1 else 255)
     if low < 0 or high > white:
         scaled = (values - low) * 255 / (high - low or 1)
-    elif white == 65535:
+    elif is_integer:
         scaled = values >> 8
     else:
         scaled = values * np.float32(255 / white)

@@ -248,6 +248,16 @@ def test_missing_hash_is_no_known_content(
     assert decoded == [path.name for path in broken[:2]]
 
 
+@pytest.mark.parametrize("lost", ["previous_scan", "previous_thumbnails"])
+def test_half_of_what_the_last_run_left_is_not_used(
+    broken: list[Path], last: dict[str, object], decoded: list[str], lost: str
+) -> None:
+    table, thumbnails = scanned(manifest_of(broken[:2]), **(last | {lost: None}))
+    assert decoded == [path.name for path in broken[:2]]
+    assert table["phash"].notna().all()
+    assert thumbnails.any(axis=(1, 2, 3)).all()
+
+
 def test_same_content_twice_gives_equal_rows(
     broken: list[Path], last: dict[str, object], decoded: list[str]
 ) -> None:

@@ -54,8 +54,10 @@ def scan(
     manifest
         Rows of `prepare`; those whose status is not "ok" stay as rows without measures.
     previous_scan, previous_thumbnails
-        What the last run with the same code left, perhaps of another manifest; both or neither.
+        What the last run with the same code left, perhaps of another manifest. Used if both are there.
     """
+    if previous_thumbnails is None:
+        previous_scan = None
     n = len(manifest)
     source = _rows_of_same_content(manifest, previous_scan)
     is_decoded = (manifest["status"] == "ok").to_numpy() & (source < 0)

@@ -21,7 +21,7 @@ from analysis.obtain.measures import FileMeasures, measure_files, no_measures
 from analysis.stage import InputError
 
 CRASHED = "the decoder crashed, or memory ran out"
-BATCHES_AHEAD = 2  # for each worker, so that none is idle while results are written
+BATCHES_AHEAD = 4  # for each worker, so that none is idle while a part is written
 
 
 class Workers:
