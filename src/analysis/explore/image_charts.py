@@ -193,6 +193,7 @@ def plot_pixel_histograms(images: pd.DataFrame, histograms: np.ndarray) -> Figur
     classes = spread_over(list(means["class"].index.astype(str)), MAX_CLASSES)
     height = 2.8 + ROW_INCHES * max(6, len(classes))
     drawing, axes = new_figure(width=9, height=height, rows=2, columns=len(channels))
+    axes[0, 0].get_gridspec().set_height_ratios([1.6, ROW_INCHES * max(6, len(classes))])
     brightest = table.loc[table["group"].isin(classes), "share"].quantile(0.99)
     for column, channel in enumerate(channels):
         of_channel = table[table["channel"] == channel]
@@ -245,7 +246,7 @@ def plot_mean_images(images: pd.DataFrame, thumbnails: np.ndarray) -> Figure:
     counts = labelled["label"].value_counts()
     shown = spread_over(list(means.index), 3 * MEAN_COLUMNS)
     pictures = means.loc[shown].to_numpy().reshape(-1, *thumbnails.shape[1:]).round().astype(np.uint8)
-    captions = [f"{short_label(label, 18)}\nn = {counts[label]:,}" for label in shown]
+    captions = [f"{short_label(label, 14)}\nn = {counts[label]:,}" for label in shown]
     columns = len(shown) if len(shown) <= 4 else min(MEAN_COLUMNS, -(-len(shown) // 2))
     return Figure(
         name="mean_images",

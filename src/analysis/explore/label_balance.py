@@ -35,7 +35,7 @@ def measure_balance(n_images: np.ndarray) -> dict[str, float]:
         "entropy_bits": entropy,
         "entropy_normalised": float(entropy / np.log2(n_classes)) if n_classes > 1 else np.nan,
         "effective_classes": 2**entropy,
-        "gini": float(((2 * ranks - n_classes - 1) * shares).sum() / n_classes),
+        "gini": max(0.0, float(((2 * ranks - n_classes - 1) * shares).sum() / n_classes)),
     }
 
 

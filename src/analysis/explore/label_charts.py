@@ -205,10 +205,12 @@ def mark_frequency_groups(n_train: pd.Series, *, head_above: int, tail_below: in
         ax.axhspan(low, high, color=colour, zorder=0)
         ax.annotate(
             f"{group}: {n_classes:,}",
-            (0.98, np.sqrt(low * high)),
+            (0.98, high),
+            xytext=(0, -3),
+            textcoords="offset points",
             xycoords=("axes fraction", "data"),
             ha="right",
-            va="center",
+            va="top",
             fontsize=8,
             bbox={"facecolor": colour, "edgecolor": "none", "pad": 1.5},  # over the lines
         )
