@@ -87,7 +87,7 @@ def image_stats(
         images, significance_level=level, min_cliffs_delta=parameters.min_split_difference
     )
     tables = {
-        "normalisation": normalisation_of(scan.loc[images.index[images["split"].eq("train")]]),
+        "normalisation": normalisation_of(scan.iloc[images.index[images["split"].eq("train")]]),
         "class_stats": summarise_classes(manifest, images),
         "measures": measures,
         "class_contrasts": contrasts,
