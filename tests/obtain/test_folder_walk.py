@@ -1,5 +1,7 @@
 import os
 import random
+import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +20,15 @@ def statuses(root: Path) -> dict[str, str]:
     """Path from the root -> status; folders left out."""
     found = {"/".join(names): status for names, status in walk_folder(root)}
     return {path: status for path, status in found.items() if status != "folder"}
+
+
+@pytest.fixture
+def deep_path(tmp_path: Path) -> Iterator[Path]:
+    """A folder for trees so deep that pytest, which clears up with a recursive function, would fail on them."""
+    root = tmp_path / "deep"
+    root.mkdir()
+    yield root
+    subprocess.run(["rm", "-rf", root], check=True)
 
 
 def test_natural_key_sorts_as_a_person_does() -> None:
@@ -150,8 +161,8 @@ def test_walk_folder_names_folders_that_cannot_be_listed(
     assert statuses(tmp_path) == {"closed": "unreadable", "open/2.jpg": "ok"}
 
 
-def test_walk_folder_descends_deeper_than_python_recurses(tmp_path: Path) -> None:
-    depth, folder = 1200, os.open(tmp_path, os.O_RDONLY)
+def test_walk_folder_descends_deeper_than_python_recurses(deep_path: Path) -> None:
+    depth, folder = 1200, os.open(deep_path, os.O_RDONLY)
     for _ in range(depth):  # step by step: the whole path is longer than a call takes
         os.mkdir("d", dir_fd=folder)
         deeper = os.open("d", os.O_RDONLY, dir_fd=folder)
@@ -159,18 +170,18 @@ def test_walk_folder_descends_deeper_than_python_recurses(tmp_path: Path) -> Non
         folder = deeper
     os.close(os.open("x.jpg", os.O_CREAT | os.O_WRONLY, dir_fd=folder))
     os.close(folder)
-    assert statuses(tmp_path) == {"d/" * depth + "x.jpg": "ok"}
+    assert statuses(deep_path) == {"d/" * depth + "x.jpg": "ok"}
 
 
-def test_walk_folder_names_folders_whose_path_is_too_long_to_open(tmp_path: Path) -> None:
-    folder = os.open(tmp_path, os.O_RDONLY)
+def test_walk_folder_names_folders_whose_path_is_too_long_to_open(deep_path: Path) -> None:
+    folder = os.open(deep_path, os.O_RDONLY)
     for _ in range(30):  # 30 · 200 is beyond the 4,096 bytes that Linux takes
         os.mkdir("d" * 200, dir_fd=folder)
         deeper = os.open("d" * 200, os.O_RDONLY, dir_fd=folder)
         os.close(folder)
         folder = deeper
     os.close(folder)
-    (found,) = statuses(tmp_path).items()
+    (found,) = statuses(deep_path).items()
     assert found[1] == "unreadable"
 
 
