@@ -37,6 +37,7 @@ def stale_stages(
     """
     from dvc.exceptions import DvcException
     from dvc.repo import lock_repo
+    from dvc.stage import PipelineStage
 
     from analysis.stage import InputError  # brings pandas, which the jobs can do without
 
@@ -44,7 +45,7 @@ def stale_stages(
     repo = _open_repo(workspace)
     with lock_repo(repo):
         for stage in repo.index.stages:
-            if stage.name in except_for:
+            if not isinstance(stage, PipelineStage) or stage.name in except_for:
                 continue
             try:
                 changes = list(_flatten(stage.status().get(stage.addressing, [])))
@@ -90,6 +91,8 @@ def _open_repo(workspace: Path = Path()) -> Repo:
 
 
 def main() -> None:
+    from dvc.exceptions import DvcException
+
     arguments = _parse_arguments()
     # a stage's command starts with `python`: let it be this one, whether or not the environment is activated
     os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
@@ -97,7 +100,7 @@ def main() -> None:
         sys.exit(_run_unrecorded(arguments.stage))
     try:
         ran = reproduce(arguments.stage, force=arguments.force, commit=not arguments.no_commit)
-    except Exception as error:  # DVC wraps whatever went wrong, and hashing raises more than DvcException
+    except DvcException as error:
         sys.exit(_explain(arguments.stage, error))
     if not ran:
         print(f"{arguments.stage}: unchanged")
