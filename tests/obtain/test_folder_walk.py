@@ -24,7 +24,7 @@ def statuses(root: Path) -> dict[str, str]:
 
 @pytest.fixture
 def deep_path(tmp_path: Path) -> Iterator[Path]:
-    """A folder for trees so deep that pytest, which clears up with a recursive function, would fail on them."""
+    """A folder for trees too deep for pytest, which clears up with a recursive function."""
     root = tmp_path / "deep"
     root.mkdir()
     yield root
