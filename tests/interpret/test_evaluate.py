@@ -92,6 +92,15 @@ def test_metrics_by_hand(judge) -> None:
     assert (metrics["n_test_images"], metrics["n_left_out"]) == (8, 0)
 
 
+def test_log_loss_is_of_the_test_images_alone(judge) -> None:
+    metrics = judge(
+        [("light", "train", DARK), ("dark", "test", 0), (None, "test", 0), ("grey", "test", 0)]
+    ).metrics
+    logits = np.array([-10 * centre**2 for centre in CENTRES])
+    log_probabilities = logits - np.log(np.exp(logits).sum())
+    assert metrics["test_log_loss"] == pytest.approx(-log_probabilities[:2].mean(), abs=1e-4)
+
+
 def test_keys_are_the_same_whatever_the_data(judge) -> None:
     full = judge([(label, split, GREY) for label in CLASSES for split in ("train", "validation", "test")])
     poor = judge([("dark", "train", DARK)])
@@ -206,7 +215,7 @@ def test_figures_draw_any_number_of_classes_within_bounds(tmp_path: Path, n_clas
     rng = np.random.default_rng(0)
     counts = rng.integers(0, 5, (n_classes, n_classes)) + np.diag(rng.integers(0, 50, n_classes))
     counts[-1] = 0  # a class without images
-    classes = [f"$class_{i}$ with quite a long name, {i}" for i in range(n_classes)]
+    classes = [rf"$\frac_{i}$ (no formula), a long name, {i}" for i in range(n_classes)]
     matrix = plot_confusion_matrix(counts, classes, split="test")
     recall = plot_class_recall(per_class_scores(counts, classes), split="test")
     for figure in (matrix, recall):

@@ -78,11 +78,11 @@ def macro_f1(classifier: TinyClassifier, batches: Batches) -> float:
 
 def test_kept_weights_are_those_of_the_best_epoch(tmp_path: Path, batches) -> None:
     classifier = new_classifier()
-    result = run(tmp_path, classifier, batches["train"], batches["validation"], epochs=6, patience=6)
+    result = run(tmp_path, classifier, batches["train"], batches["validation"])
     curves = result.curves.set_index("epoch")
-    assert curves.index.tolist() == [1, 2, 3, 4, 5, 6]
-    assert curves["validation_macro_f1"].nunique() > 1  # otherwise this test shows nothing
+    assert curves.index.tolist() == [1, 2, 3, 4]
     assert result.best_epoch == curves["validation_macro_f1"].idxmax()
+    assert curves["validation_macro_f1"][4] < curves["validation_macro_f1"].max()  # else this shows nothing
     assert macro_f1(classifier, batches["validation"]) == pytest.approx(
         curves["validation_macro_f1"].max(), abs=1e-6
     )
