@@ -200,7 +200,7 @@ def _load(image: Image.Image) -> str | None:
     except Exception as error:
         image.tile = []  # to Pillow: what has been decoded by now is all there is
         image.load()
-        if image.getbbox(alpha_only=False) is None:
+        if image.getbbox() is None:
             raise
         return _sentence(error)
     return None

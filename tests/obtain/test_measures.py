@@ -10,6 +10,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from PIL import Image, ImageFilter
 from scipy.stats import entropy
 
+from analysis.obtain import measures
 from analysis.obtain.measures import NUMBERS, WORKING_SIZE_PX, measure, measure_files
 
 CIFAR10 = Path(__file__).parents[3] / "shared" / "data" / "cifar10.zip"
@@ -236,9 +237,11 @@ def test_blur_takes_sharpness(photograph: Image.Image) -> None:
 
 @pytest.mark.parametrize("measure_name", ["sharpness", "edge_density", "texture"])
 def test_structure_compares_across_resolutions(photograph: Image.Image, measure_name: str) -> None:
-    half = photograph.resize((320, 214), Image.Resampling.BOX)
-    large, small = (measured(image)[measure_name][0] for image in (photograph, half))
-    assert small == pytest.approx(large, rel=0.2)
+    values = []
+    for width in (640, 600, 500, 400, 350, 300):
+        image = photograph.resize((width, width * 2 // 3), Image.Resampling.LANCZOS)
+        values.append(measured(image)[measure_name][0])
+    assert max(values) < 1.2 * min(values)
 
 
 def test_edges_are_the_pixels_on_both_sides_of_a_step() -> None:
@@ -360,6 +363,16 @@ def test_files_of_many_sizes_keep_their_order(tmp_path: Path) -> None:
     assert found.columns["width_px"] == [None if i in (7, 9) else 1 + i % 3 for i in range(40)]
     assert [found.columns["status"][i] for i in (6, 7, 8, 9)] == ["ok", "unreadable", "ok", "missing"]
     assert not found.measures[[7, 9]].tobytes().strip(b"\0")
+
+
+def test_each_picture_is_measured_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    stacks = []
+    monkeypatch.setattr(measures, "STACK_PIXELS", 300)
+    monkeypatch.setattr(measures, "measure", lambda stack: stacks.append(len(stack)) or measure(stack))
+    images = [NOISE[:10, :10]] * 7 + [NOISE[:20, :20]] * 2
+    paths = [saved(Image.fromarray(image), tmp_path / f"{i}.png") for i, image in enumerate(images)]
+    measure_files([str(path) for path in paths])
+    assert sorted(stacks) == [1, 1, 1, 3, 3]  # the 20 × 20 ones by themselves, the others by three
 
 
 def test_no_files_have_no_measures() -> None:

@@ -267,6 +267,18 @@ def test_same_content_twice_gives_equal_rows(
     assert np.array_equal(thumbnails[::2], thumbnails[1::2])
 
 
+def test_content_that_the_last_run_had_twice_is_known(
+    broken: list[Path], last: dict[str, object], decoded: list[str]
+) -> None:
+    twice = {
+        "previous_scan": pd.concat([last["previous_scan"]] * 2, ignore_index=True),
+        "previous_thumbnails": np.concatenate([last["previous_thumbnails"]] * 2),
+    }
+    table, _ = scanned(manifest_of(broken[:2]), **twice)
+    assert decoded == []
+    assert table["phash"].tolist() == last["previous_scan"]["phash"][:2].tolist()
+
+
 def test_crash_is_tried_again(broken: list[Path], last: dict[str, object], decoded: list[str]) -> None:
     last["previous_scan"].loc[0, ["status", "error"]] = ["unreadable", CRASHED]
     table, _ = scanned(manifest_of(broken[:1]), **last)

@@ -22,6 +22,8 @@ def measure_or_die(paths: Sequence[str]) -> FileMeasures:
             os.kill(os.getpid(), signal.SIGSEGV)
         if "memory" in path:
             os.kill(os.getpid(), signal.SIGKILL)
+        if "huge" in path:
+            raise MemoryError
     return measure_files(paths)
 
 
@@ -58,14 +60,14 @@ def test_crash_costs_no_image_but_the_one_that_caused_it(
 ) -> None:
     monkeypatch.setattr(workers, "measure_files", measure_or_die)
     names = [f"{i}.png" for i in range(40)]
-    names[3], names[4], names[33] = "segfault.png", "memory.png", "another segfault.png"
+    names[3], names[4], names[20], names[33] = "segfault.png", "memory.png", "huge.png", "segfault 2.png"
     paths = pictures(tmp_path, names)
     with Workers() as measuring:
         results = list(measuring.measure(paths[i : i + 8] for i in range(0, 40, 8)))
     found = FileMeasures.joined(results)
     crashed = [i for i, error in enumerate(found.columns["error"]) if error == CRASHED]
-    assert crashed == [3, 4, 33]
-    assert [found.columns["status"][i] for i in crashed] == ["unreadable"] * 3
+    assert crashed == [3, 4, 20, 33]
+    assert [found.columns["status"][i] for i in crashed] == ["unreadable"] * 4
     levels = found.measures["brightness_mean"] * 255
     assert levels == pytest.approx([0 if i in crashed else i for i in range(40)])
 
