@@ -151,9 +151,9 @@ def test_index_orders_findings_by_severity_then_by_how_many_are_concerned(page: 
 
 def test_index_counts_findings_against_the_whole_they_are_of(page: Callable[[str], str]) -> None:
     text = text_of(page("index"))
-    assert "2 images , 20.0% of all" in text
-    assert "1 class , 33.3% of all" in text
-    assert "4 kinds of findings on 9 images, 90.0% of all." in text
+    assert "2 images , 20.0% of all images" in text
+    assert "1 class , 33.3% of all classes" in text
+    assert "4 kinds of fault on 9 images, 90.0% of all. Start with what is of high severity" in text
 
 
 def test_index_shows_the_headline_numbers(page: Callable[[str], str]) -> None:

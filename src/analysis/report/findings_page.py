@@ -85,7 +85,7 @@ def _where(group: FindingGroup) -> str:
     if group.is_of_classes or group.n < 2:
         return ""
     counts = {"Splits": group.counts("split"), "Classes": group.counts("label")}
-    parts = {title: [f"{name} {n:,}" for name, n in pairs] for title, pairs in counts.items() if pairs}
+    parts = {title: [f"{name} ({n:,})" for name, n in pairs] for title, pairs in counts.items() if pairs}
     return " · ".join(f"{title}: {list_of(part, at_most=N_NAMED)}" for title, part in parts.items())
 
 
@@ -93,11 +93,12 @@ def verdict(groups: Sequence[FindingGroup], overview: Overview) -> str:
     """What the findings amount to, in two sentences."""
     if not groups:
         return "Nothing: no fault that was looked for was found."
-    worst = groups[0].kind.severity
-    titles = [f"“{group.kind.title}”" for group in groups if group.kind.severity == worst]
+    kinds = f"{count_of(len(groups), 'kind')} of fault"
     share = write_percent(overview.flagged_share)
     images = f" on {count_of(overview.n_flagged, 'image')}, {share} of all" if overview.n_flagged else ""
-    return (
-        f"{count_of(len(groups), 'kind')} of findings{images}. "
-        f"Start with what is of {worst} severity: {list_of(titles, at_most=N_NAMED)}."
-    )
+    worst = groups[0].kind.severity
+    titles = [f"“{group.kind.title}”" for group in groups if group.kind.severity == worst]
+    named = list_of(titles, at_most=N_NAMED)
+    if worst == "low":
+        return f"Nothing urgent. {kinds} of low severity{images}: {named}."
+    return f"{kinds}{images}. Start with what is of {worst} severity: {named}."

@@ -68,7 +68,7 @@ def _dataset_name(results: Sequence[StageResult]) -> str:
             case {"source": "torchvision", "name": name}:
                 return str(name)
             case {"path": path}:
-                return Path(path).stem or str(path)
+                return Path(path).name or str(path)
     return "dataset"
 
 
