@@ -88,7 +88,7 @@ def make_table(
         if numbers is None:
             addresses = links.get(str(name), [""] * len(shown))
             cells.append(
-                [Cell(text or ABSENT, href=href) for text, href in zip(shown[name], addresses, strict=False)]
+                [Cell(text or ABSENT, href=href) for text, href in zip(shown[name], addresses, strict=True)]
             )
         else:
             texts = write_numbers(str(name), numbers)
