@@ -121,28 +121,12 @@ def measure(pictures: Sequence[Image.Image]) -> np.ndarray:
     rgb, luma = _pixels(pictures), _pixels(luma_pictures)  # (n, height, width, 3), (n, height, width)
     _measure_colour(rgb, measures)
     _measure_brightness(luma, measures)
-    working_luma = _at_working_size(luma_pictures)
+    working_luma = _at_working_size(luma_pictures, luma)
     _measure_structure(working_luma, measures)
     _measure_symmetry(working_luma, measures)
-    measures["phash"] = perceptual_hashes(luma_pictures)
-    measures["thumbnail"] = [_thumbnail(image) for image in rgb]
+    measures["phash"] = _perceptual_hashes(luma_pictures, luma)
+    measures["thumbnail"] = _thumbnails(rgb)
     return measures
-
-
-def perceptual_hashes(luma_pictures: Sequence[Image.Image]) -> np.ndarray:
-    """64-bit hashes (uint64) of pictures in mode L, bit for bit those of `imagehash.phash`.
-
-    A bit says whether one of the 8 × 8 lowest frequencies of the picture, at 32 × 32 pixels, lies above
-    their median; the first is the most significant. Alike pictures differ in few bits.
-    """
-    from scipy.fft import dct  # here, as importing it takes longer than all that a reader of this module does
-
-    size = (HASH_PX, HASH_PX)
-    pixels = _pixels([picture.resize(size, Image.Resampling.LANCZOS) for picture in luma_pictures])
-    columns = dct(pixels, axis=1)[:, :HASH_FREQUENCIES]  # (n, 32, 32) -> (n, 8, 32)
-    frequencies = dct(columns, axis=2)[:, :, :HASH_FREQUENCIES].reshape(len(pixels), -1)  # -> (n, 64)
-    bits = frequencies > np.median(frequencies, axis=1, keepdims=True)
-    return np.packbits(bits, axis=1).view(">u8").astype(np.uint64).ravel()  # (n, 64) -> (n, 8) -> (n,)
 
 
 def _pixels(pictures: Sequence[Image.Image]) -> np.ndarray:
@@ -246,15 +230,47 @@ def _local_std(luma: np.ndarray) -> np.ndarray:
     return np.sqrt(squares.astype(np.float32)) / n
 
 
-def _at_working_size(luma_pictures: Sequence[Image.Image]) -> np.ndarray:
+def _at_working_size(luma_pictures: Sequence[Image.Image], luma: np.ndarray) -> np.ndarray:
     """(n, height, width). A cubic filter keeps detail comparable; means over areas would double sharpness."""
     width, height = luma_pictures[0].size
-    scale = WORKING_SIZE_PX / max(width, height)
-    if scale >= 1:
-        return _pixels(luma_pictures)
+    scale = min(1, WORKING_SIZE_PX / max(width, height))
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
-    cubic = Image.Resampling.BICUBIC
-    return _pixels([picture.resize(size, cubic, reducing_gap=1.5) for picture in luma_pictures])
+    return _resized(luma_pictures, luma, size, Image.Resampling.BICUBIC, reducing_gap=1.5)
+
+
+def _perceptual_hashes(luma_pictures: Sequence[Image.Image], luma: np.ndarray) -> np.ndarray:
+    """64-bit hashes (uint64), bit for bit those of `imagehash.phash`.
+
+    A bit says whether one of the 8 × 8 lowest frequencies of the picture, at 32 × 32 pixels, lies above
+    their median; the first is the most significant. Alike pictures differ in few bits.
+    """
+    from scipy.fft import dct  # here, as importing it takes longer than all that a reader of this module does
+
+    pixels = _resized(luma_pictures, luma, (HASH_PX, HASH_PX), Image.Resampling.LANCZOS)
+    columns = dct(pixels, axis=1)[:, :HASH_FREQUENCIES]  # (n, 32, 32) -> (n, 8, 32)
+    frequencies = dct(columns, axis=2)[:, :, :HASH_FREQUENCIES].reshape(len(pixels), -1)  # -> (n, 64)
+    bits = frequencies > np.median(frequencies, axis=1, keepdims=True)
+    return np.packbits(bits, axis=1).view(">u8").astype(np.uint64).ravel()  # (n, 64) -> (n, 8) -> (n,)
+
+
+def _resized(
+    pictures: Sequence[Image.Image],
+    pixels: np.ndarray,
+    size: tuple[int, int],
+    filter_: Image.Resampling,
+    *,
+    reducing_gap: float | None = None,
+) -> np.ndarray:
+    """The pixels of pictures at another size, (width, height); the same ones where that is their size."""
+    if pictures[0].size == size:
+        return pixels
+    return _pixels([picture.resize(size, filter_, reducing_gap=reducing_gap) for picture in pictures])
+
+
+def _thumbnails(rgb: np.ndarray) -> np.ndarray:
+    """(n, height, width, 3) -> (n, 32, 32, 3)"""
+    is_that_size = rgb.shape[1:3] == (THUMBNAIL_PX, THUMBNAIL_PX)
+    return rgb if is_that_size else np.stack([_thumbnail(image) for image in rgb])
 
 
 def _thumbnail(image: np.ndarray) -> np.ndarray:
