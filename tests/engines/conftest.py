@@ -82,12 +82,23 @@ class Workspace:
             time.sleep(0.05)
         os.killpg(process.pid, signal.SIGKILL)
         process.communicate()
+        _wait_until_gone(process.pid, deadline)
         assert list(self.root.glob("measuring-*"))
 
     def outputs(self) -> dict[str, bytes]:
         files = [file for folder in ("data", "analysis_outputs") for file in (self.root / folder).rglob("*")]
         visible = [file for file in files if file.is_file() and not file.name.startswith(".")]
         return {str(file.relative_to(self.root)): file.read_bytes() for file in visible}
+
+
+def _wait_until_gone(group: int, deadline: float) -> None:
+    """Processes that were killed are known to the system until init has heard of it."""
+    while time.monotonic() < deadline:
+        try:
+            os.killpg(group, 0)
+        except ProcessLookupError:
+            return
+        time.sleep(0.05)
 
 
 def make_workspace(root: Path) -> Workspace:
