@@ -8,6 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 import yaml
 
+from analysis.interpret.classification_metrics import per_class_scores
 from analysis.interpret.evaluate import EvaluateParameters, evaluate
 from analysis.interpret.evaluation_figures import (
     confusion_pairs,
@@ -210,8 +211,6 @@ def test_faultless_predictions_show_no_mistakes(judge) -> None:
 
 @pytest.mark.parametrize("n_classes", [2, 10, 100])
 def test_figures_draw_any_number_of_classes_within_bounds(tmp_path: Path, n_classes: int) -> None:
-    from analysis.interpret.classification_metrics import per_class_scores
-
     rng = np.random.default_rng(0)
     counts = rng.integers(0, 5, (n_classes, n_classes)) + np.diag(rng.integers(0, 50, n_classes))
     counts[-1] = 0  # a class without images
@@ -222,6 +221,12 @@ def test_figures_draw_any_number_of_classes_within_bounds(tmp_path: Path, n_clas
         assert max(figure.drawing.get_size_inches()) < 15
         figure.drawing.savefig(tmp_path / "figure.png")
     assert ("others" in matrix.drawing.axes[0].get_yticklabels()[-1].get_text()) == (n_classes == 100)
+
+
+def test_class_without_images_is_drawn_as_such() -> None:
+    scores = per_class_scores(np.array([[3, 1], [0, 0]]), ["present", "absent"])
+    axis = plot_class_recall(scores, split="test").drawing.axes[0]
+    assert [text.get_text() for text in axis.get_yticklabels()] == ["present (4)", "absent (0)"]
 
 
 def test_pooled_classes_lose_no_image_and_keep_those_with_most_mistakes() -> None:

@@ -8,15 +8,17 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.colors import PowerNorm
+from matplotlib.image import AxesImage
 from PIL import Image
 
-from analysis.explore.class_axis import MAX_CLASSES, label_class_axis, short_label
+from analysis.explore.class_axis import MAX_CLASSES, label_class_axis, note_on_shown, short_label
 from analysis.figures import ACCENT, MUTED, SEQUENTIAL, new_figure, plot_image_grid
 from analysis.images import open_as_seen
 from analysis.proportions import proportion_of
 from analysis.stage import Figure
 
-MAX_COUNTED_CLASSES = 20  # a cell is then still wide enough for its number
+MAX_COUNTED_CLASSES = 20  # up to so many, each cell bears its number
+COUNTED_INCHES, BARE_INCHES = 0.36, 0.24  # side of a cell with and without its number
 MISTAKE_PX = 160  # of a picture's longer side; twice what it takes in print
 MISTAKE_COLUMNS = 8
 
@@ -24,11 +26,11 @@ MISTAKE_COLUMNS = 8
 def plot_confusion_matrix(counts: np.ndarray, classes: Sequence[str], *, split: str) -> Figure:
     """Shares of each class's images by predicted class; `counts` is (C, C), actual by predicted."""
     pooled, labels = pool_classes(counts, classes)
-    side = max(4.5, 0.36 * len(labels) + 2)
+    side = max(4.5, 2 + len(labels) * (COUNTED_INCHES if _is_counted(labels) else BARE_INCHES))
     drawing, axes = new_figure(width=side + 1.2, height=side)
-    mesh = draw_confusion(pooled, labels, ax=axes[0, 0])
+    cells = draw_confusion(pooled, labels, ax=axes[0, 0])
     axes[0, 0].set_title(f"{split} (n = {counts.sum():,})")
-    drawing.colorbar(mesh, ax=axes[0, 0], shrink=0.7, label="share of the actual class (row)")
+    drawing.colorbar(cells, ax=axes[0, 0], shrink=0.7, label="share of the actual class (row)")
     part = (
         f" The {len(labels) - 1} classes with most mistakes are shown; the other "
         f"{len(classes) - len(labels) + 1} are one row and column."
@@ -73,11 +75,11 @@ def confusion_pairs(counts: np.ndarray, classes: Sequence[str]) -> pd.DataFrame:
     return pairs.sort_values("n_images", ascending=False, kind="stable", ignore_index=True)
 
 
-def draw_confusion(counts: np.ndarray, labels: Sequence[str], *, ax: Axes):
-    """Colour by share of the row, with the counts if there is room. Returns the mesh, for a colour bar."""
+def draw_confusion(counts: np.ndarray, labels: Sequence[str], *, ax: Axes) -> AxesImage:
+    """Colour by share of the row, with the counts if there is room. Returns what a colour bar explains."""
     shares = proportion_of(counts, counts.sum(axis=1, keepdims=True))
-    mesh = ax.imshow(shares, cmap=SEQUENTIAL, norm=PowerNorm(0.5, vmin=0, vmax=1), aspect="equal")
-    if len(labels) <= MAX_COUNTED_CLASSES:
+    cells = ax.imshow(shares, cmap=SEQUENTIAL, norm=PowerNorm(0.5, vmin=0, vmax=1), aspect="equal")
+    if _is_counted(labels):
         for row, column in zip(*np.nonzero(counts), strict=True):
             colour = "black" if shares[row, column] > 0.3 else "white"
             ax.text(
@@ -88,27 +90,29 @@ def draw_confusion(counts: np.ndarray, labels: Sequence[str], *, ax: Axes):
     ax.tick_params(axis="x", length=0, rotation=90 if max(map(len, labels)) > 2 else 0)
     ax.grid(visible=False)
     ax.set(xlabel="Predicted class", ylabel="Actual class")
-    return mesh
+    return cells
+
+
+def _is_counted(labels: Sequence[str]) -> bool:
+    """Whether cells are large enough, and few enough, for their numbers to be read."""
+    return len(labels) <= MAX_COUNTED_CLASSES
 
 
 def plot_class_recall(per_class: pd.DataFrame, *, split: str) -> Figure:
     """Recall by class with its interval, the worst first; `per_class` as `per_class_scores` makes it."""
-    ranked = per_class.dropna(subset=["recall"]).sort_values("recall", kind="stable")
+    ranked = per_class.sort_values("recall", kind="stable")  # classes without images come last
     shown = ranked.head(MAX_CLASSES)
     drawing, axes = new_figure(width=8, height=1.3 + 0.24 * len(shown))
     draw_recall(shown, ax=axes[0, 0])
     axes[0, 0].axvline(per_class["recall"].mean(), color=MUTED, linestyle="--", linewidth=1)
     axes[0, 0].set_title(f"{split} (n = {per_class['n_images'].sum():,})")
-    part = (
-        f" The {len(shown)} worst of {len(ranked):,} classes are shown." if len(shown) < len(ranked) else ""
-    )
+    part = note_on_shown(len(shown), len(ranked), "those recognised worst")
     return Figure(
         name="class_recall",
         title="Which classes are recognised, and which are not",
         caption="Share of each class's images that were recognised, with its 95% Wilson interval and the "
-        "number of images; the dashed line is the mean over classes. Classes whose interval reaches the "
-        "line may differ by "
-        "chance alone." + part,
+        "number of images; the dashed line is the mean over classes. A class whose interval reaches the line "
+        "may differ from it by chance alone." + part,
         drawing=drawing,
         table=shown,
     )
@@ -131,7 +135,7 @@ def plot_confident_mistakes(mistakes: pd.DataFrame, classes: Sequence[str], *, s
         picture.thumbnail((MISTAKE_PX, MISTAKE_PX), Image.Resampling.BILINEAR)
         pictures.append(np.asarray(picture))
         actual, predicted = (short_label(classes[i], 12) for i in (row.class_index, row.predicted_index))
-        captions.append(f"{actual} → {predicted}\n{row.confidence:.0%} sure")
+        captions.append(f"{actual}\n→ {predicted}, {row.confidence:.0%}")
     names = np.array(classes, dtype=object)
     table = mistakes[["image_id", "path"]].assign(
         label=names[mistakes["class_index"]],
