@@ -19,12 +19,11 @@ import numpy as np
 import pandas as pd
 from pydantic import Field
 
-from analysis.figures import ACCENT, MUTED, SPLIT_COLOURS, new_figure
 from analysis.runner import run_stage
-from analysis.stage import Artifacts, Figure, InputError, StageParameters
+from analysis.stage import Artifacts, InputError, StageParameters
+from models.training_figures import plot_training_curves
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
     from torch import Tensor
 
     from models.image_data import Augment, Batches
@@ -96,7 +95,7 @@ def baseline_resnet(
     return Artifacts(
         summary=_summary(start, run, images),
         metrics=_metrics(classifier, run, images, n_left_out=len(manifest) - len(_labelled(manifest, scan))),
-        figures=[training_curves(run, images)],
+        figures=[plot_training_curves(run, images)],
         notes=_notes(manifest, scan, start, images),
     )
 
@@ -157,12 +156,14 @@ def _batches(
 ) -> tuple[Batches, Batches | None]:
     from models.image_data import Batches, ImageStore
 
+    n_bytes = sum(len(rows) for rows in images.values()) * 3 * input_px**2
+
     def store(split: str) -> ImageStore:
-        n_bytes = int(
-            parameters.cache_gigabytes * GIGABYTE * len(images[split]) / sum(map(len, images.values()))
-        )
         return ImageStore(
-            images[split], input_px=input_px, cache_bytes=n_bytes, description=f"decoding {split}"
+            images[split],
+            input_px=input_px,
+            is_kept=n_bytes <= parameters.cache_gigabytes * GIGABYTE,
+            description=f"decoding {split}",
         )
 
     batch_images = parameters.batch_images
@@ -235,53 +236,6 @@ def _notes(
             f"{', '.join(absent[:10])}" + (", …" if len(absent) > 10 else ".")
         )
     return [note for note in notes if note]
-
-
-def training_curves(run: TrainingRun, images: dict[str, pd.DataFrame]) -> Figure:
-    """Loss and macro-F1 by epoch, with the kept epoch marked."""
-    drawing, axes = new_figure(width=8.0, height=3.4, columns=2)
-    plot_losses(run.curves, ax=axes[0, 0])
-    plot_validation_score(run.curves, ax=axes[0, 1])
-    for ax in axes.flat:
-        ax.axvline(run.best_epoch, color=MUTED, linestyle="--", linewidth=1)
-        ax.xaxis.get_major_locator().set_params(integer=True)
-    return Figure(
-        name="training_curves",
-        title="Training curves",
-        caption=(
-            f"Mean loss over {len(images['train']):,} training and {len(images['validation']):,} validation "
-            "images, and macro-F1 on validation, by epoch; the dashed line marks the epoch whose weights "
-            "were kept. Training loss far below validation loss is overfitting; both still falling at the "
-            "end ask for more epochs."
-        ),
-        drawing=drawing,
-        table=run.curves,
-    )
-
-
-def plot_losses(curves: pd.DataFrame, *, ax: Axes) -> Axes:
-    for split in ("train", "validation"):
-        if f"{split}_loss" in curves:
-            ax.plot(
-                curves["epoch"],
-                curves[f"{split}_loss"],
-                marker="o",
-                markersize=3,
-                color=SPLIT_COLOURS[split],
-                label=split,
-            )
-    ax.set(title="Loss", xlabel="Epoch", ylabel="Cross-entropy (nats)", ylim=(0, None))
-    ax.legend()
-    return ax
-
-
-def plot_validation_score(curves: pd.DataFrame, *, ax: Axes) -> Axes:
-    ax.set(title="Validation score", xlabel="Epoch", ylabel="Macro-F1", ylim=(0, 1.02))
-    if "validation_macro_f1" in curves:
-        ax.plot(curves["epoch"], curves["validation_macro_f1"], marker="o", markersize=3, color=ACCENT)
-    else:
-        ax.text(0.5, 0.5, "no validation split", transform=ax.transAxes, ha="center", color=MUTED)
-    return ax
 
 
 if __name__ == "__main__":

@@ -110,13 +110,13 @@ def _decode_one(path: str, is_truncated: bool, input_px: int) -> np.ndarray:
 
 
 class ImageStore:
-    """The pictures of `images` by row number: kept in memory if they fit, else decoded when asked for."""
+    """The pictures of `images` by row number: decoded once and kept, or decoded anew when asked for."""
 
-    def __init__(self, images: pd.DataFrame, *, input_px: int, cache_bytes: int, description: str) -> None:
+    def __init__(self, images: pd.DataFrame, *, input_px: int, is_kept: bool, description: str) -> None:
         self.images = images
         self.input_px = input_px
         self.kept: Tensor | None = None
-        if len(images) * 3 * input_px**2 <= cache_bytes:
+        if is_kept:
             with tqdm(total=len(images), desc=description, unit="image", leave=False) as progress:
                 self.kept = decode(images, input_px=input_px, progress=progress)
 

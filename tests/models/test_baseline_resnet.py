@@ -115,6 +115,21 @@ def test_same_seed_writes_the_same_bytes_and_metrics(tmp_path: Path, make_datase
     assert runs["a"].metrics == runs["b"].metrics != runs["c"].metrics
 
 
+@pytest.mark.parametrize(
+    ("n_bytes", "is_kept"), [(2 * 12 * 3 * 8 * 8, True), (2 * 12 * 3 * 8 * 8 - 1, False)]
+)
+def test_decoded_images_are_kept_while_they_fit(
+    tmp_path: Path, make_dataset, monkeypatch: pytest.MonkeyPatch, n_bytes: int, is_kept: bool
+) -> None:
+    kept = []
+    monkeypatch.setattr(
+        "models.training.train", lambda classifier, *batches, **_: kept.extend(b.store.kept for b in batches)
+    )
+    with pytest.raises(AttributeError):  # nothing was trained, so there is nothing to sum up
+        run(tmp_path, make_dataset(rows_of("train") + rows_of("validation")), cache_gigabytes=n_bytes / 1e9)
+    assert [tensor is not None for tensor in kept] == [is_kept, is_kept]
+
+
 def test_weights_of_a_file_bring_imagenets_normalisation(tmp_path: Path, make_dataset) -> None:
     from torchvision.models import resnet18
 

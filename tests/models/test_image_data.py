@@ -18,17 +18,15 @@ from models.image_data import (
     suited_input_px,
 )
 
-ONE_MEGABYTE = 10**6
-
 
 def table_of(*paths: Path, is_truncated: bool = False) -> pd.DataFrame:
     return pd.DataFrame({"path": [str(path) for path in paths], "is_truncated": is_truncated})
 
 
-def store_of(make_dataset, levels: list[int], *, cache_bytes: int = ONE_MEGABYTE) -> ImageStore:
+def store_of(make_dataset, levels: list[int], *, is_kept: bool = True) -> ImageStore:
     """Images whose level says which they are; even ones are of class "a", odd ones of "b"."""
     manifest, scan = make_dataset([("ab"[level % 2], "train", level) for level in levels])
-    return ImageStore(readable_images(manifest, scan), input_px=8, cache_bytes=cache_bytes, description="")
+    return ImageStore(readable_images(manifest, scan), input_px=8, is_kept=is_kept, description="")
 
 
 # ---- which images are used -------------------------------------------------------------------------------
@@ -140,17 +138,11 @@ def test_file_that_vanished_since_the_scan_is_named(tmp_path: Path) -> None:
 
 # ---- batches ---------------------------------------------------------------------------------------------
 def test_store_gives_the_same_pictures_kept_or_decoded_anew(make_dataset) -> None:
-    kept, anew = (store_of(make_dataset, list(range(9)), cache_bytes=n) for n in (ONE_MEGABYTE, 0))
+    kept, anew = (store_of(make_dataset, list(range(9)), is_kept=is_kept) for is_kept in (True, False))
     assert (kept.kept is None, anew.kept is None) == (False, True)
     rows = np.array([7, 0, 3])
     assert torch.equal(kept[rows], anew[rows])
     assert kept[rows][:, 0, 0, 0].tolist() == [7, 0, 3]
-
-
-def test_store_keeps_no_more_than_it_may(make_dataset) -> None:
-    n_bytes = 4 * 3 * 8 * 8
-    assert store_of(make_dataset, [0, 1, 2, 3], cache_bytes=n_bytes).kept is not None
-    assert store_of(make_dataset, [0, 1, 2, 3], cache_bytes=n_bytes - 1).kept is None
 
 
 def test_batches_hold_each_image_once_with_its_label(make_dataset) -> None:
