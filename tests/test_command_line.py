@@ -164,6 +164,23 @@ def test_two_datasets_of_one_name_do_not_share_an_audit(deepsight, texts, tmp_pa
     assert f"is the audit of {texts}; give --out a folder for that of {other}" in output
 
 
+def test_repository_may_move_without_loss(deepsight, home, texts, monkeypatch):
+    deepsight("audit", texts, "--set", "measure.at_least=3", "--only", "no such stage")
+    moved = home.rename(home.with_name("moved"))
+    monkeypatch.setattr(command_line, "HOME", moved)
+    deepsight("audit", texts, "--only", "no such stage")
+    workspace = Path("audits", texts.name)
+    assert (workspace / "dvc.yaml").resolve() == moved / "dvc.yaml"
+    assert "at_least: 3" in (workspace / "params.yaml").read_text()
+
+
+def test_workspace_that_was_begun_is_completed(deepsight, texts):
+    deepsight("audit", texts, "--only", "no such stage")
+    Path("audits", texts.name, "params.yaml").unlink()
+    deepsight("audit", texts, "--only", "no such stage")
+    assert f"path: {texts}" in Path("audits", texts.name, "params.yaml").read_text()
+
+
 def test_csv_is_read_from_its_own_folder(deepsight, texts):
     (texts / "labels.csv").write_text("path,label\n")
     deepsight("audit", texts / "labels.csv", "--only", "no such stage")

@@ -7,6 +7,7 @@ params.yaml, the results and DVC's record of them.
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -14,11 +15,11 @@ from typing import Any
 from analysis.parameters import PARAMETERS_FILE, nearest
 from analysis.stage import InputError
 
-SHARED = ["dvc.yaml", "src", "workflow", ".dvcignore"]
+SHARED = ["dvc.yaml", "src", "workflow", ".dvcignore", "data/raw/README.md"]
 
 
 def is_workspace(folder: Path) -> bool:
-    return (folder / PARAMETERS_FILE).exists() and (folder / "dvc.yaml").exists()
+    return (folder / PARAMETERS_FILE).exists() and os.path.lexists(folder / "dvc.yaml")
 
 
 def prepare_workspace(workspace: Path, home: Path) -> None:
@@ -29,21 +30,26 @@ def prepare_workspace(workspace: Path, home: Path) -> None:
     InputError
         If the folder holds something else.
     """
-    is_new = not is_workspace(workspace)
-    if workspace == home or (is_new and workspace.exists() and any(workspace.iterdir())):
+    is_begun = (workspace / "dvc.yaml").is_symlink()
+    holds_other = (
+        workspace.exists() and any(workspace.iterdir()) and not is_begun and not is_workspace(workspace)
+    )
+    if workspace == home or holds_other:
         raise InputError(f"{workspace} holds something else than an audit; give --out a new folder.")
     workspace.mkdir(parents=True, exist_ok=True)
     for name in SHARED:
-        _link(workspace / name, home / name)
+        if (home / name).exists():
+            _link(workspace / name, home / name)
     if not (workspace / ".dvc").exists():
         _init_dvc(workspace)
-    if is_new:
+    if not (workspace / PARAMETERS_FILE).exists():
         defaults = (home / PARAMETERS_FILE).read_text(encoding="utf-8")
         (workspace / PARAMETERS_FILE).write_text(defaults, encoding="utf-8")
 
 
 def _link(link: Path, target: Path) -> None:
     """Point to the repository, wherever it is by now. A copy that a person has put there is theirs."""
+    link.parent.mkdir(parents=True, exist_ok=True)
     if link.is_symlink():
         link.unlink()
     if not link.exists():
@@ -62,12 +68,9 @@ def _init_dvc(workspace: Path) -> None:
 
 def settings_for(dataset: Path) -> dict[str, str]:
     """The parameters that name a folder of images, or a CSV whose paths start from its own folder."""
-    is_folder = dataset.is_dir()
-    return {
-        "dataset.source": "folder" if is_folder else "csv",
-        "dataset.path": str(dataset),
-        "dataset.image_root": str(dataset if is_folder else dataset.parent),
-    }
+    if dataset.is_dir():  # `image_root` is not read, and DVC would hash the folder a second time
+        return {"dataset.source": "folder", "dataset.path": str(dataset)}
+    return {"dataset.source": "csv", "dataset.path": str(dataset), "dataset.image_root": str(dataset.parent)}
 
 
 def write_parameters(workspace: Path, settings: Mapping[str, Any]) -> None:
