@@ -32,12 +32,13 @@ if TYPE_CHECKING:
     from models.training import TrainingRun
 
 GIGABYTE = 10**9
+TINY_PX = 16  # up to this input, the stem for photographs would leave the first block fewer than 5×5 pixels
 
 
 class BaselineResnetParameters(StageParameters):
     weights: Annotated[str, Field(min_length=1)]
     input_px: Literal["auto"] | Annotated[int, Field(ge=8, le=1024)]
-    keep_resolution: bool
+    keep_resolution: Literal["auto"] | bool
     max_training_images: Annotated[int, Field(ge=2)] | None
     epochs: Annotated[int, Field(ge=1)]
     patience: Annotated[int, Field(ge=1)]
@@ -139,11 +140,13 @@ def _new_classifier(
 
     own = normalisation.set_index("channel").loc[["red", "green", "blue"]]
     mean, std = (own["mean"], own["std"]) if start.state is None else (IMAGENET_MEAN, IMAGENET_STD)
+    input_px = suited_input_px(scan) if parameters.input_px == "auto" else parameters.input_px
+    keeps = input_px <= TINY_PX if parameters.keep_resolution == "auto" else parameters.keep_resolution
     with seeded_weights(seed):
         classifier = ImageClassifier(
             classes=list(manifest["label"].cat.categories),
-            input_px=suited_input_px(scan) if parameters.input_px == "auto" else parameters.input_px,
-            keep_resolution=parameters.keep_resolution,
+            input_px=input_px,
+            keep_resolution=keeps,
             mean=list(mean),
             std=list(std),
         )

@@ -23,7 +23,7 @@ from analysis.stage import InputError
 
 READABLE = ("ok", "truncated")  # of the scan's statuses, those with a picture
 MAX_DECODING_THREADS = 8  # each holds a whole picture; beyond this, Python's lock leaves little to gain
-SMALL_PX, LARGE_PX = 32, 64  # input sizes chosen where a person names none
+INPUT_SIZES_PX = (16, 32, 64)  # chosen from where a person names none
 
 
 Augment = Callable[[Tensor, np.random.Generator], Tensor]
@@ -58,10 +58,13 @@ def left_out_note(manifest: pd.DataFrame, scan: pd.DataFrame) -> str:
 
 
 def suited_input_px(scan: pd.DataFrame) -> int:
-    """32 if the readable images' median side (of a square of the same area) is at most 32 px, else 64."""
+    """The smallest of `INPUT_SIZES_PX` that holds the readable images' median side, else the largest.
+
+    The side is that of a square of the same area.
+    """
     sizes = scan.loc[scan["status"].isin(READABLE), ["width_px", "height_px"]].astype(float)
     median_side = np.sqrt(sizes.prod(axis=1)).median()
-    return SMALL_PX if median_side <= SMALL_PX else LARGE_PX
+    return next((px for px in INPUT_SIZES_PX if median_side <= px), INPUT_SIZES_PX[-1])
 
 
 def stratified_sample(images: pd.DataFrame, n: int, *, rng: np.random.Generator) -> pd.DataFrame:

@@ -46,7 +46,7 @@ def test_written_model_knows_classes_size_and_normalisation(tmp_path: Path, make
     run(tmp_path, dataset, input_px="auto")
     classifier = load_classifier(tmp_path / "model.pt")
     assert classifier.classes == ("light", "dark")
-    assert classifier.input_px == 32
+    assert (classifier.input_px, classifier.keep_resolution) == (16, True)
     assert classifier.mean.flatten().tolist() == pytest.approx([0.4, 0.5, 0.6])
     assert classifier.std.flatten().tolist() == pytest.approx([0.1, 0.2, 0.3])
 

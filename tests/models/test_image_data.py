@@ -53,7 +53,8 @@ def test_images_left_out_are_counted_by_reason(make_dataset) -> None:
 
 
 @pytest.mark.parametrize(
-    ("sides", "expected"), [([8], 32), ([32, 32, 500], 32), ([33], 64), ([500, 500, 8], 64)]
+    ("sides", "expected"),
+    [([8], 16), ([16, 17, 17], 32), ([32, 32, 500], 32), ([33], 64), ([500, 500, 8], 64)],
 )
 def test_input_size_follows_the_median_image(sides: list[int], expected: int) -> None:
     side = pd.array([*sides, pd.NA], dtype="Int32")
