@@ -70,14 +70,22 @@ def baseline_resnet(
         If fewer than two classes have images to train on, or weights, device or learning rate do not serve.
     """
     from models.devices import prepare_device
-    from models.networks import save_classifier
-    from models.pretrained import find_start
+    from models.networks import ImageClassifier, save_classifier, seeded_weights
+    from models.pretrained import find_start, load_backbone
     from models.training import train
 
     device = prepare_device(parameters.device)
-    start = find_start(parameters.weights)
+    input_px, keep_resolution = _input_of(scan, parameters)
+    start = find_start(weights_for(parameters.weights, keep_resolution=keep_resolution))
     images = _images_by_split(manifest, scan, parameters.max_training_images, seed)
-    classifier = _new_classifier(manifest, scan, normalisation, start, parameters, seed)
+    with seeded_weights(seed):
+        classifier = ImageClassifier(
+            classes=list(manifest["label"].cat.categories),
+            input_px=input_px,
+            keep_resolution=keep_resolution,
+            **_normalisation(normalisation, start),
+        )
+    load_backbone(classifier, start)
     training, validation = _batches(images, classifier.input_px, parameters, seed)
     run = train(
         classifier,
@@ -126,32 +134,30 @@ def _images_by_split(
     return {"train": training, "validation": validation}
 
 
-def _new_classifier(
-    manifest: pd.DataFrame,
-    scan: pd.DataFrame,
-    normalisation: pd.DataFrame,
-    start: Start,
-    parameters: BaselineResnetParameters,
-    seed: int,
-) -> ImageClassifier:
+def _input_of(scan: pd.DataFrame, parameters: BaselineResnetParameters) -> tuple[int, bool]:
+    """Side of the input in pixels, and whether the stem keeps its resolution."""
     from models.image_data import suited_input_px
-    from models.networks import ImageClassifier, seeded_weights
-    from models.pretrained import IMAGENET_MEAN, IMAGENET_STD, load_backbone
 
-    own = normalisation.set_index("channel").loc[["red", "green", "blue"]]
-    mean, std = (own["mean"], own["std"]) if start.state is None else (IMAGENET_MEAN, IMAGENET_STD)
     input_px = suited_input_px(scan) if parameters.input_px == "auto" else parameters.input_px
     keeps = input_px <= TINY_PX if parameters.keep_resolution == "auto" else parameters.keep_resolution
-    with seeded_weights(seed):
-        classifier = ImageClassifier(
-            classes=list(manifest["label"].cat.categories),
-            input_px=input_px,
-            keep_resolution=keeps,
-            mean=list(mean),
-            std=list(std),
-        )
-    load_backbone(classifier, start)
-    return classifier
+    return input_px, keeps
+
+
+def weights_for(weights: str, *, keep_resolution: bool) -> str:
+    """ImageNet's weights, if nobody says otherwise, but not for a stem that they were not trained with."""
+    if weights != "auto":
+        return weights
+    return "scratch" if keep_resolution else "imagenet"
+
+
+def _normalisation(normalisation: pd.DataFrame, start: Start) -> dict[str, list[float]]:
+    """The channels' mean and standard deviation: the dataset's own, or those of the weights' training."""
+    from models.pretrained import IMAGENET_MEAN, IMAGENET_STD
+
+    if start.state is not None:
+        return {"mean": list(IMAGENET_MEAN), "std": list(IMAGENET_STD)}
+    own = normalisation.set_index("channel").loc[["red", "green", "blue"]]
+    return {"mean": list(own["mean"]), "std": list(own["std"])}
 
 
 def _batches(

@@ -10,7 +10,7 @@ import yaml
 from PIL import Image
 
 from analysis.stage import Artifacts, InputError
-from models.baseline_resnet import BaselineResnetParameters, baseline_resnet
+from models.baseline_resnet import BaselineResnetParameters, baseline_resnet, weights_for
 from models.image_data import readable_images
 from models.inference import predict
 from models.networks import load_classifier
@@ -196,3 +196,16 @@ def test_digits_are_told_apart_with_the_default_parameters(tmp_path: Path) -> No
         load_classifier(tmp_path / "model.pt"), images, batch_images=256, device=torch.device("cpu")
     )
     assert (found.probabilities.argmax(axis=1) == digits[test]).mean() >= 0.97
+
+
+@pytest.mark.parametrize(
+    ("weights", "keep_resolution", "expected"),
+    [
+        ("auto", False, "imagenet"),
+        ("auto", True, "scratch"),
+        ("scratch", False, "scratch"),
+        ("my.pt", True, "my.pt"),
+    ],
+)
+def test_weights_are_those_named_or_the_ones_that_suit_the_stem(weights, keep_resolution, expected) -> None:
+    assert weights_for(weights, keep_resolution=keep_resolution) == expected
