@@ -10,7 +10,7 @@ from scipy import stats
 
 from analysis.explore.class_axis import MAX_CLASSES, class_positions, short_label
 from analysis.explore.label_analysis import LabelAnalysisParameters, label_analysis
-from analysis.explore.label_balance import measure_balance, wilson_interval
+from analysis.explore.label_balance import measure_balance
 from analysis.stage import Artifacts
 
 SETTINGS = {
@@ -143,13 +143,6 @@ def test_balance_of_nothing_and_of_one_class() -> None:
     single = measure_balance(np.array([5]))
     assert (single["entropy_bits"], single["effective_classes"], single["gini"]) == (0, 1, 0)
     assert np.isnan(single["entropy_normalised"])
-
-
-@pytest.mark.parametrize(("successes", "n"), [(0, 5), (5, 5), (3, 10), (1, 1), (700, 1000)])
-def test_wilson_interval_matches_scipy(successes: int, n: int) -> None:
-    expected = stats.binomtest(successes, n).proportion_ci(method="wilson")
-    _, low, high = wilson_interval(np.array([successes]), n)
-    assert (low[0], high[0]) == pytest.approx((expected.low, expected.high), abs=1e-12)
 
 
 def test_frequency_groups_end_where_liu_et_al_end_them() -> None:

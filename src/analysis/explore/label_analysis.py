@@ -22,10 +22,11 @@ import numpy as np
 import pandas as pd
 from pydantic import Field, model_validator
 
-from analysis.explore.label_balance import measure_balance, wilson_interval
+from analysis.explore.label_balance import measure_balance
 from analysis.explore.label_charts import plot_class_counts, plot_label_shift, plot_long_tail
 from analysis.explore.label_findings import KINDS, find_label_faults
 from analysis.explore.label_shift import compare_splits
+from analysis.proportions import proportion_of, wilson_interval
 from analysis.runner import run_stage
 from analysis.stage import Artifacts, Figure, StageParameters
 
@@ -115,13 +116,14 @@ def tabulate_classes(
     n_unavailable = _cross_tabulate(manifest[manifest["status"].ne("ok") & manifest["label"].notna()])
     parts = []
     for split in SPLITS:
-        proportion, low, high = wilson_interval(n_images[split].to_numpy(), n_images[split].sum())
+        n = n_images[split].sum()
+        low, high = wilson_interval(n_images[split].to_numpy(), n)
         part = {
             "label": counts.index,
             "split": split,
             "n_images": n_images[split].to_numpy(),
             "n_unavailable": n_unavailable[split].to_numpy(),
-            "proportion": proportion,
+            "proportion": proportion_of(n_images[split].to_numpy(), n),
             "proportion_low": low,
             "proportion_high": high,
             "frequency_group": frequency_groups(counts, parameters).to_numpy(),

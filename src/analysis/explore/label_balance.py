@@ -1,10 +1,8 @@
-"""How evenly images are spread over classes, and how sure a class's share is."""
+"""How evenly images are spread over classes."""
 
 from __future__ import annotations
 
 import numpy as np
-
-from analysis.explore.significance import Z_95
 
 
 def measure_balance(n_images: np.ndarray) -> dict[str, float]:
@@ -37,14 +35,3 @@ def measure_balance(n_images: np.ndarray) -> dict[str, float]:
         "effective_classes": 2**entropy,
         "gini": max(0.0, float(((2 * ranks - n_classes - 1) * shares).sum() / n_classes)),
     }
-
-
-def wilson_interval(n_successes: np.ndarray, n: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """A proportion and the ends of its 95% interval (Wilson 1927); NaN where n is 0."""
-    if n == 0:
-        unknown = np.full(len(n_successes), np.nan)
-        return unknown, unknown, unknown
-    proportion = n_successes / n
-    centre = (proportion + Z_95**2 / (2 * n)) / (1 + Z_95**2 / n)
-    half = Z_95 / (1 + Z_95**2 / n) * np.sqrt(proportion * (1 - proportion) / n + Z_95**2 / (4 * n**2))
-    return proportion, np.maximum(centre - half, 0), np.minimum(centre + half, 1)

@@ -9,8 +9,8 @@ from matplotlib.axes import Axes
 from analysis.explore.class_axis import MAX_CLASSES, class_positions, label_class_axis, note_on_shown
 from analysis.explore.label_balance import measure_balance
 from analysis.explore.label_shift import compare_shares
-from analysis.explore.significance import Z_95
 from analysis.figures import MUTED, SPLIT_COLOURS, WARNING, new_figure
+from analysis.proportions import Z_95
 from analysis.stage import Figure
 
 ROW_INCHES = 0.21

@@ -8,12 +8,9 @@ It lies in [-1, 1], needs no distribution, and is `2 * AUROC - 1` of the value a
 
 from __future__ import annotations
 
-from statistics import NormalDist
-
 import numpy as np
 import pandas as pd
 
-Z_95 = NormalDist().inv_cdf(0.975)  # half width of a two-sided 95% interval, in standard errors
 # share of the rank variance below which all values are equal; a single one that differs among n leaves 3 / n
 ALL_ALIKE = 1e-12
 
