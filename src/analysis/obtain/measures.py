@@ -121,7 +121,7 @@ def measure(pictures: Sequence[Image.Image]) -> np.ndarray:
     rgb, luma = _pixels(pictures), _pixels(luma_pictures)  # (n, height, width, 3), (n, height, width)
     _measure_colour(rgb, measures)
     _measure_brightness(luma, measures)
-    working_luma = _at_working_size(luma_pictures, luma)
+    working_luma = _at_working_size(luma)
     _measure_structure(working_luma, measures)
     _measure_symmetry(working_luma, measures)
     measures["phash"] = _perceptual_hashes(luma_pictures, luma)
@@ -230,12 +230,20 @@ def _local_std(luma: np.ndarray) -> np.ndarray:
     return np.sqrt(squares.astype(np.float32)) / n
 
 
-def _at_working_size(luma_pictures: Sequence[Image.Image], luma: np.ndarray) -> np.ndarray:
-    """(n, height, width). A cubic filter keeps detail comparable; means over areas would double sharpness."""
-    width, height = luma_pictures[0].size
-    scale = min(1, WORKING_SIZE_PX / max(width, height))
+def _at_working_size(luma: np.ndarray) -> np.ndarray:
+    _, height, width = luma.shape
+    scale = WORKING_SIZE_PX / max(height, width)
+    if scale >= 1:
+        return luma
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
-    return _resized(luma_pictures, luma, size, Image.Resampling.BICUBIC, reducing_gap=1.5)
+    return np.stack([_at_size(image, size) for image in luma])
+
+
+def _at_size(luma: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """Luma at a smaller (width, height). A Hamming filter keeps detail: means over areas double sharpness."""
+    while max(luma.shape) >= 3 * max(size):
+        luma = _half(luma)
+    return np.asarray(Image.fromarray(luma).resize(size, Image.Resampling.HAMMING))
 
 
 def _perceptual_hashes(luma_pictures: Sequence[Image.Image], luma: np.ndarray) -> np.ndarray:
@@ -246,25 +254,13 @@ def _perceptual_hashes(luma_pictures: Sequence[Image.Image], luma: np.ndarray) -
     """
     from scipy.fft import dct  # here, as importing it takes longer than all that a reader of this module does
 
-    pixels = _resized(luma_pictures, luma, (HASH_PX, HASH_PX), Image.Resampling.LANCZOS)
-    columns = dct(pixels, axis=1)[:, :HASH_FREQUENCIES]  # (n, 32, 32) -> (n, 8, 32)
-    frequencies = dct(columns, axis=2)[:, :, :HASH_FREQUENCIES].reshape(len(pixels), -1)  # -> (n, 64)
+    size = (HASH_PX, HASH_PX)
+    if luma_pictures[0].size != size:
+        luma = _pixels([picture.resize(size, Image.Resampling.LANCZOS) for picture in luma_pictures])
+    columns = dct(luma, axis=1)[:, :HASH_FREQUENCIES]  # (n, 32, 32) -> (n, 8, 32)
+    frequencies = dct(columns, axis=2)[:, :, :HASH_FREQUENCIES].reshape(len(luma), -1)  # -> (n, 64)
     bits = frequencies > np.median(frequencies, axis=1, keepdims=True)
     return np.packbits(bits, axis=1).view(">u8").astype(np.uint64).ravel()  # (n, 64) -> (n, 8) -> (n,)
-
-
-def _resized(
-    pictures: Sequence[Image.Image],
-    pixels: np.ndarray,
-    size: tuple[int, int],
-    filter_: Image.Resampling,
-    *,
-    reducing_gap: float | None = None,
-) -> np.ndarray:
-    """The pixels of pictures at another size, (width, height); the same ones where that is their size."""
-    if pictures[0].size == size:
-        return pixels
-    return _pixels([picture.resize(size, filter_, reducing_gap=reducing_gap) for picture in pictures])
 
 
 def _thumbnails(rgb: np.ndarray) -> np.ndarray:
@@ -275,19 +271,20 @@ def _thumbnails(rgb: np.ndarray) -> np.ndarray:
 
 def _thumbnail(image: np.ndarray) -> np.ndarray:
     """(height, width, 3) squeezed to 32 × 32: means over areas; a side with fewer pixels repeats them."""
-    height, width, _ = image.shape
-    while min(image.shape[:2]) >= 8 * THUMBNAIL_PX:
+    while min(image.shape[:2]) >= 4 * THUMBNAIL_PX:
         image = _half(image)
+    height, width, _ = image.shape
     size = (min(width, THUMBNAIL_PX), min(height, THUMBNAIL_PX))
     shrunk = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
     return cv2.resize(shrunk, (THUMBNAIL_PX, THUMBNAIL_PX), interpolation=cv2.INTER_NEAREST_EXACT)
 
 
 def _half(image: np.ndarray) -> np.ndarray:
-    """Means of 2 × 2 pixels, much faster than OpenCV's other area averages; an odd last line is left."""
-    height, width = image.shape[0] // 2, image.shape[1] // 2
-    even = image[: 2 * height, : 2 * width]
-    return cv2.resize(even, (width, height), interpolation=cv2.INTER_AREA)
+    """Means of 2 × 2 pixels; of a large picture an odd last line is left out, as even sizes take a third."""
+    height, width = (max(2, side) // 2 for side in image.shape[:2])
+    if min(height, width) >= 128:
+        image = image[: 2 * height, : 2 * width]
+    return cv2.resize(image, (width, height), interpolation=cv2.INTER_LINEAR)
 
 
 def _histograms(planes: np.ndarray) -> np.ndarray:
