@@ -165,6 +165,13 @@ def test_two_datasets_of_one_name_do_not_share_an_audit(deepsight, texts, tmp_pa
     assert f"is the audit of {texts}; give --out a folder for that of {other}" in output
 
 
+def test_set_may_be_given_more_than_once(deepsight, texts):
+    first, second = ["--set", "measure.at_least=3"], ["--set", "report.title=mine"]
+    deepsight("audit", texts, *first, *second, "--only", "no such stage")
+    parameters = yaml.safe_load(Path("audits", texts.name, "params.yaml").read_text())
+    assert (parameters["measure"]["at_least"], parameters["report"]["title"]) == (3, "mine")
+
+
 def test_repository_may_move_without_loss(deepsight, home, texts, monkeypatch):
     deepsight("audit", texts, "--set", "measure.at_least=3", "--only", "no such stage")
     moved = home.rename(home.with_name("moved"))

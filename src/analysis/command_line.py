@@ -198,6 +198,7 @@ def _add_audit(commands: Any) -> None:
     command.add_argument(
         "--only",
         nargs="+",
+        action="extend",
         default=[],
         metavar="STAGE",
         help="run these and what they need (see deepsight stages)",
@@ -205,6 +206,7 @@ def _add_audit(commands: Any) -> None:
     command.add_argument(
         "--set",
         nargs="+",
+        action="extend",
         default=[],
         metavar="KEY=VALUE",
         help="first change params.yaml in the audit's folder, such as baseline_resnet.epochs=5",
