@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import platform
 import shutil
 import statistics
 import subprocess
@@ -78,6 +79,7 @@ def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--peers", type=Path, help="Python of an environment with cleanvision and imagededup")
     parser.add_argument("--small", type=Path, help="folder of small JPEG files")
+    parser.add_argument("--photographs", type=Path, help="folder of JPEG photographs (default: made ones)")
     parser.add_argument("--full", type=Path, help="larger folder, class folders within split folders or not")
     parser.add_argument("--runs", type=int, default=5, help="of which the median is taken (default: 5)")
     return parser.parse_args()
@@ -87,11 +89,13 @@ def parse_arguments() -> argparse.Namespace:
 
 
 def compare(arguments: argparse.Namespace, scratch: Path) -> None:
-    photographs = make_photographs(scratch / "photographs")
+    photographs = arguments.photographs or make_photographs(scratch / "made photographs")
+    print(f"\n{machine()}. {versions(sys.executable, 'pillow numpy opencv-python-headless')};")
+    print(f"{versions(arguments.peers, 'cleanvision imagededup pillow numpy')}.")
     print(
-        f"\nImages a second (median of {arguments.runs} runs in turn; {n_cores()} cores), peak memory of all"
+        f"Images a second (median of {arguments.runs} runs in turn), most memory of all processes together,"
     )
-    print("processes together, and how many times as fast as cleanvision:\n")
+    print("and how many times as fast as cleanvision:\n")
     print("| images | " + " | ".join(PROGRAMS) + " |")
     print("|---|" + "---|" * len(PROGRAMS))
     for folder in (arguments.small, photographs):
@@ -106,6 +110,19 @@ def compare(arguments: argparse.Namespace, scratch: Path) -> None:
         print(comparison_row(folder, commands, arguments.runs), flush=True)
 
 
+def machine() -> str:
+    models = [line for line in Path("/proc/cpuinfo").read_text().splitlines() if "model name" in line]
+    return f"{n_cores()} cores of {models[0].split(': ')[1] if models else platform.machine()}"
+
+
+def versions(python: str | Path, packages: str) -> str:
+    code = (
+        "import sys, importlib.metadata as m; print(*(f'{p} {m.version(p)}' for p in sys.argv[1:]), sep=', ')"
+    )
+    command = [str(python), "-c", code, *packages.split()]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+
+
 def comparison_row(folder: Path, commands: dict[str, list[str]], n_runs: int) -> str:
     n_images = sum(1 for _ in folder.rglob("*.jpg"))
     peaks = {name: peak_memory(command) for name, command in commands.items()}
@@ -118,9 +135,16 @@ def comparison_row(folder: Path, commands: dict[str, list[str]], n_runs: int) ->
         f"{rates[name]:,.0f} /s, {peaks[name] / 2**20:,.0f} MiB, {rates[name] / rates[CLEANVISION]:.1f}×"
         for name in commands
     ]
-    with Image.open(next(folder.rglob("*.jpg"))) as first:
-        size = f"{first.width}×{first.height}"
-    return f"| {n_images:,} JPEG, {size} | " + " | ".join(cells) + " |"
+    return f"| {n_images:,} JPEG, {usual_size(folder)} | " + " | ".join(cells) + " |"
+
+
+def usual_size(folder: Path) -> str:
+    sizes = []
+    for path in folder.rglob("*.jpg"):
+        with Image.open(path) as image:
+            sizes.append(image.size)
+    width, height = np.median(sizes, axis=0).astype(int)
+    return f"{width}×{height} (median)"
 
 
 def reported_seconds(command: list[str]) -> float:
@@ -168,7 +192,7 @@ def measure_full(folder: Path, scratch: Path, n_runs: int) -> None:
     paths = sorted(path for path in folder.rglob("*") if path.is_file())
     rng = np.random.default_rng(0)
     rng.shuffle(paths)
-    print(f"\nThe stage `scan` as a whole, from its command's start to its end ({n_cores()} cores):\n")
+    print(f"\n{machine()}. The stage `scan` as a whole, from its command's start to its end:\n")
     print("| images | seconds (median) | images a second | peak memory of all processes |")
     print("|---|---|---|---|")
     for n in (len(paths) // 4, len(paths) // 2, len(paths)):
