@@ -39,9 +39,9 @@ from pathlib import Path
 from analysis.obtain.scan import scan
 
 def check(folder):
-    paths = sorted(str(path) for path in Path(folder).rglob("*.jpg"))
-    manifest = {"image_id": range(len(paths)), "path": paths, "content_hash": None, "status": "ok"}
-    for part in scan(pd.DataFrame(manifest)):
+    paths = sorted(Path(folder).rglob("*.jpg"))
+    manifest = pd.DataFrame([(str(path), path.stat().st_size) for path in paths], columns=["path", "bytes"])
+    for part in scan(manifest.assign(image_id=manifest.index, content_hash=None, status="ok")):
         assert (part["scan"]["status"] == "ok").all()
 """,
     CLEANVISION: """

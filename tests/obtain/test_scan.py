@@ -27,6 +27,7 @@ def manifest_of(paths: Sequence[Path], *, status: Sequence[str] | str = "ok") ->
         {
             "image_id": np.arange(len(paths)),
             "path": [str(path) for path in paths],
+            "bytes": pd.array([path.stat().st_size if path.exists() else None for path in paths], "Int64"),
             "content_hash": pd.array(hashes, dtype="string"),
             "status": statuses,
         }
@@ -127,20 +128,20 @@ def test_manifest_without_rows_gives_empty_tables() -> None:
 # ---- the same result, however it is made ------------------------------------------------------------------
 
 
-def part_sizes(monkeypatch: pytest.MonkeyPatch, part_rows: int, batch_rows: int) -> None:
+def part_sizes(monkeypatch: pytest.MonkeyPatch, part_rows: int, batch_files: int) -> None:
     monkeypatch.setattr(scan_module, "PART_ROWS", part_rows)
-    monkeypatch.setattr(scan_module, "BATCH_ROWS", batch_rows)
+    monkeypatch.setattr(scan_module, "BATCH_FILES", batch_files)
 
 
 @pytest.mark.parametrize(
-    ("part_rows", "batch_rows", "n_cores"), [(30, 30, 1), (7, 3, 2), (1, 1, 2), (4, 9, 1)]
+    ("part_rows", "batch_files", "n_cores"), [(30, 30, 1), (7, 3, 2), (1, 1, 2), (4, 9, 1)]
 )
 def test_result_depends_on_neither_parts_nor_workers(
-    broken: list[Path], monkeypatch: pytest.MonkeyPatch, part_rows: int, batch_rows: int, n_cores: int
+    broken: list[Path], monkeypatch: pytest.MonkeyPatch, part_rows: int, batch_files: int, n_cores: int
 ) -> None:
     manifest = manifest_of(broken)
     table, thumbnails = scanned(manifest)
-    part_sizes(monkeypatch, part_rows, batch_rows)
+    part_sizes(monkeypatch, part_rows, batch_files)
     monkeypatch.setenv("OMP_NUM_THREADS", str(n_cores))
     other_table, other_thumbnails = scanned(manifest)
     pd.testing.assert_frame_equal(table, other_table, check_exact=True)
@@ -154,6 +155,23 @@ def test_permuted_manifest_permutes_the_rows(broken: list[Path]) -> None:
     expected = table.iloc[order].reset_index(drop=True).assign(image_id=range(30))
     pd.testing.assert_frame_equal(permuted, expected, check_exact=True)
     assert np.array_equal(permuted_thumbnails, thumbnails[order])
+
+
+def test_work_is_shared_out_by_files_and_bytes(paths: list[Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    sizes: list[int] = []
+    measure: Callable = Workers.measure
+
+    def noting(self: Workers, batches: Sequence[Sequence[str]]) -> object:
+        batches = list(batches)
+        sizes.extend(len(batch) for batch in batches)
+        return measure(self, batches)
+
+    monkeypatch.setattr(Workers, "measure", noting)
+    monkeypatch.setattr(scan_module, "BATCH_FILES", 10)
+    scanned(manifest_of(paths).assign(bytes=pd.array([None] * 15 + [2**20] * 15, dtype="Int64")))
+    assert sum(sizes) == 30
+    assert max(sizes) <= 10
+    assert sizes[-14:] == [1] * 14
 
 
 def test_every_part_has_the_same_schema(broken: list[Path], monkeypatch: pytest.MonkeyPatch) -> None:

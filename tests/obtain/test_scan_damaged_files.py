@@ -77,6 +77,7 @@ def table(tmp_path_factory: pytest.TempPathFactory) -> pd.DataFrame:
         {
             "image_id": np.arange(N_FILES),
             "path": [str(path) for path in paths],
+            "bytes": [path.stat().st_size for path in paths],
             "content_hash": pd.array([None] * N_FILES, dtype="string"),
             "status": "ok",
         }

@@ -25,7 +25,7 @@ from analysis.runner import run_stage
 from analysis.stage import Artifacts
 
 PART_ROWS = 4096  # written together; a part takes 16 MB
-BATCH_ROWS = 128  # decoded by one worker in one go
+BATCH_FILES, BATCH_BYTES = 128, 2**20  # decoded by one worker in one go: small enough to share out evenly
 
 MEASURED = ("ok", "truncated")
 REUSABLE = (*MEASURED, "too_large")  # decided by the file's bytes; any other reason may have passed by now
@@ -62,7 +62,7 @@ def scan(
     source = _rows_of_same_content(manifest, previous_scan)
     is_decoded = (manifest["status"] == "ok").to_numpy() & (source < 0)
     parts = [slice(start, start + PART_ROWS) for start in range(0, max(1, n), PART_ROWS)]
-    batches = [_batches(manifest["path"][part][is_decoded[part]]) for part in parts]
+    batches = [_batches(manifest[part][is_decoded[part]]) for part in parts]
     n_with_status: Counter[str] = Counter()
     with Workers() as workers, _progress_bar(source) as bar:
         results = workers.measure(itertools.chain.from_iterable(batches))
@@ -91,8 +91,11 @@ def _rows_of_same_content(manifest: pd.DataFrame, previous_scan: pd.DataFrame | 
     return np.append(known.index.to_numpy(), -1)[position]  # not found is position -1, which picks the -1
 
 
-def _batches(paths: pd.Series) -> list[list[str]]:
-    return [paths[start : start + BATCH_ROWS].to_list() for start in range(0, len(paths), BATCH_ROWS)]
+def _batches(rows: pd.DataFrame) -> list[list[str]]:
+    """Paths in groups that take about equally long: so many files, or so many bytes."""
+    n_bytes = rows["bytes"].to_numpy(float, na_value=0)
+    group = np.cumsum(1 / BATCH_FILES + n_bytes / BATCH_BYTES).astype(np.int64)
+    return [paths.to_list() for _, paths in rows["path"].groupby(group)]
 
 
 def _progress_bar(source: np.ndarray) -> tqdm:
