@@ -9,8 +9,8 @@ import pytest
 from PIL import Image
 from sklearn.metrics import roc_auc_score
 
+from analysis.class_axis import MAX_CLASSES
 from analysis.explore import image_groups
-from analysis.explore.class_axis import MAX_CLASSES
 from analysis.explore.image_charts import open_picture
 from analysis.explore.image_differences import (
     MEASURES,

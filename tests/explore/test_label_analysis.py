@@ -8,7 +8,7 @@ import pytest
 from pydantic import ValidationError
 from scipy import stats
 
-from analysis.explore.class_axis import MAX_CLASSES, class_positions, short_label
+from analysis.class_axis import MAX_CLASSES, class_positions, short_label
 from analysis.explore.label_analysis import LabelAnalysisParameters, label_analysis
 from analysis.explore.label_balance import measure_balance
 from analysis.stage import Artifacts

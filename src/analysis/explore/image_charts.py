@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import PowerNorm
 from matplotlib.patches import Rectangle
 
-from analysis.explore.class_axis import MAX_CLASSES, label_class_axis, note_on_shown, short_label, spread_over
+from analysis.class_axis import MAX_CLASSES, label_class_axis, note_on_shown, short_label, spread_over
 from analysis.explore.image_groups import class_quartiles, mean_by_group, split_quantiles, tabulate_histograms
 from analysis.figures import (
     DIVERGING,

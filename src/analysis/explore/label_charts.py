@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from analysis.explore.class_axis import MAX_CLASSES, class_positions, label_class_axis, note_on_shown
+from analysis.class_axis import MAX_CLASSES, class_positions, label_class_axis, note_on_shown
 from analysis.explore.label_balance import measure_balance
 from analysis.explore.label_shift import compare_shares
 from analysis.figures import MUTED, SPLIT_COLOURS, WARNING, new_figure

@@ -11,7 +11,7 @@ from matplotlib.colors import PowerNorm
 from matplotlib.image import AxesImage
 from PIL import Image
 
-from analysis.explore.class_axis import MAX_CLASSES, label_class_axis, note_on_shown, short_label
+from analysis.class_axis import MAX_CLASSES, label_class_axis, note_on_shown, short_label
 from analysis.figures import ACCENT, MUTED, SEQUENTIAL, new_figure, plot_image_grid
 from analysis.images import open_as_seen
 from analysis.proportions import proportion_of
