@@ -101,7 +101,12 @@ def test_data_quality_finds_exact_and_near_copies_and_leaks(dataset: Dataset) ->
 def test_data_quality_knows_the_same_pixels_in_another_file(dataset: Dataset) -> None:
     dataset.add(picture_of(dataset, 1), content_hash="another")
     (pair,) = dataset.audited().tables["duplicates"].to_dict("records")
-    assert (pair["image_id_a"], pair["image_id_b"], pair["kind"], pair["change"]) == (1, N, "exact", "same pixels")
+    assert (pair["image_id_a"], pair["image_id_b"], pair["kind"], pair["change"]) == (
+        1,
+        N,
+        "exact",
+        "same pixels",
+    )
 
 
 def test_data_quality_tells_copies_with_different_labels_but_not_blank_ones(dataset: Dataset) -> None:
@@ -162,3 +167,13 @@ def test_data_quality_pairs_many_blank_images_with_one(tmp_path: Path) -> None:
         dataset.add(np.full((64, 64, 3), 255, dtype=np.uint8))
     pairs = dataset.audited().tables["duplicates"]
     assert pairs["image_id_a"].tolist() == [0] * 19
+
+
+def test_data_quality_looks_for_near_copies_only_among_images_of_enough_pixels(dataset: Dataset) -> None:
+    dataset.add(recompressed(picture_of(dataset, 1)), width_px=8, height_px=8)
+    exact = dataset.add(picture_of(dataset, 2), width_px=8, height_px=8)
+    artifacts = dataset.audited()
+    pairs = artifacts.tables["duplicates"]
+    assert pairs["path_b"].tolist() == [exact]
+    assert pairs["kind"].tolist() == ["exact"]
+    assert any("2 images have a side of less than 16 pixels" in note for note in artifacts.notes)
