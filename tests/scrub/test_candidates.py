@@ -1,7 +1,14 @@
 import numpy as np
 import pytest
 
-from analysis.scrub.candidates import candidate_pairs, descriptor_pairs, hash_pairs, without_borders
+from analysis.scrub.candidates import (
+    candidate_pairs,
+    descriptors,
+    hash_pairs,
+    neighbour_pairs,
+    spectra,
+    without_borders,
+)
 
 
 def pictures(n: int, *, seed: int = 0) -> np.ndarray:
@@ -66,11 +73,12 @@ def test_without_borders_leaves_a_constant_image() -> None:
 
 
 @pytest.mark.parametrize("is_mirrored", [False, True])
-def test_descriptor_pairs_finds_a_shifted_copy(is_mirrored: bool) -> None:
+@pytest.mark.parametrize(("describe", "shift_px"), [(descriptors, 2), (spectra, 6)])
+def test_neighbour_pairs_finds_a_shifted_copy(describe, shift_px: int, is_mirrored: bool) -> None:
     images = pictures(200)
-    copy = np.roll(images[3], (2, -2), axis=(0, 1))
+    copy = np.roll(images[3], (shift_px, -shift_px), axis=(0, 1))
     images[150] = copy[:, ::-1] if is_mirrored else copy
-    pairs = descriptor_pairs(images, n_neighbours=3, seed=0).tolist()
+    pairs = neighbour_pairs(images, describe, n_neighbours=3, seed=0).tolist()
     assert [3, 150, int(is_mirrored)] in pairs
 
 

@@ -33,7 +33,7 @@ def about_the_centre(*, scale: float = 1, degrees: float = 0, x: float = 0, y: f
 def verified_copy(pictures: np.ndarray, copy: np.ndarray, *, is_mirrored: bool = False) -> pd.Series:
     """The row of a pair of the first picture and its copy, among all the other pictures."""
     images = np.stack([seen(picture) for picture in pictures] + [copy])
-    table = verify(images, np.array([[0, N, int(is_mirrored)]]), seed=0, n_workers=1)
+    table = verify(images, np.array([[0, N, int(is_mirrored)]]), min_score=0, seed=0, n_workers=1)
     assert len(table) == 1
     return table.iloc[0]
 
@@ -103,14 +103,14 @@ def test_verify_knows_a_recompressed_copy_and_holds_no_colour_against_a_grey_one
 def test_verify_scores_unlike_pictures_low(pictures: np.ndarray) -> None:
     images = np.stack([seen(picture) for picture in pictures])
     pairs = [(a, b, mirrored) for a in range(N) for b in range(a + 1, N) for mirrored in (0, 1)]
-    table = verify(images, np.array(pairs), seed=0, n_workers=1)
+    table = verify(images, np.array(pairs), min_score=0, seed=0, n_workers=1)
     assert (table["score"] < 0.5).all()
 
 
 def test_verify_does_not_take_like_frames_for_a_copy(pictures: np.ndarray) -> None:
     images = np.stack([seen(picture) for picture in pictures])
     images[:2, :7], images[:2, -7:], images[:2, :, :7], images[:2, :, -7:] = 0, 0, 0, 0
-    table = verify(images, np.array([[0, 1, 0]]), seed=0, n_workers=1)
+    table = verify(images, np.array([[0, 1, 0]]), min_score=0, seed=0, n_workers=1)
     assert (table["score"] < 0.5).all()
 
 
@@ -118,12 +118,12 @@ def test_verify_finds_nothing_in_flat_images(pictures: np.ndarray) -> None:
     noise = np.random.default_rng(0).integers(-1, 2, (N, 32, 32, 1))
     skies = (np.linspace(120, 180, 32)[:, None, None] + noise).astype(np.uint8).repeat(3, axis=3)
     pairs = np.array([(a, b, 0) for a in range(N) for b in range(a + 1, N)])
-    assert (verify(skies, pairs, seed=0, n_workers=1)["score"] < 0.5).all()
+    assert (verify(skies, pairs, min_score=0, seed=0, n_workers=1)["score"] < 0.5).all()
 
 
 def test_verify_without_pairs_has_its_columns(pictures: np.ndarray) -> None:
     images = np.stack([seen(picture) for picture in pictures])
-    table = verify(images, np.empty((0, 3), dtype=np.int64), seed=0, n_workers=1)
+    table = verify(images, np.empty((0, 3), dtype=np.int64), min_score=0, seed=0, n_workers=1)
     assert len(table) == 0
     assert {"row_a", "row_b", "score", "is_mirrored", "shift_px"} <= set(table.columns)
 
@@ -131,5 +131,24 @@ def test_verify_without_pairs_has_its_columns(pictures: np.ndarray) -> None:
 def test_verify_gives_the_same_scores_with_any_number_of_workers(pictures: np.ndarray) -> None:
     images = np.stack([seen(picture) for picture in pictures] + [recompressed(seen(pictures[5]))])
     pairs = np.array([(a, N, 0) for a in range(N)])
-    one, three = (verify(images, pairs, seed=0, n_workers=n) for n in (1, 3))
+    one, three = (verify(images, pairs, min_score=0, seed=0, n_workers=n) for n in (1, 3))
     pd.testing.assert_frame_equal(one, three)
+
+
+@pytest.mark.parametrize("is_mirrored", [False, True])
+def test_verify_compares_two_copies_of_one_image(pictures: np.ndarray, is_mirrored: bool) -> None:
+    original = seen(pictures[0])
+    first = seen(pictures[0], warp=about_the_centre(x=2, y=1))
+    second = recompressed(original[:, ::-1] if is_mirrored else original)
+    images = np.stack([seen(picture) for picture in pictures] + [first, second])
+    pairs = np.array([[0, N, 0], [0, N + 1, int(is_mirrored)]])
+    table = verify(images, pairs, min_score=0.5, seed=0, n_workers=1).set_index(["row_a", "row_b"])
+    assert table.loc[(N, N + 1), "is_mirrored"] == is_mirrored
+    assert len(table) == 3
+
+
+def test_verify_leaves_out_what_scores_less(pictures: np.ndarray) -> None:
+    images = np.stack([seen(picture) for picture in pictures] + [recompressed(seen(pictures[5]))])
+    pairs = np.array([(a, N, 0) for a in range(N)])
+    table = verify(images, pairs, min_score=0.5, seed=0, n_workers=1)
+    assert table[["row_a", "row_b"]].to_numpy().tolist() == [[5, N]]

@@ -1,47 +1,58 @@
 """Pairs of images that may be copies of one another, found without comparing every pair.
 
-Two searches whose blind spots differ, both by faiss. Near perceptual hashes catch copies whose layout is
-unchanged; near descriptors of edges and colours catch crops, shifts and rotations too. A mirrored copy is
-found by searching with the mirrored image, a framed or shifted one by cutting plain borders off first.
+Three searches whose blind spots differ, all by faiss. Near perceptual hashes catch copies whose layout is
+unchanged; near descriptors of edges and colours catch crops and rotations too; near amplitude spectra, which
+do not say where anything lies, catch wide shifts. A mirrored copy is found by searching with the mirrored
+image, a framed one by cutting plain borders off first.
 
 What comes out is a long list with few true copies in it: `analysis.scrub.verification` tells which they are.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import cv2
 import faiss
 import numpy as np
 from numpy.typing import NDArray
+from scipy import fft
 from scipy.ndimage import gaussian_filter1d
 
 SIDE_PX = 32  # of a thumbnail
 MAX_BORDER_PX = 4  # a plain margin wider than this is background, which belongs to the image
 PLAIN_LEVELS = 8  # a line of pixels this even (0..255) is plain; recompression moves a plain line by 2 to 5
+FINE_PX, COARSE_PX = 0.7, 4.0  # structure is what lies between the widths of these two Gaussians
 LUMA = np.array([0.299, 0.587, 0.114], dtype=np.float32)
 DIRECTIONS = 8
 CELLS = 4  # of edges, each way
 COLOUR_WEIGHT = np.float32(0.35)  # more finds framed copies better, less finds recoloured ones better
 DESCRIPTOR_LENGTH = 96
-EXHAUSTIVE_IMAGES = 100_000  # up to here comparing all descriptors takes seconds
+LOWEST_FREQUENCIES = 8  # each way, of the amplitude spectrum
+EXHAUSTIVE_IMAGES = 20_000  # up to here comparing all takes seconds; beyond, 1 in 100 copies is missed
+BLOCK = 4096  # images described at once
 SAMPLED_IMAGES = 20_000  # to find the principal axes
 HASH_BLOCKS, BLOCK_BITS, BLOCK_FLIPS = 3, 21, 1
 MAX_HAMMING_DISTANCE = HASH_BLOCKS * (BLOCK_FLIPS + 1) - 1  # up to here the hash search misses nothing
 
 Images = NDArray[np.uint8]  # (n, 32, 32, 3)
 Pairs = NDArray[np.int64]  # (m, 3): lower row, higher row, 1 if one of the two is mirrored
+Planes = NDArray[np.float32]  # (n, 32, 32)
+Rows = NDArray[np.float32]  # (n, length)
 
 
 def candidate_pairs(
     images: Images, hashes: NDArray[np.uint64], *, n_neighbours: int, max_hamming_distance: int, seed: int
 ) -> Pairs:
-    """Every pair that either search finds, once, in order.
+    """Every pair that any of the searches finds, once, in order.
 
+    Spectra are asked for half as many neighbours as descriptors: they say less, and a copy comes early.
     `images` are those of `without_borders`. A pair stands twice if it was found both mirrored and not.
     """
     found = [
         hash_pairs(hashes, max_distance=max_hamming_distance),
-        descriptor_pairs(images, n_neighbours=n_neighbours, seed=seed),
+        neighbour_pairs(images, descriptors, n_neighbours=n_neighbours, seed=seed),
+        neighbour_pairs(images, spectra, n_neighbours=-(-n_neighbours // 2), seed=seed),
     ]
     return np.unique(np.concatenate(found), axis=0)
 
@@ -92,20 +103,26 @@ def hash_pairs(hashes: NDArray[np.uint64], *, max_distance: int) -> Pairs:
     return _in_order(np.r_[rows, first[of]], np.r_[first[inverse], first[near]], is_mirrored=False)
 
 
-def descriptor_pairs(images: Images, *, n_neighbours: int, seed: int) -> Pairs:
-    """Each image with its nearest neighbours by descriptor, as it is and mirrored."""
+def neighbour_pairs(
+    images: Images, describe: Callable[[Images], Rows], *, n_neighbours: int, seed: int
+) -> Pairs:
+    """Each image with its nearest neighbours by what describes them, as it is and mirrored."""
     n = len(images)
     if n < 2:
         return np.empty((0, 3), dtype=np.int64)
-    raw = descriptors(images)
+    raw = _in_blocks(describe, images)
     projection = _principal_axes(raw, seed=seed)
     points = _unit_length(raw @ projection)
     index = _index_of(points, seed=seed)
     n_found = min(n_neighbours + 1, n)  # an image finds itself first
     found = [_neighbours(index, points, n_found, is_mirrored=False)]
-    mirrored = _unit_length(descriptors(images[:, :, ::-1]) @ projection)
+    mirrored = _unit_length(_in_blocks(describe, images[:, :, ::-1]) @ projection)
     found.append(_neighbours(index, mirrored, n_found, is_mirrored=True))
     return np.unique(np.concatenate(found), axis=0)
+
+
+def _in_blocks(describe: Callable[[Images], Rows], images: Images) -> Rows:
+    return np.concatenate([describe(images[i : i + BLOCK]) for i in range(0, len(images), BLOCK)])
 
 
 def descriptors(images: Images) -> NDArray[np.float32]:
@@ -114,12 +131,6 @@ def descriptors(images: Images) -> NDArray[np.float32]:
     Rectified derivatives in eight directions, pooled under overlapping Gaussian windows, as in DAISY (Tola,
     Lepetit & Fua 2010): a shift of a few pixels changes them little. Each half has length one.
     """
-    n_block = 4096
-    blocks = [_descriptors(images[i : i + n_block]) for i in range(0, len(images), n_block)]
-    return np.concatenate(blocks)
-
-
-def _descriptors(images: Images) -> NDArray[np.float32]:
     colours = images.astype(np.float32)
     luma = colours @ LUMA
     smooth, slope = gaussian_operator(0.8), gaussian_operator(0.8, order=1)
@@ -134,6 +145,32 @@ def _descriptors(images: Images) -> NDArray[np.float32]:
     chroma = [_cell_means(colours[..., channel] - luma, 4) for channel in (0, 2)]
     colour = _unit_length(np.concatenate([layout - layout.mean(axis=1, keepdims=True), *chroma], axis=1))
     return np.concatenate([structure, COLOUR_WEIGHT * colour], axis=1)
+
+
+def spectra(images: Images) -> Rows:
+    """Square roots of the lowest amplitudes of the structure's Fourier transform, of length one; (n, 144).
+
+    A shift turns the phases and leaves the amplitudes, but for what moves in at the edges, which are faded.
+    """
+    n_px = LOWEST_FREQUENCIES
+    structure = structure_of(images)
+    structure -= structure.mean(axis=(1, 2), keepdims=True)
+    amplitudes = np.abs(fft.rfft2(structure * _FADE))[:, :, : n_px + 1]  # (n, 32, 17) -> (n, 32, 9)
+    lowest = np.concatenate([amplitudes[:, :n_px], amplitudes[:, -n_px:]], axis=1)
+    return np.sqrt(_unit_length(lowest.reshape(len(images), -1)))
+
+
+_FADE = np.sqrt(np.outer(np.hanning(SIDE_PX + 2)[1:-1], np.hanning(SIDE_PX + 2)[1:-1])).astype(np.float32)
+
+
+def structure_of(images: Images) -> Planes:
+    """Brightness between two scales: neither slow shading nor the noise of single pixels; (n, 32, 32)."""
+    fine, coarse = gaussian_operator(FINE_PX), gaussian_operator(COARSE_PX)
+    structure = np.empty(images.shape[:3], dtype=np.float32)
+    for start in range(0, len(images), BLOCK):
+        luma = images[start : start + BLOCK].astype(np.float32) @ LUMA
+        structure[start : start + BLOCK] = fine @ luma @ fine.T - coarse @ luma @ coarse.T
+    return structure
 
 
 def gaussian_operator(sigma_px: float, *, order: int = 0) -> NDArray[np.float32]:

@@ -8,9 +8,8 @@ not skill: Barz & Denzler (2020) found 3% of such in CIFAR-10 and 10% in CIFAR-1
 
 How it misleads: everything is seen at 32 × 32 pixels, so two frames of a film, two prints of one product
 photograph or two scans of one form can pass for copies, and copies that differ in small print do. Pictures
-with hardly any structure (an empty sky) and images of less than 16 pixels a side are reported only if they are
-exactly the same. A picture within a
-picture, a crop to less than half or a turn by 90° is not found.
+with hardly any structure (an empty sky) and images of less than 16 pixels a side are reported only if they
+are exactly the same. A picture within a picture, a crop to less than half or a turn by 90° is not found.
 """
 
 from __future__ import annotations
@@ -152,8 +151,9 @@ def _near_pairs(
         max_hamming_distance=parameters.max_hamming_distance,
         seed=seed,
     )
-    verified = verify(pictures, candidates, seed=seed, n_workers=parameters.n_workers)
-    near = verified[verified["score"] >= parameters.min_score]
+    near = verify(
+        pictures, candidates, min_score=parameters.min_score, seed=seed, n_workers=parameters.n_workers
+    )
     size_px = images[["width_px", "height_px"]].to_numpy(dtype=np.int64)
     a, b = near["row_a"].to_numpy(), near["row_b"].to_numpy()
     return pd.DataFrame(
@@ -300,8 +300,8 @@ def _notes(manifest: pd.DataFrame, images: pd.DataFrame) -> list[str]:
     n_small = int((images[["width_px", "height_px"]].min(axis=1) < MIN_SIDE_PX).sum())
     if n_small:
         notes.append(
-            f"{n_small:,} images have a side of less than {MIN_SIDE_PX} pixels: too little to tell near copies "
-            "from look-alikes, so among them only exact copies were looked for."
+            f"{n_small:,} images have a side of less than {MIN_SIDE_PX} pixels: too little to tell near "
+            "copies from look-alikes, so among them only exact copies were looked for."
         )
     if images["split_rank"].nunique() < 2:
         notes.append("All images are in one split, so nothing can leak from one into another.")

@@ -11,7 +11,8 @@ Three steps, each on what the one before left over.
    So an agreement counts in standard deviations of the image's agreement with others drawn at random, which
    speaker verification calls S-norm (Kenny 2010), and one threshold serves photographs and pen strokes.
 
-A logistic function turns the evidence into a score in [0, 1]; 1 is surely a copy.
+A logistic function turns the evidence into a score in [0, 1]; 1 is surely a copy. Two copies of one image
+that the search did not bring together are then compared as well.
 """
 
 from __future__ import annotations
@@ -26,9 +27,8 @@ from numpy.typing import NDArray
 from scipy import fft
 from tqdm import tqdm
 
-from analysis.scrub.candidates import LUMA, SIDE_PX, Images, Pairs, gaussian_operator
+from analysis.scrub.candidates import LUMA, SIDE_PX, Images, Pairs, Planes, structure_of
 
-FINE_PX, COARSE_PX = 0.7, 4.0  # structure is what lies between the widths of these two Gaussians
 GRAIN = 1.0  # of 255; structure weaker than this is the noise of compression
 CHROMA_GRAIN = 2.0  # likewise for colour
 NO_COLOUR = 0.65  # colour agreement where there is no colour to compare
@@ -36,13 +36,14 @@ HALF_PX = SIDE_PX // 2  # shifts are searched at half the thumbnail's resolution
 SHIFTS = np.arange(-3, 4)  # each way, in pixels of that resolution
 MIN_SHIFTED_Z = 4.0  # 99 in 100 of the pairs that a person takes for copies lie above, 7 in 100 candidates do
 N_COHORT = 96  # images that say what agreement chance brings
+COPY_IN_COHORT_Z = 8.0  # spreads beyond which an agreement is left out of what chance brings
 MIN_DEVIATION = 0.05  # of that agreement, lest a dataset of one picture divide by zero
 ALIGNMENT_STEPS, ALIGNMENT_TOLERANCE = 10, 1e-3
+MAX_SPOKES = 50  # copies of one image between which pairs are tried: a thousand would make half a million
 MARGIN_PX = 6  # around the middle, which must agree too
 MIN_OVERLAP = 0.6  # of the picture; with less in common it is another picture
 ROWS_AT_ONCE = 4096
 
-Planes = NDArray[np.float32]  # (n, height, width)
 Numbers = NDArray[np.float64]
 
 
@@ -76,8 +77,8 @@ class Chance:
         return ((agreement - self.mean[pairs[:, :2]]) / self.deviation[pairs[:, :2]]).mean(axis=1)
 
 
-def verify(images: Images, pairs: Pairs, *, seed: int, n_workers: int) -> pd.DataFrame:
-    """Score the pairs; those that share too little to be aligned are left out.
+def verify(images: Images, pairs: Pairs, *, min_score: float, seed: int, n_workers: int) -> pd.DataFrame:
+    """The pairs that score at least `min_score`, and those between their copies, which are tried as well.
 
     Parameters
     ----------
@@ -91,28 +92,40 @@ def verify(images: Images, pairs: Pairs, *, seed: int, n_workers: int) -> pd.Dat
     One row a pair, the better of its upright and its mirrored form: `row_a`, `row_b`, `is_mirrored`, `score`
     (1 is surely a copy), the evidence `structure_z` and `colour_agreement`, and the change from a to b:
     `scale`, `stretch` (of width over height), `rotation_degrees`, `shift_px`, `overlap_fraction`,
-    `brightness_change` (of 255), `contrast_ratio`, `hue_degrees`.
+    `brightness_change` (of 255), `contrast_ratio`, `hue_degrees`. Pairs that share too little to be aligned
+    are not among them.
     """
     structure = structure_of(images)
     halves = _faded_halves(structure)
     chance = _agreement_by_chance(halves, seed=seed)
-    pairs, shifts = _correlating(halves, pairs, chance)
-    table = _aligned(images, structure, pairs, shifts, n_workers=n_workers)
-    table["structure_z"] = chance.surpassed_by(table.pop("correlation").to_numpy(), pairs)
-    table["score"] = _score(table)
-    table = table[table["overlap_fraction"] >= MIN_OVERLAP]
-    best_first = table.sort_values(["row_a", "row_b", "score"], ascending=[True, True, False], kind="stable")
+
+    def copies_among(pairs: Pairs) -> pd.DataFrame:
+        correlating, shifts = _correlating(halves, pairs, chance)
+        table = _aligned(images, structure, correlating, shifts, n_workers=n_workers)
+        table["structure_z"] = chance.surpassed_by(table.pop("correlation").to_numpy(), correlating)
+        table["score"] = _score(table)
+        return table[(table["overlap_fraction"] >= MIN_OVERLAP) & (table["score"] >= min_score)]
+
+    found = copies_among(pairs)
+    found = pd.concat([found, copies_among(_between_copies(found, known=pairs))])
+    best_first = found.sort_values(["row_a", "row_b", "score"], ascending=[True, True, False], kind="stable")
     return best_first.drop_duplicates(["row_a", "row_b"], ignore_index=True)
 
 
-def structure_of(images: Images) -> Planes:
-    """Brightness between two scales: neither slow shading nor the noise of single pixels; (n, 32, 32)."""
-    fine, coarse = gaussian_operator(FINE_PX), gaussian_operator(COARSE_PX)
-    structure = np.empty(images.shape[:3], dtype=np.float32)
-    for rows in _blocks(len(images)):
-        luma = images[rows].astype(np.float32) @ LUMA
-        structure[rows] = fine @ luma @ fine.T - coarse @ luma @ coarse.T
-    return structure
+def _between_copies(found: pd.DataFrame, *, known: Pairs) -> Pairs:
+    """Pairs of images that are both copies of a third; a search for the nearest few misses some of many."""
+    there = found[["row_a", "row_b", "is_mirrored", "score"]].set_axis(
+        ["hub", "row", "turn", "score"], axis=1
+    )
+    back = there.rename(columns={"hub": "row", "row": "hub"})
+    spokes = pd.concat([there, back]).sort_values("score", ascending=False, kind="stable")
+    spokes = spokes.groupby("hub").head(MAX_SPOKES)
+    wedges = spokes.merge(spokes, on="hub", suffixes=("_a", "_b"))
+    wedges = wedges[wedges["row_a"] < wedges["row_b"]]
+    is_mirrored = wedges["turn_a"].to_numpy() ^ wedges["turn_b"].to_numpy()
+    pairs = np.column_stack([wedges["row_a"], wedges["row_b"], is_mirrored]).astype(np.int64)
+    new = set(map(tuple, pairs.tolist())) - set(map(tuple, known.tolist()))
+    return np.array(sorted(new), dtype=np.int64).reshape(-1, 3)
 
 
 # ---- shift -----------------------------------------------------------------------------------------------
@@ -137,10 +150,18 @@ def _agreement_by_chance(halves: Planes, *, seed: int) -> Chance:
     for rows in _blocks(n, 1024):
         vectors = halves[rows].reshape(-1, HALF_PX**2)
         best = (vectors @ views.T).reshape(len(vectors), -1, n_cohort).max(axis=1)
+        agreement = _fisher_z(best)
         is_itself = np.arange(n)[rows, None] == cohort
-        agreement = np.ma.array(_fisher_z(best), mask=is_itself)
+        agreement = np.ma.array(agreement, mask=is_itself | _far_above_the_rest(agreement))
         mean[rows], deviation[rows] = agreement.mean(axis=1), agreement.std(axis=1)
     return Chance(mean, np.maximum(deviation, MIN_DEVIATION))
+
+
+def _far_above_the_rest(agreement: NDArray) -> NDArray[np.bool_]:
+    """Where a cohort itself holds copies of an image, as that of a small dataset does."""
+    median = np.median(agreement, axis=1, keepdims=True)
+    spread = np.median(np.abs(agreement - median), axis=1, keepdims=True) / 0.6745  # of a normal distribution
+    return agreement > median + COPY_IN_COHORT_Z * np.maximum(spread, MIN_DEVIATION)
 
 
 def _every_view(halves: Planes) -> NDArray[np.float32]:
