@@ -14,6 +14,7 @@ are exactly the same. A picture within a picture, a crop to less than half or a 
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Annotated
 
 import numpy as np
@@ -83,19 +84,11 @@ def data_quality(
     seed: int,
 ) -> Artifacts:
     """Find exact and near copies, group them, and say which leak and which contradict each other."""
-    # scipy and faiss take half a second to import, and every stage imports this module for its parameters
     from analysis.scrub.duplicate_figures import pair_figures
-    from analysis.scrub.duplicate_groups import same_picture
 
-    images = _readable(manifest, scan)
-    first = same_picture(images, thumbnails)
-    is_large_enough = images[["width_px", "height_px"]].min(axis=1) >= MIN_SIDE_PX
-    near = _near_pairs(
-        images[images.index.isin(first) & is_large_enough], thumbnails, parameters=parameters, seed=seed
-    )
-    pairs = _described(pd.concat([_exact_pairs(images, first), near], ignore_index=True), images)
-    leaks = _leaks(pairs, first, images)
-    groups = _groups(pairs, first, images)
+    copies = find_copies(manifest, scan, thumbnails, parameters=parameters, seed=seed)
+    images, pairs, leaks = copies.images, copies.pairs, copies.leaks
+    groups = _groups(pairs, copies.first, images)
     return Artifacts(
         summary=_summary(images, pairs, leaks),
         metrics=_metrics(images, pairs, groups, leaks),
@@ -106,6 +99,38 @@ def data_quality(
         kinds=[LEAKED, CONTRADICTING, EXACT, NEAR],
         notes=_notes(manifest, images),
     )
+
+
+@dataclass(frozen=True)
+class Copies:
+    """What the search found: the readable `images`, the `first` that stands for each, `pairs` and `leaks`."""
+
+    images: pd.DataFrame
+    first: pd.Series
+    pairs: pd.DataFrame
+    leaks: pd.DataFrame
+
+
+def find_copies(
+    manifest: pd.DataFrame,
+    scan: pd.DataFrame,
+    thumbnails: NDArray[np.uint8],
+    *,
+    parameters: DataQualityParameters,
+    seed: int,
+) -> Copies:
+    """The search itself, without groups and pictures. `thumbnails` are by `image_id`."""
+    # scipy and faiss take half a second to import, and every stage imports this module for its parameters
+    from analysis.scrub.duplicate_groups import same_picture
+
+    images = _readable(manifest, scan)
+    first = same_picture(images, thumbnails)
+    is_large_enough = images[["width_px", "height_px"]].min(axis=1) >= MIN_SIDE_PX
+    near = _near_pairs(
+        images[images.index.isin(first) & is_large_enough], thumbnails, parameters=parameters, seed=seed
+    )
+    pairs = _described(pd.concat([_exact_pairs(images, first), near], ignore_index=True), images)
+    return Copies(images, first, pairs, _leaks(pairs, first, images))
 
 
 def _readable(manifest: pd.DataFrame, scan: pd.DataFrame) -> pd.DataFrame:
