@@ -27,7 +27,7 @@ from analysis.stage import Artifacts, Figure, StageParameters
 
 MEASURED = ("ok", "truncated")  # of the scan's statuses, those with a picture
 PART_IMAGES = 2_000  # encoded before they are projected: 26 MB of features at 400 filters
-N_QUERIES = 8
+N_QUERIES = 6
 
 
 class EmbedParameters(StageParameters):

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure as Drawing
 from analysis.figures import new_figure, show_image
 from analysis.stage import Figure
 
-N_NEIGHBOURS = 9
+N_NEIGHBOURS = 8
 N_ATOMS = 120
 ATOM_COLUMNS = 20
 
@@ -71,7 +71,7 @@ def plot_atoms(atoms: np.ndarray) -> Figure:
         name="dictionary",
         title="What the features look for",
         caption=f"{len(shown)} of the {len(atoms)} patterns learnt from patches of this dataset's "
-        "thumbnails: edges, bars and contrasts of colour. Noise instead of patterns means too few or too uniform images "
-        "to learn from.",
+        "thumbnails: edges, bars and contrasts of colour. Noise instead of patterns means too few or too "
+        "uniform images to learn from.",
         drawing=drawing,
     )

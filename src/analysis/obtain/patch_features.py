@@ -32,7 +32,7 @@ CONTRAST_FLOOR = (
 WHITENING_FLOOR = 0.1  # added to the eigenvalues of the patches' covariance
 ENCODING_THRESHOLD = 0.25  # responses weaker than this count as none
 # Eigenvalues are divided out in part: 0 keeps the few strongest components dominant, 1 blows up the noise of
-# the weakest. With 12,000 images of CIFAR-10, nearest neighbours are right for 52% at 0, 58% at 0.5, 55% at 1.
+# the weakest. On 12,000 images of CIFAR-10, nearest neighbours are right for 52% at 0, 58% at 0.5, 55% at 1.
 WHITENING_POWER = 0.5
 SMALLEST_SPREAD = 1e-4  # of the first component's; components below it are rounding errors
 CHUNK_IMAGES = 8  # encoded at once: what they take stays in the processor's cache
@@ -86,7 +86,7 @@ def _random_patches(images: Tensor, generator: torch.Generator) -> Tensor:
 
 
 def normalised_patches(images: Tensor, *, stride_px: int) -> Tensor:
-    """All patches, each with mean 0 and variance up to 1: uint8 (N, H, W, 3) -> float32 (N, places, values)."""
+    """All patches, each with mean 0 and variance up to 1: uint8 (N, H, W, 3) -> (N, places, values)."""
     # (N, H, W, 3) -> (N, rows, columns, 3, PATCH_PX, PATCH_PX) -> (N, places, values)
     windows = images.unfold(1, PATCH_PX, stride_px).unfold(2, PATCH_PX, stride_px)
     patches = windows.flatten(3).flatten(1, 2).float()
@@ -96,7 +96,7 @@ def normalised_patches(images: Tensor, *, stride_px: int) -> Tensor:
 
 
 def _spherical_kmeans(points: Tensor, n_clusters: int, generator: torch.Generator) -> Tensor:
-    """Unit centroids (values, K) that the points lie along, in either direction; damped as Coates and Ng do."""
+    """Unit centroids (values, K) that the points lie along, either way; damped as Coates and Ng do."""
     centroids = functional.normalize(
         torch.randn(points.shape[1], n_clusters, generator=generator).to(points), dim=0
     )
@@ -143,7 +143,7 @@ class Projection:
     explained_variance_fraction: float
 
     def __call__(self, features: Tensor) -> Tensor:
-        """(N, n_features) -> (N, d), rows of length 1; one that is the mean itself points along the first axis."""
+        """(N, n_features) -> (N, d), rows of length 1; one equal to the mean points along the first axis."""
         projected = (features - self.mean) @ self.axes
         projected[projected.square().sum(dim=1) == 0, 0] = 1
         return functional.normalize(projected, dim=1)
