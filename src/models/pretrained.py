@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from torch import Tensor
-from torchvision.models import ResNet18_Weights
+from torchvision.models import ResNet18_Weights, WeightsEnum
 
 from analysis.stage import InputError
 from models.networks import ImageClassifier, load_plain
@@ -42,15 +42,14 @@ def find_start(weights: str) -> Start:
     if weights == "scratch":
         return Start("from scratch")
     if weights == "imagenet":
-        state = _imagenet_state()
+        state = imagenet_state(ResNet18_Weights.IMAGENET1K_V1)
         found, lacking = "from ImageNet weights", "from scratch (ImageNet weights could not be had)"
         return Start(lacking) if state is None else Start(found, state)
     return Start(f"from the weights in {weights}", load_plain(Path(weights)))
 
 
-def _imagenet_state() -> dict[str, Tensor] | None:
-    """From torch's cache or, in one attempt, from the hub."""
-    weights = ResNet18_Weights.IMAGENET1K_V1
+def imagenet_state(weights: WeightsEnum) -> dict[str, Tensor] | None:
+    """From torch's cache or, in one attempt, from the hub; None if neither has them."""
     try:
         with _socket_timeout(HUB_TIMEOUT_SECONDS):
             return weights.get_state_dict(progress=True, check_hash=True, weights_only=True)
