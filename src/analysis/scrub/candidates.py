@@ -24,6 +24,7 @@ MAX_BORDER_PX = 4  # a plain margin wider than this is background, which belongs
 PLAIN_LEVELS = 8  # a line of pixels this even (0..255) is plain; recompression moves a plain line by 2 to 5
 FINE_PX, COARSE_PX = 0.7, 4.0  # structure is what lies between the widths of these two Gaussians
 LUMA = np.array([0.299, 0.587, 0.114], dtype=np.float32)
+MIXED_LEVELS = 24  # where a border of another side is known
 DIRECTIONS = 8
 CELLS = 4  # of edges, each way
 COLOUR_WEIGHT = np.float32(0.35)  # more finds framed copies better, less finds recoloured ones better
@@ -64,24 +65,36 @@ def without_borders(images: Images) -> tuple[Images, NDArray[np.bool_]]:
     picture can be compared with a copy that has none.
     """
     trimmed = np.array(images)
-    top, bottom = _border_px(images), _border_px(images[:, ::-1])
     across = images.transpose(0, 2, 1, 3)  # (n, y, x, 3) -> (n, x, y, 3)
-    left, right = _border_px(across), _border_px(across[:, ::-1])
-    has_border = (top + bottom + left + right) > 0
-    for i in np.flatnonzero(has_border):
-        inner = images[i, top[i] : SIDE_PX - bottom[i], left[i] : SIDE_PX - right[i]]
+    sides = [images, images[:, ::-1], across, across[:, ::-1]]  # top, bottom, left, right: each as a top
+    widths = np.stack([_border_px(side, levels=PLAIN_LEVELS) for side in sides])
+    has_border = (widths > 0).any(axis=0)
+    framed = np.flatnonzero(has_border)
+    widths[:, framed] = _whole_frames([side[framed] for side in sides], widths[:, framed])
+    for i in framed:
+        top, bottom, left, right = widths[:, i]
+        inner = images[i, top : SIDE_PX - bottom, left : SIDE_PX - right]
         trimmed[i] = cv2.resize(np.ascontiguousarray(inner), (SIDE_PX, SIDE_PX))
     return trimmed, has_border
 
 
-def _border_px(images: Images) -> NDArray[np.int64]:
+def _border_px(images: Images, *, levels: int) -> NDArray[np.int64]:
     """Width of the plain border at the top of each image, 0 if there is none."""
     lines = images[:, : MAX_BORDER_PX + 1].astype(np.int16)
-    like_the_first = np.abs(lines - lines[:, :1, :1]).max(axis=(2, 3)) <= 2 * PLAIN_LEVELS
-    plain = np.ptp(lines, axis=2).max(axis=2) <= 2 * PLAIN_LEVELS  # (n, lines, x, 3) -> (n, lines)
+    like_the_first = np.abs(lines - lines[:, :1, :1]).max(axis=(2, 3)) <= 2 * levels
+    plain = np.ptp(lines, axis=2).max(axis=2) <= 2 * levels  # (n, lines, x, 3) -> (n, lines)
     width = np.cumprod(plain & like_the_first, axis=1).sum(axis=1)
     # the line where border and picture mix is neither: it goes too
     return np.where((width == 0) | (width > MAX_BORDER_PX), 0, width + 1)
+
+
+def _whole_frames(sides: list[Images], widths: NDArray[np.int64]) -> NDArray[np.int64]:
+    """With one border found, the others are looked for less strictly: a thin one mixes with the picture."""
+    outermost = np.stack([side[:, 0].mean(axis=1) for side in sides])  # (4, n, 3)
+    colour = np.take_along_axis(outermost, widths.argmax(axis=0)[None, :, None], axis=0)
+    is_alike = np.abs(outermost - colour).max(axis=2) <= MIXED_LEVELS
+    mixed = np.stack([_border_px(side, levels=MIXED_LEVELS) for side in sides])
+    return np.where((widths == 0) & is_alike, mixed, widths)
 
 
 def hash_pairs(hashes: NDArray[np.uint64], *, max_distance: int) -> Pairs:

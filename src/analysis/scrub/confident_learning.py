@@ -89,26 +89,27 @@ def normalised_margin(labels: np.ndarray, probabilities: np.ndarray) -> np.ndarr
 # ---- noise measured on anchors ----------------------------------------------------------------------------
 
 
-def temper(labels: np.ndarray, probabilities: np.ndarray) -> tuple[np.ndarray, float]:
-    """Probabilities that are as sure as they are right, and the exponent that makes them so.
+def temper(labels: np.ndarray, probabilities: np.ndarray, noise: np.ndarray) -> tuple[np.ndarray, float]:
+    """Probabilities of true classes that are as sure as they are right, and the exponent that makes them so.
 
-    One exponent for all, of greatest likelihood (temperature scaling, Guo et al. 2017): above 1 for a model
-    that is too timid, below 1 for one too sure of itself.
+    One exponent for all (temperature scaling, Guo et al. 2017), under which the labels are likeliest after the
+    noise has passed over them (forward correction, Patrini et al. 2017): without the noise, the few labels
+    that are blatantly wrong would make every image less sure. Above 1 for a model that is too timid.
     """
     from scipy.optimize import minimize_scalar
 
     logarithms = np.log(np.clip(probabilities, SMALLEST_PROBABILITY, None))
 
     def powered(exponent: float) -> np.ndarray:
-        scaled = exponent * logarithms
-        scaled -= scaled.max(axis=1, keepdims=True)
-        return scaled - np.log(np.exp(scaled).sum(axis=1, keepdims=True))
+        scaled = np.exp(exponent * (logarithms - logarithms.max(axis=1, keepdims=True)))
+        return scaled / scaled.sum(axis=1, keepdims=True)
 
     def surprise(log_exponent: float) -> float:
-        return -self_confidence(labels, powered(np.exp(log_exponent))).mean()
+        given = (powered(np.exp(log_exponent)) * noise[:, labels].T).sum(axis=1)
+        return -np.log(given).mean()
 
     best = float(np.exp(minimize_scalar(surprise, bounds=TEMPERATURE_BOUNDS, method="bounded").x))
-    return np.exp(powered(best)), best
+    return powered(best), best
 
 
 def count_anchors(labels: np.ndarray, probabilities: np.ndarray, *, anchor_fraction: float) -> np.ndarray:
@@ -206,10 +207,10 @@ def judge(
     probably true is another, to which the image confidently belongs in the sense of the confident joint.
     """
     n_classes = probabilities.shape[1]
-    tempered, _ = temper(labels, probabilities)
-    confident = confident_classes(tempered, class_thresholds(labels, tempered))
-    anchors = count_anchors(labels, tempered, anchor_fraction=anchor_fraction)
+    anchors = count_anchors(labels, probabilities, anchor_fraction=anchor_fraction)
     noise = noise_matrix(anchors)
+    tempered, _ = temper(labels, probabilities, noise)
+    confident = confident_classes(tempered, class_thresholds(labels, tempered))
     posterior = true_class_probabilities(labels, tempered, noise)
     score = 1 - self_confidence(labels, posterior)
     suggested = posterior.argmax(axis=1)
@@ -225,10 +226,6 @@ def judge(
 
 
 def true_class_probabilities(labels: np.ndarray, probabilities: np.ndarray, noise: np.ndarray) -> np.ndarray:
-    """P(true j | picture, given label i) (n, n_classes), by Bayes' rule.
-
-    The model's p is of labels as they are given; taking it for that of true ones leaves it a little too flat,
-    and the verdict on the side of the given label.
-    """
+    """P(true j | picture, given label i) (n, n_classes), by Bayes' rule; `probabilities` are of true classes."""
     joint = probabilities * noise[:, labels].T
     return joint / joint.sum(axis=1, keepdims=True)

@@ -130,7 +130,7 @@ def find_copies(
         images[images.index.isin(first) & is_large_enough], thumbnails, parameters=parameters, seed=seed
     )
     pairs = _described(pd.concat([_exact_pairs(images, first), near], ignore_index=True), images)
-    return Copies(images, first, pairs, _leaks(pairs, first, images))
+    return Copies(images, first, pairs, leaks_of(pairs, first, images))
 
 
 def _readable(manifest: pd.DataFrame, scan: pd.DataFrame) -> pd.DataFrame:
@@ -210,7 +210,7 @@ def _described(pairs: pd.DataFrame, images: pd.DataFrame) -> pd.DataFrame:
     ]
 
 
-def _leaks(pairs: pd.DataFrame, first: pd.Series, images: pd.DataFrame) -> pd.DataFrame:
+def leaks_of(pairs: pd.DataFrame, first: pd.Series, images: pd.DataFrame) -> pd.DataFrame:
     """The images with a copy in an earlier split, with the best of these copies.
 
     An exact copy has all the copies of the image that stands for it.

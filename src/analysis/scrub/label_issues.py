@@ -99,15 +99,35 @@ def label_issues(
     Images of classes with fewer pictures than folds, those without a label or a picture stay rows without a
     score; they neither teach nor are judged.
     """
+    images, classes, verdict = judge_labels(
+        manifest, scan, thumbnails, embeddings, duplicates, parameters=parameters, seed=seed
+    )
+    return _artifacts(manifest, scan, duplicates, images, verdict, classes, parameters)
+
+
+def judge_labels(
+    manifest: pd.DataFrame,
+    scan: pd.DataFrame,
+    thumbnails: np.ndarray,
+    embeddings: np.ndarray,
+    duplicates: pd.DataFrame,
+    *,
+    parameters: LabelIssuesParameters,
+    seed: int,
+) -> tuple[pd.DataFrame, list[str], Verdict | None]:
+    """The images that can be judged (`image_id`, `label`), their classes, and the verdict on each.
+
+    There is none where fewer than two classes can be told apart.
+    """
     images = _judgeable(manifest, scan, duplicates, n_folds=parameters.n_folds)
     labels, classes = pd.factorize(images["label"], sort=True)
     if len(classes) < 2:
-        return _artifacts(manifest, scan, duplicates, images, None, list(classes), parameters)
+        return images, list(classes), None
     probabilities = _out_of_sample(images, labels, scan, thumbnails, embeddings, parameters, seed)
     verdict = judge(
         labels, probabilities, anchor_fraction=parameters.anchor_fraction, min_score=parameters.min_score
     )
-    return _artifacts(manifest, scan, duplicates, images, verdict, list(classes), parameters)
+    return images, list(classes), verdict
 
 
 def _judgeable(
