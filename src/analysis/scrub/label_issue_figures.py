@@ -118,9 +118,8 @@ def plot_scores(table: pd.DataFrame, *, min_score: float) -> Figure:
         name="scores",
         title="How doubtful the labels are",
         caption="Labels by the probability that they are wrong; the number axis is logarithmic, so that a "
-        f"single one shows. Right of the line ({min_score:g}, label_issues.min_score) they are listed, if the "
-        "confident joint agrees on the other class. Wrong labels that the model can tell stand apart on the "
-        "right.",
+        f"single one shows. Right of the line ({min_score:g}, label_issues.min_score) they are listed. Wrong "
+        "labels that the model can tell stand apart on the right.",
         drawing=drawing,
         table=pd.DataFrame({"from": edges[:-1], "to": edges[1:], "n_labels": counts}),
     )
