@@ -88,9 +88,7 @@ def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--images", type=Path, required=True, help="folder of class folders")
     parser.add_argument("--peers", type=Path, help="Python of an environment with cleanlab")
-    parser.add_argument(
-        "--n", type=int, default=10_000, help="images, as many of each class (default: 10000)"
-    )
+    parser.add_argument("--n", type=int, default=5_000, help="images, as many of each class (default: 5000)")
     parser.add_argument("--models", nargs="+", choices=MODELS, default=MODELS[:-1])
     parser.add_argument("--kinds", nargs="+", choices=KINDS, default=list(KINDS))
     parser.add_argument("--rates", nargs="+", type=float, default=[0, 0.05, 0.1, 0.2, 0.4])

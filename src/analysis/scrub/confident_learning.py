@@ -11,8 +11,8 @@ in 10, it finds 31% of noise in clean labels. Here noise is measured where the m
 (Patrini et al., CVPR 2017): among the images most surely of class j, how many are labelled i. What is few
 there is shrunk towards what classes have in common (empirical Bayes), and Bayes' rule then turns an image's
 probabilities and the noise into the probability that its label is wrong, by which labels are pruned. The
-paper's confident joint is reported beside it. (To doubt only what both doubt loses a fifth of the errors found
-and makes the list no purer; benchmarks/label_noise.py compares with the paper's own ways of pruning.)
+paper's confident joint is reported beside it. (To doubt only what both doubt loses a fifth of the errors
+found and makes the list no purer; benchmarks/label_noise.py compares with the paper's own ways of pruning.)
 """
 
 from __future__ import annotations
@@ -204,8 +204,8 @@ def judge(
 ) -> Verdict:
     """Confident learning from end to end.
 
-    A label is doubted if it is wrong with a probability of at least `min_score`, and another class is the most
-    probable one.
+    A label is doubted if it is wrong with a probability of at least `min_score`, and another class is the
+    most probable one.
     """
     n_classes = probabilities.shape[1]
     tempered, _ = temper(labels, probabilities)

@@ -25,7 +25,7 @@ FOREST_THUMBNAIL_PX = 8
 INVERSE_REGULARISATION = 0.003  # for features of unit variance; AUROC is flat from a fifth to ten times of it
 N_NEIGHBOURS = 30
 NEIGHBOUR_TEMPERATURE = 0.1  # a neighbour's vote weighs e times as much for each 0.1 of cosine similarity
-N_HIDDEN = 1024  # half of it takes two thirds of the time for one point less of accuracy on CIFAR-10
+N_HIDDEN = 512  # twice as many take half as long again, for one point more of accuracy on CIFAR-10
 LEARNING_RATE = 0.002  # of networks, at the peak of its cycle
 MAX_SHIFT_PX = 3  # thumbnails are moved by up to so much in training
 
@@ -139,7 +139,7 @@ def perceptron(*, seed: int) -> FitPredict:
         scale = features.shape[1] ** 0.5  # unit vectors have a variance of 1 / d
         inputs, n_classes = torch.from_numpy(features * scale), labels.max() + 1
         batch_images = int(np.clip(len(labels) // 16, 16, 256))
-        n_epochs = max(10, -(-400 * batch_images // len(labels)))  # at least 400 steps
+        n_epochs = max(10, -(-200 * batch_images // len(labels)))  # at least 200 steps
         with seeded_weights(seed):
             network = nn.Sequential(
                 nn.Linear(inputs.shape[1], N_HIDDEN),
@@ -223,7 +223,9 @@ def train_network(
     import torch
 
     n_batches = max(1, len(labels) // batch_images)
-    optimizer = torch.optim.AdamW(network.parameters(), lr=LEARNING_RATE, weight_decay=weight_decay)
+    optimizer = torch.optim.AdamW(
+        network.parameters(), lr=LEARNING_RATE, weight_decay=weight_decay, fused=True
+    )
     schedule = torch.optim.lr_scheduler.OneCycleLR(
         optimizer, max_lr=LEARNING_RATE, total_steps=n_epochs * n_batches
     )
