@@ -56,8 +56,8 @@ def plot_class_noise(noise: pd.DataFrame) -> Figure:
         name="class_noise",
         title="How often pictures of a class are labelled otherwise",
         caption="Of the pictures most surely of a class (their number in brackets), the share with another "
-        "label, with its 95% Wilson interval. Where the model takes other classes for this one, that counts as "
-        "noise too." + note_on_shown(len(shown), len(noise), "the noisiest"),
+        "label, with its 95% Wilson interval. Where the model takes other classes for this one, that counts "
+        "as noise too." + note_on_shown(len(shown), len(noise), "the noisiest"),
         drawing=drawing,
         table=shown,
     )
@@ -95,8 +95,8 @@ def plot_noise_matrix(noise: np.ndarray, classes: Sequence[str], *, n_anchors: i
         name="noise_matrix",
         title="Which wrong labels are given to which classes",
         caption="The estimated probability that a picture of the class in the row is given the label in the "
-        "column (right labels, on the diagonal, are left out). Rates of few pictures are drawn towards the mean "
-        "of all." + note_on_shown(len(shown), len(classes), "those with most noise"),
+        "column (right labels, on the diagonal, are left out). Rates of few pictures are drawn towards the "
+        "mean of all." + note_on_shown(len(shown), len(classes), "those with most noise"),
         drawing=drawing,
         table=table.sort_values("probability", ascending=False, kind="stable", ignore_index=True),
     )
@@ -118,9 +118,8 @@ def plot_scores(table: pd.DataFrame, *, min_score: float) -> Figure:
         name="scores",
         title="How doubtful the labels are",
         caption="Labels by the probability that they are wrong; the number axis is logarithmic, so that a "
-        f"single one shows. Right of the line ({min_score:g}, label_issues.min_score) they are listed, if the "
-        "confident joint agrees on the other class. Wrong labels that the model can tell stand apart on the "
-        "right.",
+        f"single one shows. Right of the line ({min_score:g}, label_issues.min_score) they are listed. Wrong "
+        "labels that the model can tell stand apart on the right.",
         drawing=drawing,
         table=pd.DataFrame({"from": edges[:-1], "to": edges[1:], "n_labels": counts}),
     )
