@@ -175,7 +175,7 @@ def robust_scores(statistics: pd.DataFrame) -> pd.DataFrame:
 
 
 def make_cards(statistics: pd.DataFrame, scores: pd.DataFrame, odd_beyond: float) -> pd.DataFrame:
-    """The few columns a person looks at first, and the statistics each class stands out in, furthest first."""
+    """What a person looks at first, and the statistics each class stands out in, the furthest first."""
     cards = statistics.reindex(columns=CARD_COLUMNS).round(3)
     stands_out = []
     for _, row in scores.iterrows():
