@@ -58,6 +58,7 @@ def tables_of(classes: list[str] = CLASSES, n_each: int = 4) -> dict[str, pd.Dat
             }
         ),
         "class_recall": pd.DataFrame({"label": classes, "recall": 0.5, "lost_to_rarity": 0.1}),
+        "class_noise": pd.DataFrame({"label": classes, "estimated_noise": 0.02}),
         "per_class": pd.DataFrame({"label": classes, "recall": 0.9, "precision": 0.8}),
     }
 
@@ -116,10 +117,17 @@ def test_robust_scores_match_scipy_and_hardly_see_the_outlier() -> None:
 
 
 def test_scores_where_most_classes_share_a_value() -> None:
-    statistics = pd.DataFrame({"flagged": [0.0] * 9 + [0.5], "constant": 1.0, "unknown": np.nan})
+    statistics = pd.DataFrame(
+        {
+            "flagged_fraction": [0.0] * 9 + [0.05],
+            "n_validation": [27] * 9 + [26],
+            "constant": 0.0,
+            "unknown": np.nan,
+        }
+    )
     scores = robust_scores(statistics)
-    # mean absolute deviation 0.05, times sqrt(pi / 2)
-    assert scores["flagged"].iloc[-1] == pytest.approx(0.5 / (0.05 * np.sqrt(np.pi / 2)))
+    assert scores["flagged_fraction"].iloc[-1] == pytest.approx(0.05 / 0.01)
+    assert scores["n_validation"].iloc[-1] == pytest.approx(-1 / (0.05 * 27))  # one image is no matter
     assert scores["constant"].eq(0).all()
     assert scores["unknown"].isna().all()
 

@@ -1,9 +1,9 @@
 """What is each class like, in everything that was measured, and in what does it stand out?
 
 Method: the tables of the other stages are joined, one row a class. A class stands out in a statistic by its
-robust z-score: its distance from the median class in median absolute deviations, scaled to standard
-deviations of a normal distribution (Iglewicz and Hoaglin 1993, who call a value beyond 3.5 an outlier); where
-more than half of the classes share one value, by the mean absolute deviation.
+robust z-score: its distance from the median class in median absolute deviations, scaled to standard deviations
+of a normal distribution (Iglewicz and Hoaglin 1993, who call a value beyond 3.5 an outlier), with a floor where
+classes are all but alike.
 
 How the result misleads: a class that stands out need not be wrong: night skies are dark. Of many classes and
 statistics some stand out by chance. The scores compare classes of this dataset with each other: what is wrong
@@ -26,6 +26,7 @@ from analysis.runner import run_stage
 from analysis.stage import Artifacts, Figure, StageParameters
 
 MIN_CLASSES = 5  # fewer have no usual value to stand out from
+MIN_SPREAD, MIN_SPREAD_OF_FRACTION = 0.05, 0.01
 MAX_SCORE_DRAWN = 5.0  # the end of the colour scale
 SPLITS = ("train", "validation", "test")
 MEASURES = ("brightness", "contrast", "entropy_bits", "sharpness", "edge_density", "colourfulness")
@@ -138,6 +139,7 @@ SOURCES: Mapping[str, Callable[[pd.DataFrame, pd.Series], pd.DataFrame]] = {
     "scores": _quality,
     "duplicates": _copies,
     "class_recall": _columns(linear_recall="recall", lost_to_rarity="lost_to_rarity"),
+    "class_noise": _columns(estimated_label_noise="estimated_noise"),
     "per_class": _columns(recall="recall", precision="precision"),
 }
 
@@ -164,13 +166,16 @@ def join_sources(manifest: pd.DataFrame, tables: Mapping[str, pd.DataFrame]) -> 
 def robust_scores(statistics: pd.DataFrame) -> pd.DataFrame:
     """Distance of each class from the median class in robust standard deviations; NaN stays NaN.
 
-    0 where all classes are alike, and everywhere if there are fewer than `MIN_CLASSES`.
+    Where most classes are all but alike, the deviation counts as at least `MIN_SPREAD` of the median, and of
+    fractions as `MIN_SPREAD_OF_FRACTION`, lest a class stand out by a single image. 0 where all classes are
+    alike, and everywhere if there are fewer than `MIN_CLASSES`.
     """
     if len(statistics) < MIN_CLASSES:
         return statistics.astype(float) * 0.0
     from_median = statistics.astype(float) - statistics.median()
-    spread = 1.4826 * from_median.abs().median()
-    spread = spread.where(spread > 0, np.sqrt(np.pi / 2) * from_median.abs().mean())
+    is_fraction = statistics.columns.str.endswith("_fraction")
+    smallest = np.where(is_fraction, MIN_SPREAD_OF_FRACTION, MIN_SPREAD * statistics.median().abs())
+    spread = (1.4826 * from_median.abs().median()).clip(lower=pd.Series(smallest, statistics.columns))
     return from_median / spread.where(spread > 0, 1.0)
 
 
