@@ -208,6 +208,11 @@ def test_labels_are_drawn_as_they_are_written(digits: Tables) -> None:
     assert set(artifacts.tables["class_recall"]["label"]) == set(names.values())
 
 
+@pytest.fixture(scope="module")
+def usual(digits: Tables) -> Artifacts:
+    return analyse(kept(digits, {str(digit): 12 for digit in range(10)}))
+
+
 def awkward(case: str, tables: Tables) -> Tables:
     manifest, scan, thumbnails = kept(tables, {str(digit): 12 for digit in range(10)})
     if case == "no image":
@@ -226,9 +231,8 @@ def awkward(case: str, tables: Tables) -> Tables:
 @pytest.mark.parametrize(
     "case", ["no image", "one class", "no labels", "no training", "all unreadable", "one image in a class"]
 )
-def test_awkward_datasets_raise_nothing_and_say_why(case: str, digits: Tables) -> None:
+def test_awkward_datasets_raise_nothing_and_say_why(case: str, digits: Tables, usual: Artifacts) -> None:
     artifacts = analyse(awkward(case, digits))
-    usual = analyse(kept(digits, {str(digit): 12 for digit in range(10)}))
     assert artifacts.metrics.keys() == usual.metrics.keys()
     for name, table in usual.tables.items():
         assert list(artifacts.tables[name].columns) == list(table.columns)

@@ -361,6 +361,11 @@ def test_unreadable_images_are_in_no_comparison() -> None:
     assert table["n_a"] == (manifest["split"].eq("train") & is_read).sum()
 
 
+@pytest.fixture(scope="module")
+def usual() -> Artifacts:
+    return analyse(random_dataset(120))
+
+
 def awkward(case: str) -> Tables:
     manifest, scan, thumbnails = random_dataset(120)
     if case == "no image":
@@ -397,9 +402,8 @@ def awkward(case: str) -> Tables:
         ("all images alike", "nothing to compare"),
     ],
 )
-def test_awkward_datasets_raise_nothing_and_say_why(case: str, note: str) -> None:
+def test_awkward_datasets_raise_nothing_and_say_why(case: str, note: str, usual: Artifacts) -> None:
     artifacts = analyse(awkward(case))
-    usual = analyse(random_dataset(120))
     assert artifacts.metrics.keys() == usual.metrics.keys()
     for name, table in usual.tables.items():
         assert list(artifacts.tables[name].columns) == list(table.columns)
