@@ -18,6 +18,7 @@ import pandas as pd
 from tqdm import tqdm
 
 from analysis.class_sample import stratified_folds
+from analysis.explore.auroc import paired_auroc
 from analysis.explore.discriminant import fit_discriminant
 from analysis.explore.poses import POSES, describe_pose
 from analysis.proportions import Z_95
@@ -114,26 +115,6 @@ def _pose_scores(features: np.ndarray, posed: np.ndarray, codes: np.ndarray, fol
     rows, own = np.arange(len(both)), np.tile(codes, 2)
     log_odds = (distances[rows, own] - distances[rows, own + n_classes]) / 2
     return log_odds.reshape(2, -1).T
-
-
-def paired_auroc(scores: np.ndarray) -> dict[str, float]:
-    """AUROC of the second column of scores (n, 2) against the first, with its 95% interval.
-
-    The two scores of a row belong to one image, so an image's errors count once (Obuchowski 1997).
-    """
-    n = len(scores)
-    low, high = np.sort(scores[:, 0]), np.sort(scores[:, 1])
-    # share of the other column that each score is on the right side of; a tie counts half
-    above = _share_below(low, scores[:, 1])
-    below = 1 - _share_below(high, scores[:, 0])
-    auroc = above.mean()
-    half = Z_95 * np.sqrt((above + below).var(ddof=1) / n)
-    return {"auroc": auroc, "auroc_low": max(auroc - half, 0.0), "auroc_high": min(auroc + half, 1.0)}
-
-
-def _share_below(ascending: np.ndarray, values: np.ndarray) -> np.ndarray:
-    places = np.searchsorted(ascending, values, "left") + np.searchsorted(ascending, values, "right")
-    return places / (2 * len(ascending))
 
 
 def _typical_of(distances: np.ndarray, ranges: np.ndarray) -> np.ndarray:

@@ -102,6 +102,7 @@ def plot_spectra(powers: np.ndarray, methods: pd.DataFrame) -> Figure:
     left.set_ylabel("power kept, of the ideal")
     right.set_ylabel("stray power, of all there should be")
     right.set_yscale("log")
+    right.set_ylim(bottom=1e-8)  # below it lie rounding errors
     for ax in (left, right):
         ax.set_xlabel("frequency, of the highest at the training size")
     drawing.legend(*left.get_legend_handles_labels(), loc="outside upper left", ncols=4)
