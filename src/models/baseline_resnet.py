@@ -21,6 +21,7 @@ from pydantic import Field
 
 from analysis.runner import run_stage
 from analysis.stage import Artifacts, InputError, StageParameters
+from models.input_size import suited_input_px
 from models.training_figures import plot_training_curves
 
 if TYPE_CHECKING:
@@ -136,8 +137,6 @@ def _images_by_split(
 
 def _input_of(scan: pd.DataFrame, parameters: BaselineResnetParameters) -> tuple[int, bool]:
     """Side of the input in pixels, and whether the stem keeps its resolution."""
-    from models.image_data import suited_input_px
-
     input_px = suited_input_px(scan) if parameters.input_px == "auto" else parameters.input_px
     keeps = input_px <= TINY_PX if parameters.keep_resolution == "auto" else parameters.keep_resolution
     return input_px, keeps

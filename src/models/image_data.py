@@ -20,10 +20,9 @@ from tqdm import tqdm
 from analysis.cores import available_cores
 from analysis.images import ImageError, open_as_seen
 from analysis.stage import InputError
+from models.input_size import READABLE
 
-READABLE = ("ok", "truncated")  # of the scan's statuses, those with a picture
 MAX_DECODING_THREADS = 8  # each holds a whole picture; beyond this, Python's lock leaves little to gain
-INPUT_SIZES_PX = (16, 32, 64)  # chosen from where a person names none
 
 
 Augment = Callable[[Tensor, np.random.Generator], Tensor]
@@ -55,16 +54,6 @@ def left_out_note(manifest: pd.DataFrame, scan: pd.DataFrame) -> str:
         f"{n_unreadable + n_unlabelled:,} of {len(manifest):,} images are left out: {n_unreadable:,} cannot "
         f"be read, {n_unlabelled:,} have no label."
     )
-
-
-def suited_input_px(scan: pd.DataFrame) -> int:
-    """The smallest of `INPUT_SIZES_PX` that holds the readable images' median side, else the largest.
-
-    The side is that of a square of the same area.
-    """
-    sizes = scan.loc[scan["status"].isin(READABLE), ["width_px", "height_px"]].astype(float)
-    median_side = np.sqrt(sizes.prod(axis=1)).median()
-    return next((px for px in INPUT_SIZES_PX if median_side <= px), INPUT_SIZES_PX[-1])
 
 
 def stratified_sample(images: pd.DataFrame, n: int, *, rng: np.random.Generator) -> pd.DataFrame:

@@ -15,8 +15,8 @@ from models.image_data import (
     left_out_note,
     readable_images,
     stratified_sample,
-    suited_input_px,
 )
+from models.input_size import suited_input_px
 
 
 def table_of(*paths: Path, is_truncated: bool = False) -> pd.DataFrame:
