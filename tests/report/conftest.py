@@ -99,6 +99,14 @@ def make_scan(manifest: pd.DataFrame) -> pd.DataFrame:
     )
 
 
+def make_thumbnails(n: int) -> np.ndarray:
+    """Plain pictures, each of a colour of its own."""
+    pictures = np.zeros((n, 32, 32, 3), np.uint8)
+    pictures[..., 0] = (20 * np.arange(n))[:, None, None]
+    pictures[..., 2] = 200
+    return pictures
+
+
 def odd_findings() -> pd.DataFrame:
     return pd.concat(
         [
@@ -163,6 +171,7 @@ def render(
     run_records: dict[str, Any] | None = None,
     thumbnails_per_kind: int = 2,
     rows_per_table: int = 1000,
+    map_images: int = 1000,
 ) -> Path:
     """The site, in the folder where the runner lets the stage write it."""
     site = Path("analysis_outputs/.partial/report")
@@ -171,9 +180,12 @@ def render(
     report(
         manifest,
         make_scan(manifest) if scan is None else scan,
+        make_thumbnails(len(manifest)),
         stages={stage.name: stage for stage in stages},
         run_records=run_records or {},
-        parameters=ReportParameters(thumbnails_per_kind=thumbnails_per_kind, rows_per_table=rows_per_table),
+        parameters=ReportParameters(
+            thumbnails_per_kind=thumbnails_per_kind, rows_per_table=rows_per_table, map_images=map_images
+        ),
         report=site,
     )
     home = Path("analysis_outputs/report")

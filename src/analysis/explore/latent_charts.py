@@ -35,7 +35,8 @@ from analysis.stage import Figure
 MAX_NAMED = 30  # classes named on a map
 MAX_IN_LEGEND = 12
 UNLABELLED = "#B8BEC3"
-CELLS = 40  # of a map, along each side
+CELLS, LARGE_CELLS = 40, 6  # of a map, along each side
+NAME_HEIGHT, NAME_WIDTH = 0.04, 0.14  # of a map's extent
 ROW_INCHES = 0.24
 PICTURED_COMPONENTS = 8
 PICTURED_DEVIATIONS = 2
@@ -70,7 +71,7 @@ def plot_map(view: View, classes: Sequence[str], *, ax: Axes) -> Axes:
     n = len(view.codes)
     palette = np.array([*map(_rgb, class_colours(classes).values()), _rgb(UNLABELLED)])  # code -1 is the last
     order = np.random.default_rng(0).permutation(n)
-    size, opacity = np.clip(20_000 / n, 0.5, 14), np.clip(8_000 / n, 0.35, 0.9)
+    size, opacity = np.clip(20_000 / n, 1.2, 14), np.clip(20_000 / n, 0.55, 0.9)
     ax.scatter(
         *view.layout.positions[order].T,
         c=palette[view.codes[order]],
@@ -79,8 +80,7 @@ def plot_map(view: View, classes: Sequence[str], *, ax: Axes) -> Axes:
         linewidths=0,
         rasterized=True,
     )
-    for label in spread_over(list(classes), MAX_NAMED):
-        _name_class(view.layout.positions[view.codes == classes.index(label)], label, ax=ax)
+    _name_classes(view, classes, ax=ax)
     _bare(ax)
     return ax
 
@@ -91,23 +91,36 @@ def _rgb(colour: str | tuple[float, ...]) -> tuple[float, ...]:
     return to_rgb(colour)
 
 
-def _name_class(positions: np.ndarray, label: str, *, ax: Axes) -> None:
-    """The class's name, where its images lie closest together."""
-    if not len(positions):
-        return
-    counts, x, y = np.histogram2d(*positions.T, bins=CELLS // 2)
+def _name_classes(view: View, classes: Sequence[str], *, ax: Axes) -> None:
+    """Each class's name where most of its images lie; one that would hide another moves down a line."""
+    line = NAME_HEIGHT * np.ptp(view.layout.positions[:, 1])
+    width = NAME_WIDTH * np.ptp(view.layout.positions[:, 0])
+    placed: list[tuple[float, float]] = []
+    for label in spread_over(list(classes), MAX_NAMED):
+        positions = view.layout.positions[view.codes == classes.index(label)]
+        if not len(positions):
+            continue
+        x, y = _centre_of_most(positions)
+        while any(abs(x - other[0]) < width and abs(y - other[1]) < line for other in placed):
+            y -= line
+        placed.append((x, y))
+        outline = [withStroke(linewidth=2.5, foreground="white")]
+        style = {"fontsize": 8, "fontweight": "bold", "parse_math": False, "path_effects": outline}
+        ax.text(x, y, short_label(label, 14), ha="center", va="center", **style)
+
+
+def _centre_of_most(positions: np.ndarray) -> tuple[float, float]:
+    """The middle of the points in the fullest of a few large cells."""
+    counts, x, y = np.histogram2d(*positions.T, bins=LARGE_CELLS)
     column, row = np.unravel_index(counts.argmax(), counts.shape)
-    ax.text(
-        (x[column] + x[column + 1]) / 2,
-        (y[row] + y[row + 1]) / 2,
-        short_label(label, 14),
-        ha="center",
-        va="center",
-        fontsize=8,
-        fontweight="bold",
-        parse_math=False,
-        path_effects=[withStroke(linewidth=2.5, foreground="white")],
+    is_inside = (
+        (positions[:, 0] >= x[column])
+        & (positions[:, 0] <= x[column + 1])
+        & (positions[:, 1] >= y[row])
+        & (positions[:, 1] <= y[row + 1])
     )
+    middle = np.median(positions[is_inside], axis=0)
+    return float(middle[0]), float(middle[1])
 
 
 def _bare(ax: Axes) -> None:
