@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -208,6 +209,36 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
         manifest = make_manifest(Path("photos/birds"))
         write_outputs(artifacts(odd_findings()))
         return render(manifest)
+
+
+MAPPER = replace(ODD_CHECKS, outs=(*ODD_CHECKS.outs, Path("analysis_outputs/odd_checks/map.parquet")))
+
+
+def make_map() -> pd.DataFrame:
+    """Images 0 and 3 to 9 on a line, at the same height; 1 and 2 could not be read. 9 has no embedding."""
+    x = np.arange(10, dtype=np.float32)
+    x[[1, 2]] = np.nan
+    table = pd.DataFrame({"image_id": np.arange(10), "embeddings_x": x, "embeddings_y": 0 * x})
+    table["thumbnails_x"], table["thumbnails_y"] = 0 * x, x
+    table.loc[9, ["embeddings_x", "embeddings_y"]] = np.nan
+    return table
+
+
+def write_outputs_with_map(table: pd.DataFrame) -> None:
+    made = artifacts(odd_findings())
+    odd = made["odd_checks"]
+    made["odd_checks"] = replace(odd, tables={**odd.tables, "map": table})
+    write_outputs(made, stages=(INTAKE, MAPPER, EXAM))
+
+
+@pytest.fixture(scope="session")
+def map_site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The report of the made-up workspace with a map."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(tmp_path_factory.mktemp("mapped"))
+        manifest = make_manifest(Path("photos/birds"))
+        write_outputs_with_map(make_map())
+        return render(manifest, stages=(INTAKE, MAPPER, EXAM, REPORT))
 
 
 @pytest.fixture
