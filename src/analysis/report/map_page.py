@@ -1,8 +1,8 @@
 """The interactive map: a point an image, coloured by label, split or finding; hovering shows the image.
 
 The page is drawn by WebGL in `templates/map.js`, not by plotly: plotly sets inline styles, which the site's
-content security policy forbids, weighs 4.8 MB, and takes several times as long for a frame of 60,000 points. A
-page opened from the file system may not fetch files, so the points come as a script, and the pictures as
+content security policy forbids, weighs 4.8 MB, and takes several times as long for a frame of 60,000 points.
+A page opened from the file system may not fetch files, so the points come as a script, and the pictures as
 sheets of thumbnails, which are shown and never read.
 """
 
@@ -177,9 +177,8 @@ def _write_sheets(thumbnails: np.ndarray, shown: np.ndarray, folder: Path) -> li
         px = thumbnails.shape[1]
         tiles = np.zeros((n_rows * TILES_A_SIDE, px, px, 3), np.uint8)
         tiles[: len(part)] = thumbnails[part]
-        sheet = tiles.reshape(n_rows, TILES_A_SIDE, px, px, 3).swapaxes(
-            1, 2
-        )  # rows of tiles -> rows of pixels
+        # (rows, columns, px, px, 3) -> (rows, px, columns, px, 3): each row of tiles as rows of pixels
+        sheet = tiles.reshape(n_rows, TILES_A_SIDE, px, px, 3).swapaxes(1, 2)
         file = folder / f"sheet{len(files)}.webp"
         Image.fromarray(sheet.reshape(n_rows * px, TILES_A_SIDE * px, 3)).save(file, quality=SHEET_QUALITY)
         files.append(f"assets/map/{file.name}")
