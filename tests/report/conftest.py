@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -99,6 +100,14 @@ def make_scan(manifest: pd.DataFrame) -> pd.DataFrame:
     )
 
 
+def make_thumbnails(n: int) -> np.ndarray:
+    """Plain pictures, each of a colour of its own."""
+    pictures = np.zeros((n, 32, 32, 3), np.uint8)
+    pictures[..., 0] = (20 * np.arange(n))[:, None, None]
+    pictures[..., 2] = 200
+    return pictures
+
+
 def odd_findings() -> pd.DataFrame:
     return pd.concat(
         [
@@ -163,6 +172,7 @@ def render(
     run_records: dict[str, Any] | None = None,
     thumbnails_per_kind: int = 2,
     rows_per_table: int = 1000,
+    map_images: int = 1000,
 ) -> Path:
     """The site, in the folder where the runner lets the stage write it."""
     site = Path("analysis_outputs/.partial/report")
@@ -171,9 +181,12 @@ def render(
     report(
         manifest,
         make_scan(manifest) if scan is None else scan,
+        make_thumbnails(len(manifest)),
         stages={stage.name: stage for stage in stages},
         run_records=run_records or {},
-        parameters=ReportParameters(thumbnails_per_kind=thumbnails_per_kind, rows_per_table=rows_per_table),
+        parameters=ReportParameters(
+            thumbnails_per_kind=thumbnails_per_kind, rows_per_table=rows_per_table, map_images=map_images
+        ),
         report=site,
     )
     home = Path("analysis_outputs/report")
@@ -196,6 +209,36 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
         manifest = make_manifest(Path("photos/birds"))
         write_outputs(artifacts(odd_findings()))
         return render(manifest)
+
+
+MAPPER = replace(ODD_CHECKS, outs=(*ODD_CHECKS.outs, Path("analysis_outputs/odd_checks/map.parquet")))
+
+
+def make_map() -> pd.DataFrame:
+    """Images 0 and 3 to 9 on a line, at the same height; 1 and 2 could not be read. 9 has no embedding."""
+    x = np.arange(10, dtype=np.float32)
+    x[[1, 2]] = np.nan
+    table = pd.DataFrame({"image_id": np.arange(10), "embeddings_x": x, "embeddings_y": 0 * x})
+    table["thumbnails_x"], table["thumbnails_y"] = 0 * x, x
+    table.loc[9, ["embeddings_x", "embeddings_y"]] = np.nan
+    return table
+
+
+def write_outputs_with_map(table: pd.DataFrame) -> None:
+    made = artifacts(odd_findings())
+    odd = made["odd_checks"]
+    made["odd_checks"] = replace(odd, tables={**odd.tables, "map": table})
+    write_outputs(made, stages=(INTAKE, MAPPER, EXAM))
+
+
+@pytest.fixture(scope="session")
+def map_site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The report of the made-up workspace with a map."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(tmp_path_factory.mktemp("mapped"))
+        manifest = make_manifest(Path("photos/birds"))
+        write_outputs_with_map(make_map())
+        return render(manifest, stages=(INTAKE, MAPPER, EXAM, REPORT))
 
 
 @pytest.fixture

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import io
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
-from conftest import HOSTILE_LABEL
+from conftest import HOSTILE_LABEL, HOSTILE_NAME
+from PIL import Image
 
 webdriver = pytest.importorskip("selenium.webdriver", reason="needs selenium (the dev dependencies)")
 from selenium.webdriver.chrome.service import Service  # noqa: E402
+from selenium.webdriver.common.action_chains import ActionChains  # noqa: E402
 from selenium.webdriver.common.by import By  # noqa: E402
 from selenium.webdriver.common.keys import Keys  # noqa: E402
 from selenium.webdriver.remote.webdriver import WebDriver  # noqa: E402
+from selenium.webdriver.remote.webelement import WebElement  # noqa: E402
+from selenium.webdriver.support.ui import Select, WebDriverWait  # noqa: E402
 
 pytestmark = pytest.mark.browser
 
@@ -28,6 +34,7 @@ FLAGS = (
     "--disable-component-update",
     "--disable-sync",
     "--hide-scrollbars",
+    "--enable-unsafe-swiftshader",  # WebGL without a graphics card
 )
 PAGES = ["index", "obtain", "scrub", "interpret", "provenance"]
 
@@ -227,3 +234,131 @@ def test_page_can_be_read_without_scripts(browser: WebDriver, site: Path) -> Non
         assert not browser.find_element(By.CSS_SELECTOR, ".table-tools").is_displayed()
     finally:
         browser.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": False})
+
+
+# ---- the map -----------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def points(browser: WebDriver, map_site: Path) -> WebElement:
+    """The map of embeddings: images 0 and 3 to 8 on a line from the left edge to the right."""
+    complaints(browser)
+    open_page(browser, map_site, "map")
+    canvas = browser.find_element(By.CSS_SELECTOR, ".map-points")
+    WebDriverWait(browser, 10).until(lambda _: canvas.get_attribute("data-frames"))
+    return canvas
+
+
+def choose(browser: WebDriver, what: str, text: str) -> None:
+    Select(browser.find_element(By.CSS_SELECTOR, f".map-{what}")).select_by_visible_text(text)
+
+
+def legend(browser: WebDriver) -> list[str]:
+    return [text.replace("\n", " ") for text in texts(browser, ".map-legend li") if text]
+
+
+def hover(browser: WebDriver, points: WebElement, share: float) -> str:
+    """The card's text, the pointer at a share of the way from the left-most to the right-most."""
+    width, height = points.size["width"], points.size["height"]
+    across = round((share - 0.5) * 0.94 * min(width, height))
+    ActionChains(browser).move_to_element_with_offset(points, across, 0).perform()
+    return browser.find_element(By.CSS_SELECTOR, ".map-card").text
+
+
+def pixels(points: WebElement) -> np.ndarray:
+    return np.asarray(Image.open(io.BytesIO(points.screenshot_as_png)).convert("RGB")).reshape(-1, 3)
+
+
+def has_colour(points: WebElement, colour: tuple[int, int, int]) -> bool:
+    return bool((np.abs(pixels(points).astype(int) - colour).max(axis=1) < 60).any())
+
+
+def test_map_draws_every_image_that_has_a_place_in_its_label_s_colour(
+    browser: WebDriver, points: WebElement
+) -> None:
+    assert points.get_attribute("data-drawn") == "7"
+    assert legend(browser) == [
+        "owl 2",
+        f"{HOSTILE_LABEL} 3",
+        '=HYPERLINK("http://example.com","x") 2',
+        "No label 1",
+    ]
+    assert has_colour(points, (0x00, 0x72, 0xB2))  # the first class's
+    assert [entry for entry in complaints(browser) if "GL Driver" not in entry] == []
+    choose(browser, "space", "Thumbnails")
+    assert points.get_attribute("data-drawn") == "8"
+
+
+def test_map_shows_the_image_under_the_pointer(browser: WebDriver, points: WebElement) -> None:
+    text = hover(browser, points, 0.0)
+    assert "owl" in text
+    assert HOSTILE_NAME in text
+    assert "Pale images" in text
+    text = hover(browser, points, 5 / 8)  # image 5
+    assert HOSTILE_LABEL in text
+    assert "05.png" in text
+    assert "Small images" in text
+    picture = browser.find_element(By.CSS_SELECTOR, ".map-card canvas").screenshot_as_png
+    middle = np.asarray(Image.open(io.BytesIO(picture)).convert("RGB"))[48, 48].astype(int)
+    assert np.abs(middle - (100, 0, 200)).max() < 12  # the thumbnail of image 5, but for compression
+    ActionChains(browser).move_to_element(browser.find_element(By.TAG_NAME, "h1")).perform()
+    assert not browser.find_element(By.CSS_SELECTOR, ".map-card").is_displayed()
+
+
+def test_map_s_click_opens_the_file(browser: WebDriver, points: WebElement, map_site: Path) -> None:
+    home = browser.current_window_handle
+    hover(browser, points, 0.0)
+    ActionChains(browser).click().perform()
+    WebDriverWait(browser, 10).until(lambda _: len(browser.window_handles) == 2)
+    opened = next(handle for handle in browser.window_handles if handle != home)
+    browser.switch_to.window(opened)
+    try:
+        wanted = (map_site.parents[1] / "photos/birds" / HOSTILE_NAME).as_uri()
+        WebDriverWait(browser, 10).until(lambda _: browser.current_url == wanted.replace("%27", "'"))
+    finally:
+        browser.close()
+        browser.switch_to.window(home)
+
+
+def test_map_s_legend_hides_and_finds_classes(browser: WebDriver, points: WebElement) -> None:
+    owl = browser.find_elements(By.CSS_SELECTOR, ".map-legend li button")[0]
+    owl.click()
+    assert points.get_attribute("data-drawn") == "5"
+    assert owl.get_attribute("aria-pressed") == "false"
+    browser.find_element(By.CSS_SELECTOR, ".map [data-show='none']").click()
+    assert points.get_attribute("data-drawn") == "0"
+    browser.find_element(By.CSS_SELECTOR, ".map [data-show='all']").click()
+    browser.find_element(By.CSS_SELECTOR, ".map-legend input").send_keys("OW")
+    assert legend(browser) == ["owl 2"]
+    assert points.get_attribute("data-drawn") == "7"  # the others are faint, not gone
+    assert not has_colour(points, (0xE6, 0x9F, 0x00))
+
+
+def test_map_colours_by_finding_and_split(browser: WebDriver, points: WebElement) -> None:
+    choose(browser, "colouring", "Split")
+    assert legend(browser) == ["train 4", "validation 2", "test 2"]
+    choose(browser, "colouring", "Finding")
+    assert legend(browser) == ["Pale images 3", "Small images 4", "No finding 1"]
+    browser.find_elements(By.CSS_SELECTOR, ".map-legend li button")[1].click()
+    assert points.get_attribute("data-drawn") == "3"  # 0, 3 and 4; 9 has no place
+
+
+def test_map_zooms_to_pictures_and_back_from_the_keyboard(browser: WebDriver, points: WebElement) -> None:
+    assert points.get_attribute("data-pictures") == "0"
+    browser.execute_script("arguments[0].focus()", points)
+    points.send_keys("+")
+    points.send_keys("+")
+    WebDriverWait(browser, 10).until(lambda _: points.get_attribute("data-pictures") != "0")
+    assert browser.find_element(
+        By.CSS_SELECTOR, ".map-card"
+    ).is_displayed()  # of the image nearest the centre
+    points.send_keys("0")
+    WebDriverWait(browser, 10).until(lambda _: points.get_attribute("data-pictures") == "0")
+
+
+@pytest.mark.parametrize("width", [360, 1440])
+def test_map_fits_the_screen(browser: WebDriver, map_site: Path, width: int) -> None:
+    show(browser, width=width, height=800)
+    open_page(browser, map_site, "map")
+    assert browser.execute_script("return document.documentElement.scrollWidth") <= width
+    assert browser.find_element(By.CSS_SELECTOR, ".map-points").is_displayed()

@@ -20,12 +20,14 @@ from typing import Any
 from urllib.parse import quote
 
 import jinja2
+import numpy as np
 import pandas as pd
 from pydantic import Field
 
 from analysis.pipeline import Stage
 from analysis.report.findings_page import FindingCard, make_card, pictured, verdict
 from analysis.report.ledger import FindingGroup, clean_kinds, group_findings, make_ledger
+from analysis.report.map_page import MAP_FILE, MapPage, write_map
 from analysis.report.overview import Overview, overview_of
 from analysis.report.prose import breakable, inline, prose
 from analysis.report.provenance import provenance_of
@@ -44,11 +46,13 @@ ASSETS = ("report.css", "report.js", "logo.svg")
 class ReportParameters(StageParameters):
     thumbnails_per_kind: int = Field(ge=0, le=200)
     rows_per_table: int = Field(ge=1, le=10_000)
+    map_images: int = Field(ge=1)
 
 
 def report(
     manifest: pd.DataFrame,
     scan: pd.DataFrame,
+    thumbnails: np.ndarray,
     *,
     stages: Mapping[str, Stage],
     run_records: Mapping[str, Mapping[str, Any]],
@@ -63,6 +67,9 @@ def report(
     overview = overview_of(manifest, scan, ledger, results)
     chapters = make_chapters(results, groups, site=report, max_rows=parameters.rows_per_table)
     cards = _make_cards(groups, manifest, home=home, site=report, parameters=parameters)
+    page_of_map = write_map(
+        results, groups, manifest, thumbnails, home=home, site=report, max_images=parameters.map_images
+    )
     write_spreadsheet(as_text(ledger), report / "findings.csv")
     pages = {
         "index.html": {
@@ -71,9 +78,10 @@ def report(
             "verdict": verdict(groups, overview),
         },
         **{chapter.file: {"chapter": chapter} for chapter in chapters},
+        **({MAP_FILE: {}} if page_of_map else {}),
         "provenance.html": {"provenance": provenance_of(own, stages, results, run_records), "stages": stages},
     }
-    _write_pages(pages, report, overview=overview, chapters=chapters)
+    _write_pages(pages, report, overview=overview, chapters=chapters, page_of_map=page_of_map)
     kinds = f" of {count_of(len(groups), 'kind')}" if groups else ""
     return Artifacts(summary=f"{count_of(len(ledger), 'finding')}{kinds}, {count_of(len(pages), 'page')}")
 
@@ -119,18 +127,24 @@ def _address(path: str, home: Path) -> str:
 
 
 def _write_pages(
-    pages: Mapping[str, Mapping[str, Any]], site: Path, *, overview: Overview, chapters: Sequence[Chapter]
+    pages: Mapping[str, Mapping[str, Any]],
+    site: Path,
+    *,
+    overview: Overview,
+    chapters: Sequence[Chapter],
+    page_of_map: MapPage | None,
 ) -> None:
     environment = _environment()
     menu = [
         ("index.html", "What to do first"),
         *((chapter.file, chapter.title) for chapter in chapters),
+        *([(MAP_FILE, "Map")] if page_of_map else []),
         ("provenance.html", "Provenance"),
     ]
     for file, content in pages.items():
-        template = file if file in ("index.html", "provenance.html") else "chapter.html"
+        template = file if file in ("index.html", MAP_FILE, "provenance.html") else "chapter.html"
         html = environment.get_template(f"{template}.jinja").render(
-            content, overview=overview, menu=menu, this_file=file
+            content, overview=overview, menu=menu, this_file=file, map=page_of_map
         )
         (site / file).write_text(html, encoding="utf-8")
     for asset in ASSETS:
