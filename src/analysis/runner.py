@@ -3,7 +3,8 @@
 The runner looks the stage up in `dvc.yaml` by its command and fills the function's arguments by name:
 
 - the stem of a declared input: the table (`.parquet`, `.csv`), array (`.npy`) or `metrics.json` content;
-  for any other kind of file and for a folder, its path;
+  for any other kind of file and for a folder, its path. Where several inputs share a stem, the name of their
+  folder comes before it: `quality_checks_findings`;
 - `parameters`: the stage's own section of params.yaml; any other section or key by its name;
 - the stem of a declared output that is a folder or a file that the runner cannot write (such as `.pt`): a
   path to write to, moved into place when the stage has succeeded;
@@ -22,6 +23,7 @@ import inspect
 import json
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
@@ -97,7 +99,11 @@ class _Arguments:
 
     @property
     def inputs(self) -> dict[str, Path]:
-        return {dep.stem: dep for dep in self.stage.deps if not self.stage.is_code(dep)}
+        data = [dep for dep in self.stage.deps if not self.stage.is_code(dep)]
+        n_of_stem = Counter(dep.stem for dep in data)
+        return {
+            dep.stem if n_of_stem[dep.stem] == 1 else f"{dep.parent.name}_{dep.stem}": dep for dep in data
+        }
 
     @property
     def outputs(self) -> dict[str, Path]:

@@ -9,10 +9,10 @@ from pathlib import Path
 import pandas as pd
 
 from analysis.report.wording import ABSENT, title_of, write_numbers
+from analysis.spreadsheet_cells import escape_formulas
 
 TEXT_COLUMNS = ("label", "class", "split", "path", "detail")  # text even if every value looks like a number
 LONG_TEXT_CHARACTERS = 24  # on average; a column of such texts is given room to wrap
-FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
 
 @dataclass(frozen=True)
@@ -115,15 +115,5 @@ def _numbers(name: str, column: pd.Series) -> list[float | None] | None:
 
 
 def write_spreadsheet(frame: pd.DataFrame, path: Path) -> None:
-    """Write `frame` (text in every cell) as CSV in which no cell is a formula.
-
-    File names and labels come from outside: a class folder named `=HYPERLINK(…)` would be run by a
-    spreadsheet. Cells that begin as formulas do are prefixed with an apostrophe, as OWASP advises, except
-    plain numbers such as the label "-1".
-    """
-    frame.apply(_without_formulas).to_csv(path, index=False)
-
-
-def _without_formulas(column: pd.Series) -> pd.Series:
-    suspicious = column.str.startswith(FORMULA_STARTS) & pd.to_numeric(column, errors="coerce").isna()
-    return column.mask(suspicious, "'" + column)
+    """Write `frame` (text in every cell) as CSV in which no cell is a formula."""
+    frame.apply(escape_formulas).to_csv(path, index=False)
