@@ -82,11 +82,10 @@ def read_decisions(path: Path) -> pd.DataFrame:
                 "around a text with commas"
             )
             continue
-        row = dict.fromkeys(COLUMNS, "") | {
-            name: unescape_formula(text.strip()) for name, text in zip(header, texts, strict=False)
-        }
-        if any(row[name] for name in COLUMNS):
-            row |= {name: row[name].lower() for name in ("content_hash", "kind", "decision")}
+        row = dict.fromkeys(COLUMNS, "") | dict(zip(header, texts, strict=False))
+        if any(row[name].strip() for name in COLUMNS):
+            row |= {name: row[name].strip().lower() for name in ("content_hash", "kind", "decision")}
+            row |= {name: unescape_formula(row[name]) for name in ("path", "label", "reason")}
             rows.append([row[name] for name in COLUMNS] + [line])
             problems += [f"line {line} {problem}" for problem in _problems(row)]
     _raise(problems, path)

@@ -6,14 +6,19 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
+import pandas as pd
 import pytest
-from conftest import HOSTILE_LABEL
+from conftest import FORMULA_LABEL, HOSTILE_LABEL, HOSTILE_NAME, LOW, artifacts, render, write_outputs
+
+from analysis.stage import findings_of
 
 webdriver = pytest.importorskip("selenium.webdriver", reason="needs selenium (the dev dependencies)")
 from selenium.webdriver.chrome.service import Service  # noqa: E402
 from selenium.webdriver.common.by import By  # noqa: E402
 from selenium.webdriver.common.keys import Keys  # noqa: E402
 from selenium.webdriver.remote.webdriver import WebDriver  # noqa: E402
+from selenium.webdriver.remote.webelement import WebElement  # noqa: E402
+from selenium.webdriver.support.ui import Select, WebDriverWait  # noqa: E402
 
 pytestmark = pytest.mark.browser
 
@@ -79,6 +84,23 @@ def ground(browser: WebDriver) -> str:
 
 def texts(browser: WebDriver, selector: str) -> list[str]:
     return [element.text for element in browser.find_elements(By.CSS_SELECTOR, selector)]
+
+
+def open_card(browser: WebDriver, kind: str) -> WebElement:
+    """The card of a kind of finding, with its table unfolded."""
+    card = browser.find_element(By.ID, f"finding-odd_checks-{kind}")
+    browser.execute_script("arguments[0].querySelector('details').open = true", card)
+    return card
+
+
+def press(browser: WebDriver, element: WebElement) -> None:
+    """Click in the middle of the screen, where no bar lies over the page."""
+    browser.execute_script("arguments[0].scrollIntoView({block: 'center'})", element)
+    element.click()
+
+
+def choose(card: WebElement, decision: str) -> None:
+    Select(card.find_element(By.CSS_SELECTOR, ".decide select")).select_by_value(decision)
 
 
 @pytest.mark.parametrize("name", PAGES)
@@ -157,6 +179,83 @@ def test_table_search_starts_on_the_first_page(browser: WebDriver, site: Path) -
     browser.find_element(By.CSS_SELECTOR, ".pager .next").click()
     browser.find_element(By.CSS_SELECTOR, ".data-table input").send_keys("class")
     assert texts(browser, ".pager-place") == ["Page 1 of 2"]
+
+
+def test_selected_rows_are_exported_as_decisions_that_can_be_read_again(
+    browser: WebDriver, tmp_path: Path
+) -> None:
+    from analysis.decisions import read_decisions
+
+    pale, rare = open_card(browser, "pale"), open_card(browser, "rare")
+    boxes = pale.find_elements(By.CSS_SELECTOR, "tbody input[type=checkbox]")
+    boxes[0].send_keys(Keys.SPACE)  # from the keyboard, as by a click
+    press(browser, boxes[2])
+    choose(pale, "relabel")
+    button = pale.find_element(By.CSS_SELECTOR, ".decide button")
+    assert not button.is_enabled()  # no label has been given
+    pale.find_element(By.CSS_SELECTOR, ".new-label input").send_keys(FORMULA_LABEL)
+    pale.find_element(By.CSS_SELECTOR, ".reason input").send_keys('an "owl", pale')
+    press(browser, button)
+    press(browser, boxes[1])
+    choose(pale, "drop")
+    press(browser, button)
+    assert texts(pale, "tbody .select") == ["relabel", "drop", "relabel"]
+    press(browser, rare.find_element(By.CSS_SELECTOR, "thead input"))
+    choose(rare, "ignore")
+    press(browser, rare.find_element(By.CSS_SELECTOR, ".decide button"))
+
+    browser.execute_cdp_cmd(
+        "Browser.setDownloadBehavior", {"behavior": "allow", "downloadPath": str(tmp_path)}
+    )
+    browser.find_element(By.CSS_SELECTOR, ".basket .download").click()
+    file = tmp_path / "decisions.csv"
+    WebDriverWait(browser, 10).until(lambda _: file.exists() and file.stat().st_size)
+    columns = ["content_hash", "path", "kind", "decision", "label", "reason"]
+    assert read_decisions(file)[columns].to_numpy().tolist() == [
+        [f"{0:032x}", f"photos/birds/{HOSTILE_NAME}", "pale", "relabel", FORMULA_LABEL, 'an "owl", pale'],
+        [f"{9:032x}", "photos/birds/09.png", "pale", "relabel", FORMULA_LABEL, 'an "owl", pale'],
+        [f"{3:032x}", "photos/birds/03.png", "pale", "drop", "", 'an "owl", pale'],
+        ["", "", "rare", "ignore", HOSTILE_LABEL, ""],
+    ]
+
+
+def test_selection_of_all_rows_is_of_those_found_on_all_pages(
+    browser: WebDriver, manifest: pd.DataFrame
+) -> None:
+    write_outputs(artifacts(findings_of(LOW, image_id=[3, 4] * 30, detail=["odd", "even"] * 30)))
+    open_page(browser, render(manifest), "index")
+    card = open_card(browser, "small")
+    card.find_element(By.CSS_SELECTOR, "input[type=search]").send_keys("even")
+    card.find_element(By.CSS_SELECTOR, "thead input").click()
+    assert texts(card, ".n-selected") == ["30 selected"]
+    assert len(texts(card, "tbody tr")) == 25
+
+
+def test_decision_can_be_taken_back(browser: WebDriver) -> None:
+    card = open_card(browser, "small")
+    basket = browser.find_element(By.CSS_SELECTOR, ".basket")
+    box, button = (card.find_element(By.CSS_SELECTOR, name) for name in ("tbody input", ".decide button"))
+    assert not basket.is_displayed()
+    press(browser, box)
+    press(browser, button)
+    assert basket.is_displayed()
+    assert "1 decision:" in basket.text
+    press(browser, box)
+    choose(card, "")
+    press(browser, button)
+    assert not basket.is_displayed()
+    assert texts(card, "tbody .select")[0] == ""
+
+
+def test_classes_can_be_ignored_or_kept_but_not_dropped(browser: WebDriver) -> None:
+    options = open_card(browser, "rare").find_elements(By.CSS_SELECTOR, ".decide option")
+    assert [option.get_attribute("value") for option in options] == ["ignore", "keep", ""]
+
+
+def test_table_with_selection_sorts_by_the_column_clicked(browser: WebDriver) -> None:
+    card = open_card(browser, "small")
+    card.find_elements(By.CSS_SELECTOR, "th button")[0].click()
+    assert texts(card, "tbody td:nth-child(2)") == ["8", "7", "6", "5"]  # image_id, the largest first
 
 
 def test_page_runs_no_script_but_its_own_and_loads_nothing_from_elsewhere(browser: WebDriver) -> None:

@@ -11,7 +11,14 @@ import pandas as pd
 from analysis.report.wording import ABSENT, title_of, write_numbers
 from analysis.spreadsheet_cells import escape_formulas
 
-TEXT_COLUMNS = ("label", "class", "split", "path", "detail")  # text even if every value looks like a number
+TEXT_COLUMNS = (
+    "label",
+    "class",
+    "split",
+    "path",
+    "detail",
+    "reason",
+)  # text even if every value looks like a number
 LONG_TEXT_CHARACTERS = 24  # on average; a column of such texts is given room to wrap
 
 
@@ -44,6 +51,8 @@ class ReportTable:
         How many there are in all.
     download
         Where all of them are, as a path from the report's folder.
+    subjects
+        For each row what it is about, as attributes in the page, if rows can be selected and decided on.
     """
 
     caption: str
@@ -51,6 +60,7 @@ class ReportTable:
     rows: list[list[Cell]]
     n_rows: int
     download: str
+    subjects: Sequence[Mapping[str, str]] = ()
 
 
 def read_csv(path: Path) -> pd.DataFrame:
@@ -72,11 +82,12 @@ def make_table(
     max_rows: int,
     n_rows: int | None = None,
     links: Mapping[str, Sequence[str]] | None = None,
+    subjects: Sequence[Mapping[str, str]] = (),
 ) -> ReportTable:
     """The first `max_rows` rows of `frame` (text in every cell), formatted.
 
     `n_rows` says how many there are in all if `frame` does not hold them all. `links` holds, for columns
-    that lead somewhere, one address a row ("" for none).
+    that lead somewhere, one address a row ("" for none); `subjects` is as in `ReportTable`.
     """
     shown = frame.head(max_rows)
     links = links or {}
@@ -94,7 +105,8 @@ def make_table(
             texts = write_numbers(str(name), numbers)
             cells.append([Cell(text, value) for text, value in zip(texts, shown[name], strict=True)])
     rows = [list(row) for row in zip(*cells, strict=True)]
-    return ReportTable(caption, columns, rows, len(frame) if n_rows is None else n_rows, download)
+    n_all = len(frame) if n_rows is None else n_rows
+    return ReportTable(caption, columns, rows, n_all, download, subjects)
 
 
 def _layout(column: pd.Series, *, is_number: bool) -> str:

@@ -81,8 +81,8 @@ def cleaned_manifest(manifest: pd.DataFrame, images: pd.DataFrame) -> pd.DataFra
     """The manifest's rows with the labels and splits of `images`, with status "dropped" where they are, and
     with what was done as `action` ("none" where nothing was)."""
     return manifest.assign(
-        label=images["label"].to_numpy(),
-        split=images["split"].to_numpy(),
+        label=images["label"].set_axis(manifest.index),
+        split=images["split"].set_axis(manifest.index),
         status=manifest["status"].mask(images["is_dropped"].to_numpy(), "dropped"),
         action=actions(manifest, images),
     )
