@@ -177,7 +177,8 @@ function prepareDeciding(block, all, { allRows, rowsFound }, basket) {
     show();
   });
   for (const row of allRows) boxOf(row).addEventListener("change", show);
-  for (const field of [decision, newLabel]) field.addEventListener("input", show);
+  decision.addEventListener("change", show);
+  newLabel.addEventListener("input", show);
   button.addEventListener("click", decide);
   show();
 }
