@@ -18,7 +18,7 @@ import numpy as np
 import pandas as pd
 
 from analysis.parameters import nearest
-from analysis.spreadsheet_cells import unescape_formula
+from analysis.spreadsheet_cells import escape_formulas, unescape_formula
 from analysis.stage import InputError
 
 DECISIONS_FILE = Path("decisions.csv")
@@ -66,8 +66,8 @@ def read_decisions(path: Path) -> pd.DataFrame:
     InputError
         Naming each line that cannot be understood, and how to mend it.
     """
-    cells = list(_cells(path))
-    header = [name.strip().casefold() for name in cells[0][1]] if cells else []
+    text = _text_of(path)
+    header, delimiter = _header(text)
     missing = [name for name in COLUMNS if name not in header]
     if missing:
         raise InputError(
@@ -75,7 +75,7 @@ def read_decisions(path: Path) -> pd.DataFrame:
         )
     problems: list[str] = []
     rows = []
-    for line, texts in cells[1:]:
+    for line, texts in list(_cells(text, delimiter, path))[1:]:
         if len(texts) > len(header):
             problems.append(
                 f"line {line} has {len(texts)} cells where the header has {len(header)}: put double quotes "
@@ -94,16 +94,26 @@ def read_decisions(path: Path) -> pd.DataFrame:
     )
 
 
-def _cells(path: Path) -> Iterator[tuple[int, list[str]]]:
-    """Line number and cells of each row."""
+def _text_of(path: Path) -> str:
     try:
-        text = path.read_bytes().decode("utf-8-sig")
+        return path.read_bytes().decode("utf-8-sig")
+    except FileNotFoundError as error:
+        raise InputError(f"{path} is not there: make it with the line {','.join(COLUMNS)}.") from error
     except UnicodeDecodeError as error:
         raise InputError(f"{path} is not UTF-8: save it as 'CSV UTF-8' in your spreadsheet.") from error
-    header = text.partition("\n")[0]
-    reader = csv.reader(
-        io.StringIO(text, newline=""), delimiter=max(DELIMITERS, key=header.count), strict=True
-    )
+
+
+def _header(text: str) -> tuple[list[str], str]:
+    """The names of the columns, and what stands between cells."""
+    line = text.partition("\n")[0]
+    delimiter = max(DELIMITERS, key=line.count)
+    names = next(csv.reader([line], delimiter=delimiter), [])
+    return [name.strip().casefold() for name in names], delimiter
+
+
+def _cells(text: str, delimiter: str, path: Path) -> Iterator[tuple[int, list[str]]]:
+    """Line number and cells of each row, from the header on."""
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     try:
         for cells in reader:
             yield reader.line_num, cells
@@ -150,6 +160,25 @@ def check_kinds(decisions: pd.DataFrame, kinds: Collection[str]) -> None:
         ],
         DECISIONS_FILE,
     )
+
+
+def take_over(offered: Path, own: Path) -> int:
+    """Append the decisions of one file, such as the report exports, to another, but for those that it has.
+
+    Returns
+    -------
+    How many were appended.
+    """
+    known = read_decisions(own)[COLUMNS]
+    new = read_decisions(offered)[COLUMNS].drop_duplicates()
+    new = new[~new.apply(tuple, axis=1).isin(set(known.itertuples(index=False, name=None)))]
+    text = own.read_text(encoding="utf-8-sig")
+    header, delimiter = _header(text)
+    rows = new.apply(escape_formulas).reindex(columns=header, fill_value="")
+    with own.open("a", encoding="utf-8", newline="") as file:
+        file.write("" if text.endswith("\n") else "\n")
+        csv.writer(file, delimiter=delimiter, lineterminator="\n").writerows(rows.to_numpy())
+    return len(new)
 
 
 # ---- which images are meant ------------------------------------------------------------------------------
