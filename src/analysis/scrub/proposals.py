@@ -24,6 +24,8 @@ SPOILT = {  # kind of finding -> why the image should go, although it has a pict
 MILD = "of low severity; look at some before you agree"
 UNDECIDED = "a person has to look: the image stays until then"
 PROPOSAL_COLUMNS = ["image_id", *COLUMNS]
+DROP = {"image_id": "int64", "kind": "object", "reason": "object"}  # also of tables without rows
+ANSWER = {**DROP, "decision": "object", "label": "object"}
 
 
 def propose(
@@ -67,7 +69,8 @@ def propose(
     rest = unsettled[~unsettled["image_id"].isin(drops["image_id"])]
     after = images.assign(is_dropped=images["is_dropped"] | images.index.isin(drops["image_id"]))
     answers = _answers(rest, after, pairs, label_issues, spared, splits_are_repaired=splits_are_repaired)
-    proposed = pd.concat([drops.assign(decision="drop", label=""), answers], ignore_index=True)
+    drops = drops.assign(decision="drop", label="").astype(ANSWER)
+    proposed = pd.concat([drops, answers.astype(ANSWER)], ignore_index=True)
     named = proposed.join(images[["content_hash", "path"]], on="image_id")
     return named.assign(content_hash=named["content_hash"].fillna(""))[PROPOSAL_COLUMNS]
 
@@ -86,7 +89,7 @@ def _drops(
     leaking = _leaking(unsettled, left, pairs, kept)
     left = left.assign(is_dropped=left["is_dropped"] | left.index.isin(leaking["image_id"]))
     repeated = _repeated(unsettled[~unsettled["image_id"].isin(judged)], left, pairs)
-    drops = pd.concat([absent, spoilt, leaking, repeated], ignore_index=True)
+    drops = pd.concat([part.astype(DROP) for part in (absent, spoilt, leaking, repeated)], ignore_index=True)
     return drops.drop_duplicates("image_id", ignore_index=True)
 
 
