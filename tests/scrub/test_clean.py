@@ -13,6 +13,7 @@ from analysis.decisions import COLUMNS, locate, read_decisions
 from analysis.scrub import data_quality, proposals, quality_kinds
 from analysis.scrub.clean import CleanParameters, clean
 from analysis.scrub.data_quality import CONTRADICTING, EXACT, LEAKED, NEAR
+from analysis.scrub.label_issues import SUSPECTED_LABEL
 from analysis.scrub.quality_kinds import BLURRY, MISSING_FILE, TRUNCATED, UNREADABLE, WRONG_EXTENSION
 from analysis.stage import Artifacts, FindingKind, InputError, findings_of, no_findings
 
@@ -28,6 +29,7 @@ class Dataset:
     rows: list[tuple[str, str | None, str]] = field(default_factory=list)  # split, label, status
     findings: list[pd.DataFrame] = field(default_factory=list)
     pairs: list[tuple[int, int, str]] = field(default_factory=list)
+    suggested: dict[int, str] = field(default_factory=dict)
     decisions: list[str] = field(default_factory=list)
 
     def add(self, split: str, label: str | None = "cat", *, status: str = "ok") -> int:
@@ -75,10 +77,30 @@ class Dataset:
             scan,
             pd.concat([no_findings(), *self.findings]),
             no_findings(),
+            no_findings(),
             pairs,
+            self.label_issues(),
             inputs={"decisions": file},
             parameters=CleanParameters(apply=apply, repair_splits=repair_splits),
         )
+
+    def label_issues(self) -> pd.DataFrame:
+        """Every image, with those suspected whose label was doubted, as label_issues writes it."""
+        manifest = self.manifest
+        ids = manifest["image_id"]
+        return pd.DataFrame(
+            {
+                "image_id": ids,
+                "label": manifest["label"],
+                "suggested_label": ids.map(self.suggested).fillna(manifest["label"].astype("string")),
+                "self_confidence": 0.034,
+                "is_issue": ids.isin(list(self.suggested)),
+            }
+        )
+
+    def doubt(self, image: int, suggested_label: str) -> None:
+        self.suggested[image] = suggested_label
+        self.find(SUSPECTED_LABEL, image, stage="label_issues")
 
     def proposed(self, **switches: bool) -> list[tuple[int, str, str]]:
         """Number of the image, kind, decision."""
@@ -345,6 +367,7 @@ def plant_everything(dataset: Dataset) -> None:
     dataset.find(BLURRY, 6, 7, 17)
     dataset.find(WRONG_EXTENSION, 7, 9)
     dataset.find(MISSING_FILE, dataset.add("train", status="missing"))
+    dataset.doubt(10, "dog")
 
 
 @pytest.mark.parametrize("apply", [False, True])
@@ -355,7 +378,8 @@ def test_proposals_can_be_moved_into_decisions_as_they_are(dataset: Dataset, app
     after = dataset.clean(apply=apply)
     assert after.tables["proposed"].empty
     assert after.metrics["n_unmatched"] == 0
-    if apply:
+    if apply:  # the label that was proposed is now decided
+        before.tables["cleaned_manifest"].loc[10, ["label", "action"]] = ["dog", "relabelled"]
         columns = ["label", "split", "status", "action"]
         pd.testing.assert_frame_equal(
             before.tables["cleaned_manifest"][columns], after.tables["cleaned_manifest"][columns]
@@ -373,6 +397,7 @@ def test_proposals_are_one_row_an_image_that_goes_and_one_a_finding_of_the_other
         (7, "blurry"),
         (7, "wrong_extension"),
         (9, "wrong_extension"),
+        (10, "suspected_label_error"),
         (16, "leaked_image"),
         (17, "blurry"),
         (17, "leaked_image"),
@@ -391,46 +416,29 @@ def test_order_of_findings_changes_nothing_in_what_is_dropped(dataset: Dataset) 
 # ---- labels ----------------------------------------------------------------------------------------------
 
 
-def propose_labels(dataset: Dataset, *suggestions: tuple[int, str, bool]) -> pd.DataFrame:
-    """What `propose` says of findings of label_issues: (image, suggested label, is_issue)."""
-    from analysis.scrub.cleaning import working_images
-
-    manifest = dataset.manifest
-    scan = pd.DataFrame({"status": "ok"}, index=manifest.index)
-    images = working_images(manifest, scan)
-    ids, suggested, is_issue = zip(*suggestions, strict=True)
-    issues = pd.DataFrame(
-        {
-            "image_id": ids,
-            "label": images["label"].loc[list(ids)].to_numpy(),
-            "suggested_label": suggested,
-            "self_confidence": 0.034,
-            "is_issue": is_issue,
-        }
-    )
-    kind = FindingKind("label_issue", "Wrong label", "high", "", "")
-    findings = findings_of(kind, image_id=ids).assign(stage="label_issues", decision="", reason="")
-    no_pairs = pd.DataFrame({"image_id_a": [], "image_id_b": [], "kind": []})
-    return proposals.propose(
-        findings, images, no_pairs, issues, kept=pd.Index([], dtype=int), splits_are_repaired=False
-    )
-
-
 def test_probably_wrong_label_is_proposed_to_become_the_suggested_one(dataset: Dataset) -> None:
-    proposed = propose_labels(dataset, (0, "dog", True), (1, "cat", True), (2, "dog", False))
-    assert proposed[["image_id", "decision", "label"]].to_numpy().tolist() == [
-        [0, "relabel", "dog"],
-        [1, "keep", ""],
-        [2, "keep", ""],
+    dataset.doubt(0, "dog")
+    dataset.doubt(1, "cat")  # a copy with another label, say: the label itself is not doubted
+    proposed = dataset.clean().tables["proposed"]
+    assert proposed[["path", "decision", "label"]].to_numpy().tolist() == [
+        ["d/0.png", "relabel", "dog"],
+        ["d/1.png", "keep", ""],
     ]
     assert "labelled cat with a probability of 0.03" in proposed.loc[0, "reason"]
 
 
 def test_proposed_label_is_not_applied_without_a_decision(dataset: Dataset) -> None:
-    from analysis.scrub.cleaning import apply_drops, working_images
+    dataset.doubt(0, "dog")
+    assert dataset.done(apply=True) == {}
+    dataset.decide(0, "suspected_label_error", "relabel", "dog")
+    assert dataset.proposed() == []
+    assert dataset.done(apply=True) == {0: "relabelled"}
 
-    images = working_images(dataset.manifest, pd.DataFrame({"status": ["ok"] * len(dataset.rows)}))
-    pd.testing.assert_frame_equal(apply_drops(images, propose_labels(dataset, (0, "dog", True))), images)
+
+def test_image_that_goes_gets_no_new_label(dataset: Dataset) -> None:
+    dataset.doubt(TRAIN, "dog")
+    dataset.leak(TRAIN, TEST)
+    assert (TRAIN, "suspected_label_error", "relabel") not in dataset.proposed()
 
 
 # ---- repaired splits -------------------------------------------------------------------------------------

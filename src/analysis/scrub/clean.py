@@ -39,9 +39,6 @@ from analysis.spreadsheet_cells import escape_formulas
 from analysis.stage import Artifacts, Figure, StageParameters
 
 N_NAMED = 5
-NO_LABEL_ISSUES = pd.DataFrame(
-    {"image_id": [], "label": [], "suggested_label": [], "self_confidence": [], "is_issue": []}
-).astype({"is_issue": bool})
 ANSWERS = ("drop", "relabel", "keep", "ignore")
 CAPTIONS = {
     "answers": "One row a kind of finding and an answer to it: on how many images people have decided so "
@@ -65,7 +62,9 @@ def clean(
     scan: pd.DataFrame,
     quality_checks_findings: pd.DataFrame,
     data_quality_findings: pd.DataFrame,
+    label_issues_findings: pd.DataFrame,
     duplicates: pd.DataFrame,
+    label_issues: pd.DataFrame,
     *,
     inputs: Mapping[str, Path],
     parameters: CleanParameters,
@@ -79,8 +78,8 @@ def clean(
     """
     decisions = read_decisions(inputs["decisions"])
     located = locate(decisions, manifest)
-    findings = pd.concat([quality_checks_findings, data_quality_findings], ignore_index=True)
-    findings = decide(findings, located.rows)
+    found = [quality_checks_findings, data_quality_findings, label_issues_findings]
+    findings = decide(pd.concat(found, ignore_index=True), located.rows)
     pairs = open_pairs(duplicates, findings)
 
     images = working_images(manifest, scan)
@@ -91,7 +90,7 @@ def clean(
         findings,
         base,
         pairs,
-        NO_LABEL_ISSUES,
+        label_issues,
         kept=kept_images(located.rows),
         splits_are_repaired=parameters.repair_splits,
     )
