@@ -226,6 +226,7 @@ def test_new_label_must_be_one_of_the_dataset(file: Path) -> None:
     [
         (f"{A},,blurry,keep,,", f"{A},,blurry,drop,,"),
         (f"{A},,blurry,keep,,", f"{A},,,ignore,,"),  # a blank kind is every kind
+        (f"{A},,,keep,,", f"{A},,blurry,drop,,"),
         (f"{A},,blurry,drop,,", f"{A},,too_dark,relabel,dog,"),
         (f"{A},,blurry,relabel,cat,", f"{A},,too_dark,relabel,dog,"),
         (f"{A},,blurry,keep,,", ",d/a.png,blurry,drop,,"),  # the same image by hash and by path

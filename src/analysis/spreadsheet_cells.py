@@ -11,12 +11,13 @@ import re
 
 import pandas as pd
 
+NUMBER = r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,3})?"  # pandas.to_numeric crashes on some content hashes
 FORMULA_START = r"'*[=+\-@\t\r]"  # also what is escaped already, so that each escape can be undone
 
 
 def escape_formulas(column: pd.Series) -> pd.Series:
     """Cells of text, none of which a spreadsheet takes for a formula."""
-    is_suspicious = column.str.match(FORMULA_START) & pd.to_numeric(column, errors="coerce").isna()
+    is_suspicious = column.str.match(FORMULA_START) & ~column.str.fullmatch(NUMBER)
     return column.mask(is_suspicious, "'" + column)
 
 

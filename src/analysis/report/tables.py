@@ -9,7 +9,7 @@ from pathlib import Path
 import pandas as pd
 
 from analysis.report.wording import ABSENT, title_of, write_numbers
-from analysis.spreadsheet_cells import escape_formulas
+from analysis.spreadsheet_cells import NUMBER, escape_formulas
 
 TEXT_COLUMNS = (
     "label",
@@ -120,8 +120,7 @@ def _numbers(name: str, column: pd.Series) -> list[float | None] | None:
     if name.endswith(TEXT_COLUMNS):
         return None
     present = column[column != ""]
-    numbers = pd.to_numeric(present, errors="coerce")
-    if present.empty or numbers.isna().any():
+    if present.empty or not present.str.fullmatch(f"{NUMBER}|[+-]?inf").all():
         return None
     return [float(cell) if cell else None for cell in column]
 
