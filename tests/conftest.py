@@ -36,6 +36,7 @@ def make_dataset(tmp_path: Path) -> Callable[..., Dataset]:
                 "path": [path.as_posix() for path in paths],
                 "label": pd.Categorical(labels, categories=classes),
                 "split": pd.Categorical(splits, categories=["train", "validation", "test"]),
+                "status": "ok",
             }
         )
         is_read = [level is not None for level in levels]

@@ -10,6 +10,7 @@ import pytest
 import yaml
 
 from analysis import command_line
+from analysis.decisions import COLUMNS, read_decisions
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 ALL = ["collect", "measure@letters", "measure@vowels-only", "report"]
@@ -197,6 +198,21 @@ def test_csv_is_read_from_its_own_folder(deepsight, texts):
     expected = {"source": "csv", "path": f"{texts}/labels.csv", "image_root": str(texts)}
     assert yaml.safe_load(text)["dataset"] == expected
     assert "# a comment that stays" in text
+
+
+def test_decisions_are_taken_over_and_outlast_the_next_audit(deepsight, texts):
+    Path("export.csv").write_text(f"{','.join(COLUMNS)}\n,a.png,,keep,,fine\n")
+    audit = ("audit", texts, "--only", "no such stage")
+    _, output = deepsight(*audit, "--decisions", "export.csv")
+    assert "1 new decisions." in output
+    deepsight(*audit)
+    assert read_decisions(Path("audits", texts.name, "decisions.csv"))["path"].tolist() == ["a.png"]
+
+
+def test_decisions_of_the_repository_are_not_those_of_an_audit(deepsight, home, texts):
+    (home / "decisions.csv").write_text(f"{','.join(COLUMNS)}\n,a.png,,keep,,fine\n")
+    deepsight("audit", texts, "--only", "no such stage")
+    assert read_decisions(Path("audits", texts.name, "decisions.csv")).empty
 
 
 def test_broken_parameters_of_an_audit_are_one_sentence(deepsight, texts):

@@ -196,3 +196,15 @@ def test_call_that_is_in_no_stage_names_those_there_are(workspace, monkeypatch):
     monkeypatch.setattr(sys, "argv", ["probe", "again"])
     with pytest.raises(SystemExit, match=r"no stage in dvc.yaml runs 'python -m made.obtain.probe again'"):
         run(workspace, PLAIN)
+
+
+def test_files_of_one_stem_are_told_apart_by_their_folders(workspace):
+    inputs = "    - data/rows.csv\n    - more/rows.csv\n    - data/probe\n"
+    (workspace / "dvc.yaml").write_text(DAG.replace("    - data/rows.csv\n", inputs))
+    (workspace / "more").mkdir()
+    (workspace / "more" / "rows.csv").write_text("a\n1\n")
+    (workspace / "data" / "probe").mkdir()
+    run(workspace, PLAIN.replace("probe(rows", "probe(data_rows, more_rows").replace("(rows)", "(more_rows)"))
+    note = workspace / "analysis_outputs" / "probe" / "extra" / "note.txt"
+    assert note.read_text() == "7 ['data_rows', 'more_rows', 'probe']"
+    assert len(pd.read_parquet("data/doubled.parquet")) == 2

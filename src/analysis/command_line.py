@@ -18,6 +18,7 @@ from typing import Any
 import yaml
 
 from analysis.dataset_tree import first_unhashable, unhashable_inputs
+from analysis.decisions import DECISIONS_FILE, take_over
 from analysis.parameters import nearest, read_parameters
 from analysis.pipeline import CHAPTERS, Stage, and_after, load_stages
 from analysis.reproduce import stale_stages
@@ -56,6 +57,9 @@ def audit(arguments: argparse.Namespace) -> int:
             f"{workspace} lies in the dataset, which is to stay as it is; give --out another folder."
         )
     _set_up(workspace, dataset, is_named=arguments.out is not None, settings=_settings(arguments.set))
+    if arguments.decisions:
+        n = take_over(arguments.decisions, workspace / DECISIONS_FILE)
+        print(f"Taken over into {workspace / DECISIONS_FILE}: {n:,} new decisions.", flush=True)
     stages = load_stages(workspace)
     targets = [stage for name in arguments.only for stage in _stages_named(name, stages)]
     code = _run_engine(arguments.engine or _engine_for(dataset), workspace, targets)
@@ -202,6 +206,12 @@ def _add_audit(commands: Any) -> None:
         default=[],
         metavar="STAGE",
         help="run these and what they need (see deepsight stages)",
+    )
+    command.add_argument(
+        "--decisions",
+        type=Path,
+        metavar="FILE",
+        help="first append the decisions that the report exported to those in the audit's folder",
     )
     command.add_argument(
         "--set",

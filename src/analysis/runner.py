@@ -3,7 +3,8 @@
 The runner looks the stage up in `dvc.yaml` by its command and fills the function's arguments by name:
 
 - the stem of a declared input: the table (`.parquet`, `.csv`), array (`.npy`) or `metrics.json` content;
-  for any other kind of file and for a folder, its path;
+  for any other kind of file and for a folder, its path. Where several files share a stem, the name of their
+  folder comes before it: `quality_checks_findings`;
 - `parameters`: the stage's own section of params.yaml; any other section or key by its name;
 - the stem of a declared output that is a folder or a file that the runner cannot write (such as `.pt`): a
   path to write to, moved into place when the stage has succeeded;
@@ -22,6 +23,7 @@ import inspect
 import json
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
@@ -97,7 +99,13 @@ class _Arguments:
 
     @property
     def inputs(self) -> dict[str, Path]:
-        return {dep.stem: dep for dep in self.stage.deps if not self.stage.is_code(dep)}
+        data = [dep for dep in self.stage.deps if not self.stage.is_code(dep)]
+        files = [dep for dep in data if dep.suffix]
+        n_of_stem = Counter(file.stem for file in files)
+        return {dep.stem: dep for dep in data if not dep.suffix} | {  # files before folders of the same name
+            file.stem if n_of_stem[file.stem] == 1 else f"{file.parent.name}_{file.stem}": file
+            for file in files
+        }
 
     @property
     def outputs(self) -> dict[str, Path]:

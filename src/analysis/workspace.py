@@ -1,7 +1,7 @@
 """A workspace: a folder laid out as the repository is, in which the same stages audit another dataset.
 
 Stage definitions, code and Snakefile are links to the repository's, so that there is one of each. Its own are
-params.yaml, the results and DVC's record of them.
+params.yaml, decisions.csv, the results and DVC's record of them.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from analysis.decisions import COLUMNS, DECISIONS_FILE
 from analysis.parameters import PARAMETERS_FILE, nearest
 from analysis.stage import InputError
 
@@ -23,7 +24,7 @@ def is_workspace(folder: Path) -> bool:
 
 
 def prepare_workspace(workspace: Path, home: Path) -> None:
-    """Make a folder a workspace, or bring one up to date. A params.yaml that is there stays as it is.
+    """Make a folder a workspace, or bring one up to date. Its params.yaml and decisions.csv stay as they are.
 
     Raises
     ------
@@ -45,6 +46,8 @@ def prepare_workspace(workspace: Path, home: Path) -> None:
     if not (workspace / PARAMETERS_FILE).exists():
         defaults = (home / PARAMETERS_FILE).read_text(encoding="utf-8")
         (workspace / PARAMETERS_FILE).write_text(defaults, encoding="utf-8")
+    if not (workspace / DECISIONS_FILE).exists():  # the repository's are about other images
+        (workspace / DECISIONS_FILE).write_text(",".join(COLUMNS) + "\n", encoding="utf-8")
 
 
 def _link(link: Path, target: Path) -> None:

@@ -54,7 +54,7 @@ class BaselineResnetParameters(StageParameters):
 
 
 def baseline_resnet(
-    manifest: pd.DataFrame,
+    cleaned_manifest: pd.DataFrame,
     scan: pd.DataFrame,
     normalisation: pd.DataFrame,
     *,
@@ -78,10 +78,10 @@ def baseline_resnet(
     device = prepare_device(parameters.device)
     input_px, keep_resolution = _input_of(scan, parameters)
     start = find_start(weights_for(parameters.weights, keep_resolution=keep_resolution))
-    images = _images_by_split(manifest, scan, parameters.max_training_images, seed)
+    images = _images_by_split(cleaned_manifest, scan, parameters.max_training_images, seed)
     with seeded_weights(seed):
         classifier = ImageClassifier(
-            classes=list(manifest["label"].cat.categories),
+            classes=list(cleaned_manifest["label"].cat.categories),
             input_px=input_px,
             keep_resolution=keep_resolution,
             **_normalisation(normalisation, start),
@@ -104,9 +104,11 @@ def baseline_resnet(
     save_classifier(classifier, model)
     return Artifacts(
         summary=_summary(start, run, images),
-        metrics=_metrics(classifier, run, images, n_left_out=len(manifest) - len(_labelled(manifest, scan))),
+        metrics=_metrics(
+            classifier, run, images, n_left_out=len(cleaned_manifest) - len(_labelled(cleaned_manifest, scan))
+        ),
         figures=[plot_training_curves(run, images)],
-        notes=_notes(manifest, scan, start, images),
+        notes=_notes(cleaned_manifest, scan, start, images),
     )
 
 

@@ -29,7 +29,7 @@ Augment = Callable[[Tensor, np.random.Generator], Tensor]
 
 
 def readable_images(manifest: pd.DataFrame, scan: pd.DataFrame) -> pd.DataFrame:
-    """The manifest's rows with a picture, in its order.
+    """The manifest's rows with a picture, in its order, but for those that `clean` has dropped.
 
     Returns
     -------
@@ -41,19 +41,28 @@ def readable_images(manifest: pd.DataFrame, scan: pd.DataFrame) -> pd.DataFrame:
         is_truncated=scan["status"].eq("truncated").to_numpy(),
         class_index=manifest["label"].cat.codes.astype(np.int64),
     )
-    return images[scan["status"].isin(READABLE).to_numpy()].reset_index(drop=True)
+    return images[scan["status"].isin(READABLE).to_numpy() & is_left(manifest)].reset_index(drop=True)
+
+
+def is_left(manifest: pd.DataFrame) -> np.ndarray:
+    """Mask of the rows that `clean` has not dropped."""
+    return manifest["status"].ne("dropped").to_numpy()
 
 
 def left_out_note(manifest: pd.DataFrame, scan: pd.DataFrame) -> str:
-    """In words, how many images of the manifest have no picture or no label; empty if none."""
-    n_unreadable = int((~scan["status"].isin(READABLE)).sum())
-    n_unlabelled = int((scan["status"].isin(READABLE).to_numpy() & manifest["label"].isna()).sum())
-    if n_unreadable + n_unlabelled == 0:
+    """In words, how many images of the manifest are dropped, have no picture or no label; empty if none."""
+    is_readable = scan["status"].isin(READABLE).to_numpy()
+    is_dropped = ~is_left(manifest)
+    reasons = {
+        "are dropped by `clean`": is_dropped,
+        "cannot be read": ~is_readable & ~is_dropped,
+        "have no label": is_readable & ~is_dropped & manifest["label"].isna().to_numpy(),
+    }
+    counts = {reason: int(mask.sum()) for reason, mask in reasons.items()}
+    if not sum(counts.values()):
         return ""
-    return (
-        f"{n_unreadable + n_unlabelled:,} of {len(manifest):,} images are left out: {n_unreadable:,} cannot "
-        f"be read, {n_unlabelled:,} have no label."
-    )
+    said = ", ".join(f"{n:,} {reason}" for reason, n in counts.items() if n)
+    return f"{sum(counts.values()):,} of {len(manifest):,} images are left out: {said}."
 
 
 def stratified_sample(images: pd.DataFrame, n: int, *, rng: np.random.Generator) -> pd.DataFrame:

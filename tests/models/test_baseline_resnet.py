@@ -179,6 +179,7 @@ def test_digits_are_told_apart_with_the_default_parameters(tmp_path: Path) -> No
             "path": [str(tmp_path / f"{i}.png") for i in range(len(digits))],
             "label": pd.Categorical(digits.astype(str)),
             "split": split,
+            "status": "ok",
         }
     )
     scan = pd.DataFrame({"status": ["ok"] * len(digits), "width_px": 8, "height_px": 8})

@@ -52,6 +52,16 @@ def test_images_left_out_are_counted_by_reason(make_dataset) -> None:
     assert left_out_note(manifest[:1], scan[:1]) == ""
 
 
+def test_dropped_images_are_left_out_and_counted_once(make_dataset) -> None:
+    manifest, scan = make_dataset(
+        [("a", "train", 5), ("a", "train", None), (None, "test", 7), ("b", "test", 9)]
+    )
+    manifest["status"] = ["dropped", "dropped", "ok", "ok"]
+    assert readable_images(manifest, scan)["image_id"].tolist() == [2, 3]
+    note = "3 of 4 images are left out: 2 are dropped by `clean`, 1 have no label."
+    assert left_out_note(manifest, scan) == note
+
+
 @pytest.mark.parametrize(
     ("sides", "expected"),
     [([8], 16), ([16, 17, 17], 32), ([32, 32, 500], 32), ([33], 64), ([500, 500, 8], 64)],

@@ -13,6 +13,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
+from analysis.decisions import COLUMNS
 from analysis.figures import new_figure
 from analysis.outputs import OutputWriter
 from analysis.pipeline import Stage
@@ -83,6 +84,7 @@ def make_manifest(folder: Path) -> pd.DataFrame:
             "path": [path.as_posix() for path in paths],
             "label": pd.Categorical(labels, ["owl", HOSTILE_LABEL, FORMULA_LABEL]),
             "split": pd.Categorical(splits, ["train", "validation", "test"]),
+            "content_hash": [None if i == 1 else f"{i:032x}" for i in range(10)],
             "status": ["ok", "missing", *["ok"] * 8],
         }
     )
@@ -167,6 +169,7 @@ def write_outputs(made: dict[str, Artifacts], *, stages: Sequence[Stage] = STAGE
 def render(
     manifest: pd.DataFrame,
     *,
+    decisions: str = "",
     stages: Sequence[Stage] = STAGES,
     scan: pd.DataFrame | None = None,
     run_records: dict[str, Any] | None = None,
@@ -174,7 +177,8 @@ def render(
     rows_per_table: int = 1000,
     map_images: int = 1000,
 ) -> Path:
-    """The site, in the folder where the runner lets the stage write it."""
+    """The site, where the runner lets the stage write it; `decisions` are rows of decisions.csv."""
+    Path("decisions.csv").write_text(f"{','.join(COLUMNS)}\n{decisions}", encoding="utf-8")
     site = Path("analysis_outputs/.partial/report")
     shutil.rmtree(site, ignore_errors=True)
     site.mkdir(parents=True)
@@ -182,6 +186,7 @@ def render(
         manifest,
         make_scan(manifest) if scan is None else scan,
         make_thumbnails(len(manifest)),
+        inputs={"decisions": Path("decisions.csv")},
         stages={stage.name: stage for stage in stages},
         run_records=run_records or {},
         parameters=ReportParameters(

@@ -8,9 +8,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
-from conftest import HOSTILE_LABEL, HOSTILE_NAME
+from conftest import FORMULA_LABEL, HOSTILE_LABEL, HOSTILE_NAME, LOW, artifacts, render, write_outputs
 from PIL import Image
+
+from analysis.stage import findings_of
 
 webdriver = pytest.importorskip("selenium.webdriver", reason="needs selenium (the dev dependencies)")
 from selenium.webdriver.chrome.service import Service  # noqa: E402
@@ -86,6 +89,23 @@ def ground(browser: WebDriver) -> str:
 
 def texts(browser: WebDriver, selector: str) -> list[str]:
     return [element.text for element in browser.find_elements(By.CSS_SELECTOR, selector)]
+
+
+def open_card(browser: WebDriver, kind: str) -> WebElement:
+    """The card of a kind of finding, with its table unfolded."""
+    card = browser.find_element(By.ID, f"finding-odd_checks-{kind}")
+    browser.execute_script("arguments[0].querySelector('details').open = true", card)
+    return card
+
+
+def press(browser: WebDriver, element: WebElement) -> None:
+    """Click in the middle of the screen, where no bar lies over the page."""
+    browser.execute_script("arguments[0].scrollIntoView({block: 'center'})", element)
+    element.click()
+
+
+def choose(card: WebElement, decision: str) -> None:
+    Select(card.find_element(By.CSS_SELECTOR, ".decide select")).select_by_value(decision)
 
 
 @pytest.mark.parametrize("name", PAGES)
@@ -164,6 +184,83 @@ def test_table_search_starts_on_the_first_page(browser: WebDriver, site: Path) -
     browser.find_element(By.CSS_SELECTOR, ".pager .next").click()
     browser.find_element(By.CSS_SELECTOR, ".data-table input").send_keys("class")
     assert texts(browser, ".pager-place") == ["Page 1 of 2"]
+
+
+def test_selected_rows_are_exported_as_decisions_that_can_be_read_again(
+    browser: WebDriver, tmp_path: Path
+) -> None:
+    from analysis.decisions import read_decisions
+
+    pale, rare = open_card(browser, "pale"), open_card(browser, "rare")
+    boxes = pale.find_elements(By.CSS_SELECTOR, "tbody input[type=checkbox]")
+    boxes[0].send_keys(Keys.SPACE)  # from the keyboard, as by a click
+    press(browser, boxes[2])
+    choose(pale, "relabel")
+    button = pale.find_element(By.CSS_SELECTOR, ".decide button")
+    assert not button.is_enabled()  # no label has been given
+    pale.find_element(By.CSS_SELECTOR, ".new-label input").send_keys(FORMULA_LABEL)
+    pale.find_element(By.CSS_SELECTOR, ".reason input").send_keys('an "owl", pale')
+    press(browser, button)
+    press(browser, boxes[1])
+    choose(pale, "drop")
+    press(browser, button)
+    assert texts(pale, "tbody .select") == ["relabel", "drop", "relabel"]
+    press(browser, rare.find_element(By.CSS_SELECTOR, "thead input"))
+    choose(rare, "ignore")
+    press(browser, rare.find_element(By.CSS_SELECTOR, ".decide button"))
+
+    browser.execute_cdp_cmd(
+        "Browser.setDownloadBehavior", {"behavior": "allow", "downloadPath": str(tmp_path)}
+    )
+    browser.find_element(By.CSS_SELECTOR, ".basket .download").click()
+    file = tmp_path / "decisions.csv"
+    WebDriverWait(browser, 10).until(lambda _: file.exists() and file.stat().st_size)
+    columns = ["content_hash", "path", "kind", "decision", "label", "reason"]
+    assert read_decisions(file)[columns].to_numpy().tolist() == [
+        [f"{0:032x}", f"photos/birds/{HOSTILE_NAME}", "pale", "relabel", FORMULA_LABEL, 'an "owl", pale'],
+        [f"{9:032x}", "photos/birds/09.png", "pale", "relabel", FORMULA_LABEL, 'an "owl", pale'],
+        [f"{3:032x}", "photos/birds/03.png", "pale", "drop", "", 'an "owl", pale'],
+        ["", "", "rare", "ignore", HOSTILE_LABEL, ""],
+    ]
+
+
+def test_selection_of_all_rows_is_of_those_found_on_all_pages(
+    browser: WebDriver, manifest: pd.DataFrame
+) -> None:
+    write_outputs(artifacts(findings_of(LOW, image_id=[3, 4] * 30, detail=["odd", "even"] * 30)))
+    open_page(browser, render(manifest), "index")
+    card = open_card(browser, "small")
+    card.find_element(By.CSS_SELECTOR, "input[type=search]").send_keys("even")
+    card.find_element(By.CSS_SELECTOR, "thead input").click()
+    assert texts(card, ".n-selected") == ["30 selected"]
+    assert len(texts(card, "tbody tr")) == 25
+
+
+def test_decision_can_be_taken_back(browser: WebDriver) -> None:
+    card = open_card(browser, "small")
+    basket = browser.find_element(By.CSS_SELECTOR, ".basket")
+    box, button = (card.find_element(By.CSS_SELECTOR, name) for name in ("tbody input", ".decide button"))
+    assert not basket.is_displayed()
+    press(browser, box)
+    press(browser, button)
+    assert basket.is_displayed()
+    assert "1 decision:" in basket.text
+    press(browser, box)
+    choose(card, "")
+    press(browser, button)
+    assert not basket.is_displayed()
+    assert texts(card, "tbody .select")[0] == ""
+
+
+def test_classes_can_be_ignored_or_kept_but_not_dropped(browser: WebDriver) -> None:
+    options = open_card(browser, "rare").find_elements(By.CSS_SELECTOR, ".decide option")
+    assert [option.get_attribute("value") for option in options] == ["ignore", "keep", ""]
+
+
+def test_table_with_selection_sorts_by_the_column_clicked(browser: WebDriver) -> None:
+    card = open_card(browser, "small")
+    card.find_elements(By.CSS_SELECTOR, "th button")[0].click()
+    assert texts(card, "tbody td:nth-child(2)") == ["8", "7", "6", "5"]  # image_id, the largest first
 
 
 def test_page_runs_no_script_but_its_own_and_loads_nothing_from_elsewhere(browser: WebDriver) -> None:
@@ -249,7 +346,7 @@ def points(browser: WebDriver, map_site: Path) -> WebElement:
     return canvas
 
 
-def choose(browser: WebDriver, what: str, text: str) -> None:
+def colour_map(browser: WebDriver, what: str, text: str) -> None:
     Select(browser.find_element(By.CSS_SELECTOR, f".map-{what}")).select_by_visible_text(text)
 
 
@@ -285,7 +382,7 @@ def test_map_draws_every_image_that_has_a_place_in_its_label_s_colour(
     ]
     assert has_colour(points, (0x00, 0x72, 0xB2))  # the first class's
     assert [entry for entry in complaints(browser) if "GL Driver" not in entry] == []
-    choose(browser, "space", "Thumbnails")
+    colour_map(browser, "space", "Thumbnails")
     assert points.get_attribute("data-drawn") == "8"
 
 
@@ -335,9 +432,9 @@ def test_map_s_legend_hides_and_finds_classes(browser: WebDriver, points: WebEle
 
 
 def test_map_colours_by_finding_and_split(browser: WebDriver, points: WebElement) -> None:
-    choose(browser, "colouring", "Split")
+    colour_map(browser, "colouring", "Split")
     assert legend(browser) == ["train 4", "validation 2", "test 2"]
-    choose(browser, "colouring", "Finding")
+    colour_map(browser, "colouring", "Finding")
     assert legend(browser) == ["Pale images 3", "Small images 4", "No finding 1"]
     browser.find_elements(By.CSS_SELECTOR, ".map-legend li button")[1].click()
     assert points.get_attribute("data-drawn") == "3"  # 0, 3 and 4; 9 has no place

@@ -200,7 +200,7 @@ def test_long_lists_are_cut_and_say_so(manifest: pd.DataFrame) -> None:
     site = render(manifest, rows_per_table=3)
     html = (site / "index.html").read_text(encoding="utf-8")
     small = html[html.index(f'id="finding-odd_checks-{LOW.name}"') : html.index('id="clean"')]
-    assert len(re.findall("<tr>", small)) == 1 + 3
+    assert len(re.findall("<tr[ >]", small)) == 1 + 3
     assert re.search(r"The first 3 of 4 rows; all of them are in\s+<a href=\"findings.csv\">", small)
     assert len(read_csv(site / "findings.csv")) == 10
 
@@ -349,3 +349,40 @@ def test_colours_have_the_contrast_that_wcag_aa_asks_for(
     colours = {name: pair for name, *pair in re.findall(r"--([\w-]+): light-dark\((#\w{6}), (#\w{6})\)", css)}
     first, second = sorted((luminance(colours[text][light]), luminance(colours[ground][light])), reverse=True)
     assert (first + 0.05) / (second + 0.05) >= 4.5
+
+
+# ---- decisions -------------------------------------------------------------------------------------------
+
+
+def test_decided_findings_leave_the_first_page_but_not_the_ledger(manifest: pd.DataFrame) -> None:
+    write_outputs(artifacts(odd_findings()))
+    decisions = "".join(f"{i:032x},,small,ignore,,thumbnails <b>\n" for i in (5, 6, 7, 8))
+    site = render(manifest, decisions=decisions)
+    html = (site / "index.html").read_text(encoding="utf-8")
+    assert "finding-odd_checks-small" not in html
+    assert "4 findings decided" in text_of(html)
+    assert "thumbnails <b>" in text_of(html)
+    assert "Looked for, not found Images upside down" in text_of(html)
+    assert "Small images: 4 decided" in text_of((site / "scrub.html").read_text(encoding="utf-8"))
+    ledger = read_csv(site / "findings.csv")
+    assert ledger.loc[ledger["kind"] == "small", "decision"].tolist() == ["ignore"] * 4
+    assert (ledger["decision"] == "").sum() == 6
+
+
+def test_index_says_when_all_findings_are_decided(manifest: pd.DataFrame) -> None:
+    write_outputs(artifacts(findings_of(LOW, image_id=[5])))
+    site = render(manifest, decisions=f"{5:032x},,,keep,,\n")
+    text = text_of((site / "index.html").read_text(encoding="utf-8"))
+    assert "Nothing is open: 1 finding decided." in text
+    assert "Nothing was found" not in text
+
+
+def test_rows_of_findings_name_what_a_decision_would_be_about(page: Callable[[str], str]) -> None:
+    rows = [attrs for tag, attrs in Reader(page("index")).elements if tag == "tr" and "data-kind" in attrs]
+    assert {
+        "data-hash": f"{0:032x}",
+        "data-path": f"photos/birds/{HOSTILE_NAME}",
+        "data-label": "",
+    }.items() <= rows[[row["data-kind"] for row in rows].index("pale")].items()
+    (of_class,) = [row for row in rows if row["data-kind"] == "rare"]
+    assert (of_class["data-hash"], of_class["data-path"], of_class["data-label"]) == ("", "", HOSTILE_LABEL)

@@ -3,6 +3,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pandas as pd
+import pytest
 
 from analysis.report.tables import as_text, make_table, read_csv, write_spreadsheet
 
@@ -72,6 +73,14 @@ def test_as_text_writes_missing_values_as_nothing_and_rounds() -> None:
         }
     )
     assert as_text(frame).to_numpy().tolist() == [["3", "a", "test", "0.1235"], ["", "", "", "1.0"]]
+
+
+@pytest.mark.parametrize("text", ["1e" + "9" * 30, "12345678e" + "9" * 23, "0" * 8 + "e" + "7" * 23])
+def test_content_hash_that_looks_like_a_huge_number_is_text(tmp_path: Path, text: str) -> None:
+    frame = pd.DataFrame({"value": [text]})
+    assert texts(frame) == [[text]]
+    write_spreadsheet(frame, tmp_path / "t.csv")
+    assert read_csv(tmp_path / "t.csv")["value"].tolist() == [text]
 
 
 def test_write_spreadsheet_disarms_formulas_but_not_numbers(tmp_path: Path) -> None:

@@ -72,7 +72,7 @@ class EvaluateParameters(StageParameters):
 
 
 def evaluate(
-    manifest: pd.DataFrame, scan: pd.DataFrame, model: Path, *, parameters: EvaluateParameters
+    cleaned_manifest: pd.DataFrame, scan: pd.DataFrame, model: Path, *, parameters: EvaluateParameters
 ) -> Artifacts:
     """Predict every readable image with the classifier in `model`, and judge the predictions.
 
@@ -83,8 +83,8 @@ def evaluate(
     """
     from models.image_data import left_out_note, readable_images
 
-    classes = list(manifest["label"].cat.categories)
-    images = readable_images(manifest, scan)
+    classes = list(cleaned_manifest["label"].cat.categories)
+    images = readable_images(cleaned_manifest, scan)
     found = _predict(model, images, classes, parameters)
     images = images.assign(
         predicted_index=found.probabilities.argmax(axis=1), confidence=found.probabilities.max(axis=1)
@@ -98,13 +98,15 @@ def evaluate(
     per_class = per_class_scores(counts, classes)
     overall = overall_scores(per_class)
     mistakes = _most_confident_mistakes(judged, parameters.n_mistakes)
-    notes = [left_out_note(manifest, scan), _split_note(split)]
+    notes = [left_out_note(cleaned_manifest, scan), _split_note(split)]
     return Artifacts(
         summary=f"{overall['accuracy']:.1%} of {len(judged):,} {split} images right, "
         f"macro-F1 {overall['macro_f1']:.3f}",
-        metrics=_metrics(labelled, found.probabilities, per_class, n_left_out=len(manifest) - len(labelled)),
+        metrics=_metrics(
+            labelled, found.probabilities, per_class, n_left_out=len(cleaned_manifest) - len(labelled)
+        ),
         tables={
-            "predictions": _predictions_table(manifest, images, found),
+            "predictions": _predictions_table(cleaned_manifest, images, found),
             "per_class": per_class,
             "confusion": _confusion_table(judged, classes),
         },

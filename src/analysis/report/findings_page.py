@@ -16,6 +16,7 @@ from analysis.report.wording import count_of, list_of, write_percent
 N_NAMED = 3
 IMAGE_COLUMNS = ["image_id", "path", "label", "split", "score", "detail"]
 CLASS_COLUMNS = ["label", "score", "detail"]
+DECIDED_COLUMNS = ["kind", "path", "label", "decision", "reason", "detail"]
 
 
 @dataclass(frozen=True)
@@ -64,6 +65,7 @@ def make_card(
         max_rows=max_rows,
         n_rows=len(group.rows),
         links={"path": [originals.get(image_id, "") for image_id in rows["image_id"]]},
+        subjects=_subjects(rows),
     )
     tiles = [
         Tile(
@@ -80,6 +82,34 @@ def make_card(
     return FindingCard(group, _where(group), tiles, table)
 
 
+def _subjects(rows: pd.DataFrame) -> list[dict[str, str]]:
+    """What a decision on each finding would have to name, as attributes of its row in the page."""
+    of_image = rows["image_id"].notna()
+    named = rows[["content_hash", "path", "kind"]].assign(label=rows["label"].mask(of_image, ""))
+    columns = {"data-hash": "content_hash", "data-path": "path", "data-kind": "kind", "data-label": "label"}
+    return [
+        {attribute: row[column] for attribute, column in columns.items()}
+        for row in as_text(named).to_dict("records")
+    ]
+
+
+def make_decided(
+    decided: pd.DataFrame, groups: Sequence[FindingGroup], *, max_rows: int
+) -> ReportTable | None:
+    """The findings that people have decided on, by the titles of their kinds; None if there are none."""
+    if decided.empty:
+        return None
+    titles = {group.kind.name: group.kind.title for group in groups}
+    rows = decided.head(max_rows)
+    return make_table(
+        as_text(rows[DECIDED_COLUMNS].assign(kind=rows["kind"].map(titles))),
+        caption="Findings that `decisions.csv` answers. They are counted nowhere else on this page.",
+        download="findings.csv",
+        max_rows=max_rows,
+        n_rows=len(decided),
+    )
+
+
 def _where(group: FindingGroup) -> str:
     """Which splits and which classes the images are of."""
     if group.is_of_classes or group.n < 2:
@@ -89,8 +119,10 @@ def _where(group: FindingGroup) -> str:
     return " · ".join(f"{title}: {list_of(part, at_most=N_NAMED)}" for title, part in parts.items())
 
 
-def verdict(groups: Sequence[FindingGroup], overview: Overview) -> str:
-    """What the findings amount to, in two sentences."""
+def verdict(groups: Sequence[FindingGroup], overview: Overview, *, n_decided: int) -> str:
+    """What the open findings amount to, in two sentences."""
+    if not groups and n_decided:
+        return f"Nothing is open: {count_of(n_decided, 'finding')} decided."
     if not groups:
         return "Nothing: no fault that was looked for was found."
     kinds = f"{count_of(len(groups), 'kind')} of fault"

@@ -1,4 +1,5 @@
-"""The ledger of what is wrong: every stage's findings, joined with the images and grouped, worst first."""
+"""The ledger of what is wrong: every stage's findings, joined with the images and with what people have
+decided about them, grouped, worst first."""
 
 from __future__ import annotations
 
@@ -7,20 +8,26 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from analysis.decisions import check_kinds, decide, locate
 from analysis.report.results import StageResult
 from analysis.stage import FindingKind, no_findings
 
 SEVERITIES = ("high", "medium", "low")
-LEDGER_COLUMNS = ["image_id", "path", "label", "split", "kind", "severity", "score", "detail", "stage"]
+OF_FINDING = ["kind", "severity", "score", "detail", "stage", "decision", "reason"]
+LEDGER_COLUMNS = ["image_id", "path", "label", "split", *OF_FINDING, "content_hash"]
 
 
 @dataclass(frozen=True)
 class FindingGroup:
-    """All findings of one kind; `rows` holds `LEDGER_COLUMNS`, worst first."""
+    """All findings of one kind: `rows` those that are open, `decided` the others, worst first.
+
+    Both hold `LEDGER_COLUMNS`. What is counted are open ones.
+    """
 
     kind: FindingKind
     result: StageResult
     rows: pd.DataFrame
+    decided: pd.DataFrame
     n_images_of_dataset: int
     n_classes_of_dataset: int
 
@@ -31,7 +38,7 @@ class FindingGroup:
     @property
     def is_of_classes(self) -> bool:
         """Whether the findings name classes rather than images."""
-        return bool(self.rows["image_id"].isna().all())
+        return bool(self.rows["image_id"].isna().all() and self.decided["image_id"].isna().all())
 
     @property
     def n(self) -> int:
@@ -65,14 +72,23 @@ class FindingGroup:
         return [(str(value), int(n)) for value, n in counts.items() if n]
 
 
-def make_ledger(results: Sequence[StageResult], manifest: pd.DataFrame) -> pd.DataFrame:
+def make_ledger(
+    results: Sequence[StageResult], manifest: pd.DataFrame, decisions: pd.DataFrame
+) -> pd.DataFrame:
     """`LEDGER_COLUMNS` of every finding, worst first: by severity, then by score.
 
-    `label` is the image's, unless the finding itself names one.
+    `label` is the image's, unless the finding itself names one; `decision` is "" where the finding is open.
+
+    Raises
+    ------
+    InputError
+        If the decisions name kinds of findings that no stage makes, or contradict each other.
     """
+    check_kinds(decisions, [kind.name for result in results for kind in result.kinds])
     findings = pd.concat([no_findings(), *(result.findings for result in results)], ignore_index=True)
-    images = manifest[["image_id", "path", "label", "split"]].astype(
-        {"image_id": "Int64", "path": "string", "label": "string"}
+    findings = decide(findings, locate(decisions, manifest).rows)
+    images = manifest[["image_id", "content_hash", "path", "label", "split"]].astype(
+        {"image_id": "Int64", "content_hash": "string", "path": "string", "label": "string"}
     )
     joined = findings.merge(
         images, on="image_id", how="left", validate="m:1", suffixes=("", "_of_image"), sort=False
@@ -86,7 +102,7 @@ def make_ledger(results: Sequence[StageResult], manifest: pd.DataFrame) -> pd.Da
 def group_findings(
     ledger: pd.DataFrame, results: Sequence[StageResult], manifest: pd.DataFrame
 ) -> list[FindingGroup]:
-    """One group a kind that was found: by severity, then by the number of images or classes concerned.
+    """One group a kind that was found, decided or not: by severity, then by how many are open.
 
     Raises
     ------
@@ -99,7 +115,8 @@ def group_findings(
     for key, rows in ledger.groupby(["stage", "kind"], sort=False):
         if key not in described:
             raise ValueError(f"stage '{key[0]}' has findings of kind '{key[1]}' that it does not describe")
-        groups.append(FindingGroup(*described[key], rows, *sizes))
+        is_open = rows["decision"] == ""
+        groups.append(FindingGroup(*described[key], rows[is_open], rows[~is_open], *sizes))
     return sorted(groups, key=lambda group: (SEVERITIES.index(group.kind.severity), -group.n))
 
 

@@ -24,8 +24,9 @@ import numpy as np
 import pandas as pd
 from pydantic import Field
 
+from analysis.decisions import read_decisions
 from analysis.pipeline import Stage
-from analysis.report.findings_page import FindingCard, make_card, pictured, verdict
+from analysis.report.findings_page import FindingCard, make_card, make_decided, pictured, verdict
 from analysis.report.ledger import FindingGroup, clean_kinds, group_findings, make_ledger
 from analysis.report.map_page import MAP_FILE, MapPage, write_map
 from analysis.report.overview import Overview, overview_of
@@ -54,6 +55,7 @@ def report(
     scan: pd.DataFrame,
     thumbnails: np.ndarray,
     *,
+    inputs: Mapping[str, Path],
     stages: Mapping[str, Stage],
     run_records: Mapping[str, Mapping[str, Any]],
     parameters: ReportParameters,
@@ -62,28 +64,33 @@ def report(
     """Write the site into the folder `report`: of all `stages`, those whose folders this one declares."""
     own, home = _own_stage(stages, report)
     results = read_results(stages, own.deps)
-    ledger = make_ledger(results, manifest)
+    ledger = make_ledger(results, manifest, read_decisions(inputs["decisions"]))
     groups = group_findings(ledger, results, manifest)
-    overview = overview_of(manifest, scan, ledger, results)
+    open_groups = [group for group in groups if group.n]
+    is_open = ledger["decision"] == ""
+    overview = overview_of(manifest, scan, ledger[is_open], results)
     chapters = make_chapters(results, groups, site=report, max_rows=parameters.rows_per_table)
-    cards = _make_cards(groups, manifest, home=home, site=report, parameters=parameters)
+    cards = _make_cards(open_groups, manifest, home=home, site=report, parameters=parameters)
     page_of_map = write_map(
-        results, groups, manifest, thumbnails, home=home, site=report, max_images=parameters.map_images
+        results, open_groups, manifest, thumbnails, home=home, site=report, max_images=parameters.map_images
     )
     write_spreadsheet(as_text(ledger), report / "findings.csv")
     pages = {
         "index.html": {
             "cards": cards,
             "clean": clean_kinds(groups, results),
-            "verdict": verdict(groups, overview),
+            "decided": make_decided(ledger[~is_open], groups, max_rows=parameters.rows_per_table),
+            "classes": list(manifest["label"].cat.categories),
+            "verdict": verdict(open_groups, overview, n_decided=int((~is_open).sum())),
         },
         **{chapter.file: {"chapter": chapter} for chapter in chapters},
         **({MAP_FILE: {}} if page_of_map else {}),
         "provenance.html": {"provenance": provenance_of(own, stages, results, run_records), "stages": stages},
     }
     _write_pages(pages, report, overview=overview, chapters=chapters, page_of_map=page_of_map)
-    kinds = f" of {count_of(len(groups), 'kind')}" if groups else ""
-    return Artifacts(summary=f"{count_of(len(ledger), 'finding')}{kinds}, {count_of(len(pages), 'page')}")
+    kinds = f" of {count_of(len(open_groups), 'kind')}" if open_groups else ""
+    found = f"{count_of(int(is_open.sum()), 'open finding')}{kinds}, {int((~is_open).sum()):,} decided"
+    return Artifacts(summary=f"{found}, {count_of(len(pages), 'page')}")
 
 
 def _own_stage(stages: Mapping[str, Stage], site: Path) -> tuple[Stage, Path]:

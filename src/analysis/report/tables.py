@@ -9,10 +9,17 @@ from pathlib import Path
 import pandas as pd
 
 from analysis.report.wording import ABSENT, title_of, write_numbers
+from analysis.spreadsheet_cells import NUMBER, escape_formulas
 
-TEXT_COLUMNS = ("label", "class", "split", "path", "detail")  # text even if every value looks like a number
+TEXT_COLUMNS = (
+    "label",
+    "class",
+    "split",
+    "path",
+    "detail",
+    "reason",
+)  # text even if every value looks like a number
 LONG_TEXT_CHARACTERS = 24  # on average; a column of such texts is given room to wrap
-FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
 
 @dataclass(frozen=True)
@@ -44,6 +51,8 @@ class ReportTable:
         How many there are in all.
     download
         Where all of them are, as a path from the report's folder.
+    subjects
+        For each row what it is about, as attributes in the page, if rows can be selected and decided on.
     """
 
     caption: str
@@ -51,6 +60,7 @@ class ReportTable:
     rows: list[list[Cell]]
     n_rows: int
     download: str
+    subjects: Sequence[Mapping[str, str]] = ()
 
 
 def read_csv(path: Path) -> pd.DataFrame:
@@ -72,11 +82,12 @@ def make_table(
     max_rows: int,
     n_rows: int | None = None,
     links: Mapping[str, Sequence[str]] | None = None,
+    subjects: Sequence[Mapping[str, str]] = (),
 ) -> ReportTable:
     """The first `max_rows` rows of `frame` (text in every cell), formatted.
 
     `n_rows` says how many there are in all if `frame` does not hold them all. `links` holds, for columns
-    that lead somewhere, one address a row ("" for none).
+    that lead somewhere, one address a row ("" for none); `subjects` is as in `ReportTable`.
     """
     shown = frame.head(max_rows)
     links = links or {}
@@ -94,7 +105,8 @@ def make_table(
             texts = write_numbers(str(name), numbers)
             cells.append([Cell(text, value) for text, value in zip(texts, shown[name], strict=True)])
     rows = [list(row) for row in zip(*cells, strict=True)]
-    return ReportTable(caption, columns, rows, len(frame) if n_rows is None else n_rows, download)
+    n_all = len(frame) if n_rows is None else n_rows
+    return ReportTable(caption, columns, rows, n_all, download, subjects)
 
 
 def _layout(column: pd.Series, *, is_number: bool) -> str:
@@ -108,22 +120,11 @@ def _numbers(name: str, column: pd.Series) -> list[float | None] | None:
     if name.endswith(TEXT_COLUMNS):
         return None
     present = column[column != ""]
-    numbers = pd.to_numeric(present, errors="coerce")
-    if present.empty or numbers.isna().any():
+    if present.empty or not present.str.fullmatch(f"{NUMBER}|[+-]?inf").all():
         return None
     return [float(cell) if cell else None for cell in column]
 
 
 def write_spreadsheet(frame: pd.DataFrame, path: Path) -> None:
-    """Write `frame` (text in every cell) as CSV in which no cell is a formula.
-
-    File names and labels come from outside: a class folder named `=HYPERLINK(…)` would be run by a
-    spreadsheet. Cells that begin as formulas do are prefixed with an apostrophe, as OWASP advises, except
-    plain numbers such as the label "-1".
-    """
-    frame.apply(_without_formulas).to_csv(path, index=False)
-
-
-def _without_formulas(column: pd.Series) -> pd.Series:
-    suspicious = column.str.startswith(FORMULA_STARTS) & pd.to_numeric(column, errors="coerce").isna()
-    return column.mask(suspicious, "'" + column)
+    """Write `frame` (text in every cell) as CSV in which no cell is a formula."""
+    frame.apply(escape_formulas).to_csv(path, index=False)

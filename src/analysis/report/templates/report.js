@@ -1,4 +1,4 @@
-// Theme, tables, pictures close up, and printing. Everything here only adds to pages that can be read without it.
+// Theme, tables, decisions, pictures close up, and printing. Everything here only adds to pages that can be read without it.
 "use strict";
 
 const PAGE_ROWS = 25;
@@ -56,7 +56,7 @@ function compareRows(index, isNumber, direction) {
 
 function prepareTable(block) {
   const body = block.querySelector("tbody");
-  const headings = [...block.querySelectorAll("th")];
+  const headings = [...block.querySelectorAll("th:not(.select)")];
   const tools = block.querySelector(".table-tools");
   const search = tools.querySelector("input");
   const pager = block.querySelector(".pager");
@@ -65,9 +65,14 @@ function prepareTable(block) {
   let ordered = allRows;
   let page = 0;
 
-  function show() {
+  function rowsFound() {
     const wanted = search.value.trim().toLowerCase();
-    const found = ordered.filter((row) => texts.get(row).includes(wanted));
+    return ordered.filter((row) => texts.get(row).includes(wanted));
+  }
+
+  function show() {
+    const wanted = search.value.trim();
+    const found = rowsFound();
     const nPages = Math.max(1, Math.ceil(found.length / PAGE_ROWS));
     page = Math.min(page, nPages - 1);
     body.replaceChildren(...found.slice(page * PAGE_ROWS, (page + 1) * PAGE_ROWS));
@@ -78,31 +83,163 @@ function prepareTable(block) {
     pager.querySelector(".next").disabled = page === nPages - 1;
   }
 
-  function sortBy(index) {
-    const heading = headings[index];
+  function sortBy(heading) {
     const isNumber = heading.classList.contains("number");
     const first = isNumber ? "descending" : "ascending"; // of numbers, the large ones are looked for
     const second = isNumber ? "ascending" : "descending";
     const order = heading.getAttribute("aria-sort") === first ? second : first;
     for (const other of headings) other.removeAttribute("aria-sort");
     heading.setAttribute("aria-sort", order);
-    ordered = [...allRows].sort(compareRows(index, isNumber, order === "ascending" ? 1 : -1));
+    ordered = [...allRows].sort(compareRows(heading.cellIndex, isNumber, order === "ascending" ? 1 : -1));
     page = 0;
     show();
   }
 
-  headings.forEach((heading, index) => {
+  for (const heading of headings) {
     const button = document.createElement("button");
     button.type = "button";
     button.textContent = heading.textContent;
-    button.addEventListener("click", () => sortBy(index));
+    button.addEventListener("click", () => sortBy(heading));
     heading.replaceChildren(button);
-  });
+  }
   tools.hidden = allRows.length <= SEARCHABLE_ROWS;
   search.addEventListener("input", () => { page = 0; show(); });
   pager.querySelector(".previous").addEventListener("click", () => { page -= 1; show(); });
   pager.querySelector(".next").addEventListener("click", () => { page += 1; show(); });
   show();
+  return { allRows, rowsFound };
+}
+
+// ---- decisions: on rows that a reader selects, in the form of decisions.csv ------------------------------------
+
+const DECISION_COLUMNS = ["content_hash", "path", "kind", "decision", "label", "reason"];
+const FORMULA_START = /^'*[=+\-@\t\r]/; // as analysis.spreadsheet_cells, which takes the apostrophe away again
+
+function csvCell(text) {
+  const isFormula = FORMULA_START.test(text) && Number.isNaN(Number(text));
+  const cell = isFormula ? `'${text}` : text;
+  return /[",\r\n]/.test(cell) ? `"${cell.replaceAll('"', '""')}"` : cell;
+}
+
+function csvOf(rows) {
+  return rows.map((cells) => `${cells.map(csvCell).join(",")}\n`).join("");
+}
+
+function makeCheckbox(tag, place, label) {
+  const cell = document.createElement(tag);
+  const box = document.createElement("input");
+  cell.className = "select";
+  if (tag === "th") cell.scope = "col";
+  box.type = "checkbox";
+  box.setAttribute("aria-label", label);
+  cell.append(box, document.createElement("span"));
+  place.prepend(cell);
+  return box;
+}
+
+function addSelection(block) {
+  const all = makeCheckbox("th", block.querySelector("thead tr"), "Select all rows found");
+  for (const row of block.querySelectorAll("tbody tr")) {
+    makeCheckbox("td", row, `Select ${row.dataset.path || row.dataset.label}`);
+  }
+  return all;
+}
+
+function prepareDeciding(block, all, { allRows, rowsFound }, basket) {
+  const tools = block.querySelector(".decide");
+  const [decision, button] = [tools.querySelector("select"), tools.querySelector("button")];
+  const [newLabel, reason] = [".new-label", ".reason"].map((name) => tools.querySelector(`${name} input`));
+  const boxOf = (row) => row.cells[0].querySelector("input");
+
+  function show() {
+    const n = allRows.filter((row) => boxOf(row).checked).length;
+    const isRelabel = decision.value === "relabel";
+    tools.querySelector(".n-selected").textContent = n ? `${n} selected` : "Select rows to decide on them";
+    tools.querySelector(".new-label").hidden = !isRelabel;
+    button.disabled = n === 0 || (isRelabel && !newLabel.value);
+    all.checked = n === allRows.length;
+    all.indeterminate = n > 0 && n < allRows.length;
+  }
+
+  function decide() {
+    for (const row of allRows.filter((each) => boxOf(each).checked)) {
+      const { hash, path, kind, label } = row.dataset;
+      const named = decision.value === "relabel" ? newLabel.value : label;
+      basket.put(row, decision.value && [hash, path, kind, decision.value, named, reason.value]);
+      boxOf(row).checked = false;
+    }
+    show();
+  }
+
+  tools.hidden = false;
+  all.addEventListener("change", () => {
+    for (const row of rowsFound()) boxOf(row).checked = all.checked;
+    show();
+  });
+  for (const row of allRows) boxOf(row).addEventListener("change", show);
+  decision.addEventListener("change", show);
+  newLabel.addEventListener("input", show);
+  button.addEventListener("click", decide);
+  show();
+}
+
+function makeBasket() {
+  const block = document.querySelector(".basket");
+  const status = block.querySelector("[role=status]");
+  const decided = new Map(); // row of the page -> row of decisions.csv
+  let isSaved = true;
+
+  function put(row, cells) {
+    if (cells) decided.set(row, cells);
+    else decided.delete(row);
+    row.cells[0].querySelector("span").textContent = cells ? cells[3] : "";
+    isSaved = false;
+    show();
+  }
+
+  function show(done = "") {
+    const n = `${decided.size} decision${decided.size === 1 ? "" : "s"}`;
+    block.hidden = decided.size === 0;
+    status.textContent = done || `${n}: add them to decisions.csv beside params.yaml`;
+  }
+
+  function download() {
+    const link = document.createElement("a");
+    const text = csvOf([DECISION_COLUMNS, ...decided.values()]);
+    link.href = URL.createObjectURL(new Blob(["\ufeff", text], { type: "text/csv" })); // the mark tells Excel UTF-8
+    link.download = "decisions.csv";
+    link.click();
+    URL.revokeObjectURL(link.href);
+    isSaved = true;
+    show(`Downloaded: take them over with deepsight audit … --decisions decisions.csv`);
+  }
+
+  async function copy() {
+    try {
+      await navigator.clipboard.writeText(csvOf([...decided.values()]));
+      isSaved = true;
+      show("Copied: paste the rows at the end of decisions.csv");
+    } catch {
+      show("This browser does not let the page copy: download the file instead");
+    }
+  }
+
+  block.querySelector(".download").addEventListener("click", download);
+  block.querySelector(".copy").addEventListener("click", copy);
+  block.querySelector(".discard").addEventListener("click", () => {
+    for (const row of [...decided.keys()]) put(row, null);
+  });
+  window.addEventListener("beforeunload", (event) => { if (decided.size && !isSaved) event.preventDefault(); });
+  return { put };
+}
+
+function prepareTables() {
+  const basket = document.querySelector(".basket") && makeBasket();
+  for (const block of document.querySelectorAll(".data-table")) {
+    const all = block.querySelector(".decide") && addSelection(block);
+    const rows = prepareTable(block);
+    if (all) prepareDeciding(block, all, rows, basket);
+  }
 }
 
 // ---- pictures: a click shows one large, with what was found; arrow keys lead to its neighbours ----------------
@@ -165,7 +302,7 @@ function preparePrinting() {
 document.addEventListener("DOMContentLoaded", () => {
   prepareTheme();
   document.querySelector("[aria-current]").scrollIntoView({ block: "nearest", inline: "center" });
-  for (const block of document.querySelectorAll(".data-table")) prepareTable(block);
+  prepareTables();
   prepareCloseUp();
   preparePrinting();
 });
