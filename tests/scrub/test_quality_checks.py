@@ -311,11 +311,11 @@ def test_every_flag_is_one_finding_and_is_counted():
 def test_summary_counts_only_the_images_a_check_could_judge():
     images = pd.concat([images_table(30), undecoded(10, "missing")], ignore_index=True)
     images.index.name = "image_id"
-    summary = run(images.astype(TYPES)).tables["summary"].set_index("check")
-    assert summary.loc["too_dark", ["n_checked", "n_flagged"]].tolist() == [30, 0]
-    assert summary.loc["missing_file", ["n_checked", "n_flagged"]].tolist() == [40, 10]
-    assert summary.loc["missing_file", "flagged_fraction"] == 0.25
-    assert summary.loc["too_dark", "rule"] == "99th percentile of brightness below 0.3"
+    summary = run(images.astype(TYPES)).tables["summary"].set_index("title")
+    assert summary.loc["Too dark", ["n_checked", "n_flagged"]].tolist() == [30, 0]
+    assert summary.loc["File is missing", ["n_checked", "n_flagged"]].tolist() == [40, 10]
+    assert summary.loc["File is missing", "flagged_fraction"] == 0.25
+    assert summary.loc["Too dark", "rule"] == "99th percentile of brightness below 0.3"
 
 
 def test_scores_do_not_depend_on_thresholds():

@@ -32,6 +32,7 @@ from analysis.report.map_page import MAP_FILE, MapPage, write_map
 from analysis.report.overview import Overview, overview_of
 from analysis.report.prose import breakable, inline, prose
 from analysis.report.provenance import provenance_of
+from analysis.report.reliability import read_reliability
 from analysis.report.results import read_results
 from analysis.report.sections import Chapter, make_chapters
 from analysis.report.tables import as_text, write_spreadsheet
@@ -69,6 +70,7 @@ def report(
     open_groups = [group for group in groups if group.n]
     is_open = ledger["decision"] == ""
     overview = overview_of(manifest, scan, ledger[is_open], results)
+    reliability = read_reliability(results)
     chapters = make_chapters(results, groups, site=report, max_rows=parameters.rows_per_table)
     cards = _make_cards(open_groups, manifest, home=home, site=report, parameters=parameters)
     page_of_map = write_map(
@@ -79,11 +81,12 @@ def report(
         "index.html": {
             "cards": cards,
             "clean": clean_kinds(groups, results),
+            "reliability": reliability,
             "decided": make_decided(ledger[~is_open], groups, max_rows=parameters.rows_per_table),
             "classes": list(manifest["label"].cat.categories),
             "verdict": verdict(open_groups, overview, n_decided=int((~is_open).sum())),
         },
-        **{chapter.file: {"chapter": chapter} for chapter in chapters},
+        **{chapter.file: {"chapter": chapter, "reliability": reliability} for chapter in chapters},
         **({MAP_FILE: {}} if page_of_map else {}),
         "provenance.html": {"provenance": provenance_of(own, stages, results, run_records), "stages": stages},
     }

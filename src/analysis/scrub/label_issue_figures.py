@@ -75,7 +75,7 @@ def plot_noise_matrix(noise: np.ndarray, classes: Sequence[str], *, n_anchors: i
     drawing, axes = new_figure(width=side + 1.2, height=side)
     ax = axes[0, 0]
     np.fill_diagonal(cells, np.nan)
-    largest = max(np.nanmax(cells), 1e-9)
+    largest = max(np.nanmax(cells), 0.01)  # noise of less looks like none
     image = ax.imshow(cells, cmap=SEQUENTIAL, vmin=0, vmax=largest, aspect="equal")
     if is_numbered:
         for row, column in zip(*np.nonzero(~np.isnan(cells)), strict=True):

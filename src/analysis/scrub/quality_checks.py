@@ -64,9 +64,9 @@ def quality_checks(
     return Artifacts(
         summary=f"{len(images):,} images, {n_flagged:,} flagged",
         metrics={
-            **{f"n_{check.kind.name}": int(check.is_flagged.sum()) for check in checks},
             "n_flagged_images": n_flagged,
             "flagged_fraction": float(is_flagged.mean()) if len(images) else float("nan"),
+            **{f"n_{check.kind.name}": int(check.is_flagged.sum()) for check in checks},
         },
         tables={"scores": _scores(checks), "summary": _summary(checks)},
         captions={"summary": SUMMARY_CAPTION},
@@ -111,7 +111,6 @@ def _scores(checks: list[Check]) -> pd.DataFrame:
 def _summary(checks: list[Check]) -> pd.DataFrame:
     summary = pd.DataFrame(
         {
-            "check": [check.kind.name for check in checks],
             "title": [check.kind.title for check in checks],
             "severity": [check.kind.severity for check in checks],
             "n_checked": [check.score.count() for check in checks],
@@ -120,7 +119,7 @@ def _summary(checks: list[Check]) -> pd.DataFrame:
         }
     )
     flagged_fraction = summary["n_flagged"] / summary["n_checked"].where(summary["n_checked"] > 0)
-    summary.insert(5, "flagged_fraction", flagged_fraction)
+    summary.insert(4, "flagged_fraction", flagged_fraction)
     return summary
 
 
