@@ -138,6 +138,11 @@ SOURCES: Mapping[str, Callable[[pd.DataFrame, pd.Series], pd.DataFrame]] = {
     "class_stats": _measures,
     "scores": _quality,
     "duplicates": _copies,
+    "class_geometry": _columns(
+        symmetry_horizontal="symmetry_horizontal", orientation_strength="orientation_strength"
+    ),
+    "separability": _columns(separability_recall="recall", fisher_ratio="fisher_ratio"),
+    "class_purity": _columns(neighbour_purity="purity_embeddings"),
     "class_recall": _columns(linear_recall="recall", lost_to_rarity="lost_to_rarity"),
     "class_noise": _columns(estimated_label_noise="estimated_noise"),
     "per_class": _columns(recall="recall", precision="precision"),
