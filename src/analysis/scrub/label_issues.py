@@ -10,7 +10,9 @@ on the scan's measures and thumbnails, in less time (see benchmarks/README.md).
 How the result misleads: what the model finds hard, it doubts. A rare view of a class, or a class that looks
 like another, is doubted more than a common one; look before relabelling. Read everything beside
 `out_of_sample_accuracy`: a weak model misses most errors, and measures too much noise in classes it cannot
-tell apart. Errors that follow a rule (all huskies labelled wolf) are learnt by the model and not found.
+tell apart. Errors that follow a rule (all huskies labelled wolf) are learnt by the model and not found. The
+score takes the model at its word: where labels are nearly clean, most of the few listed are unusual pictures
+with right labels, whatever their score.
 """
 
 from __future__ import annotations
@@ -39,6 +41,7 @@ from analysis.stage import Artifacts, Figure, FindingKind, StageParameters, find
 
 MEASURED = ("ok", "truncated")  # of the scan's statuses, those with a picture
 SCORES = ("score", "self_confidence", "normalised_margin")
+NEARLY_CLEAN = 0.02  # estimated noise; below it, unusual pictures outnumber wrong labels
 STRONG_ACCURACY, FAIR_ACCURACY = 0.9, 0.7  # of a model out of sample; between and below, words of caution
 
 SUSPECTED_LABEL = FindingKind(
@@ -438,6 +441,10 @@ def _trust(metrics: dict[str, float], n_classes: int) -> str:
         verdict = (
             "It is too weak to find most wrong labels: read what it lists as a sample of them, and the "
             "estimated noise as an upper bound."
+        )
+    if metrics["n_issues"] and metrics["estimated_noise_low"] < NEARLY_CLEAN:
+        verdict += (
+            " The labels are nearly clean: most of those listed may be unusual pictures, labelled rightly."
         )
     return (
         f"The model agrees with {accuracy:.1%} of the labels of images it had not seen (chance would be "
