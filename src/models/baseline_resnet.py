@@ -39,6 +39,7 @@ TINY_PX = 16  # up to this input, the stem for photographs would leave the first
 class BaselineResnetParameters(StageParameters):
     weights: Annotated[str, Field(min_length=1)]
     input_px: Literal["auto"] | Annotated[int, Field(ge=8, le=1024)]
+    interpolation: Literal["auto", "nearest", "bilinear", "area", "bicubic", "lanczos"]
     keep_resolution: Literal["auto"] | bool
     max_training_images: Annotated[int, Field(ge=2)] | None
     epochs: Annotated[int, Field(ge=1)]
@@ -57,6 +58,7 @@ def baseline_resnet(
     cleaned_manifest: pd.DataFrame,
     scan: pd.DataFrame,
     normalisation: pd.DataFrame,
+    methods: pd.DataFrame,
     *,
     parameters: BaselineResnetParameters,
     seed: int,
@@ -83,11 +85,12 @@ def baseline_resnet(
         classifier = ImageClassifier(
             classes=list(cleaned_manifest["label"].cat.categories),
             input_px=input_px,
+            interpolation=_interpolation_of(methods, parameters),
             keep_resolution=keep_resolution,
             **_normalisation(normalisation, start),
         )
     load_backbone(classifier, start)
-    training, validation = _batches(images, classifier.input_px, parameters, seed)
+    training, validation = _batches(images, classifier, parameters, seed)
     run = train(
         classifier,
         training,
@@ -110,6 +113,14 @@ def baseline_resnet(
         figures=[plot_training_curves(run, images)],
         notes=_notes(cleaned_manifest, scan, start, images),
     )
+
+
+def _interpolation_of(methods: pd.DataFrame, parameters: BaselineResnetParameters) -> str:
+    """The one named, or the one that the stage `interpolation` recommends, bilinear where it could not."""
+    if parameters.interpolation != "auto":
+        return parameters.interpolation
+    recommended = methods.loc[methods["is_recommended"].eq(True), "method"]
+    return recommended.iloc[0] if len(recommended) else "bilinear"
 
 
 def _labelled(manifest: pd.DataFrame, scan: pd.DataFrame) -> pd.DataFrame:
@@ -162,22 +173,26 @@ def _normalisation(normalisation: pd.DataFrame, start: Start) -> dict[str, list[
 
 
 def _batches(
-    images: dict[str, pd.DataFrame], input_px: int, parameters: BaselineResnetParameters, seed: int
+    images: dict[str, pd.DataFrame],
+    classifier: ImageClassifier,
+    parameters: BaselineResnetParameters,
+    seed: int,
 ) -> tuple[Batches, Batches | None]:
     from models.image_data import Batches, ImageStore
 
-    n_bytes = sum(len(rows) for rows in images.values()) * 3 * input_px**2
+    n_bytes = sum(len(rows) for rows in images.values()) * 3 * classifier.input_px**2
 
     def store(split: str) -> ImageStore:
         return ImageStore(
             images[split],
-            input_px=input_px,
+            input_px=classifier.input_px,
+            interpolation=classifier.interpolation,
             is_kept=n_bytes <= parameters.cache_gigabytes * GIGABYTE,
             description=f"decoding {split}",
         )
 
     batch_images = parameters.batch_images
-    augment = _augmentation(parameters, input_px)
+    augment = _augmentation(parameters, classifier.input_px)
     training = Batches(store("train"), batch_images=batch_images, seed=seed, augment=augment)
     if images["validation"].empty:
         return training, None

@@ -22,6 +22,13 @@ from analysis.images import ImageError, open_as_seen
 from analysis.stage import InputError
 from models.input_size import READABLE
 
+INTERPOLATIONS = {  # by the names of the stage `interpolation`
+    "nearest": Image.Resampling.NEAREST,
+    "bilinear": Image.Resampling.BILINEAR,
+    "area": Image.Resampling.BOX,
+    "bicubic": Image.Resampling.BICUBIC,
+    "lanczos": Image.Resampling.LANCZOS,
+}
 MAX_DECODING_THREADS = 8  # each holds a whole picture; beyond this, Python's lock leaves little to gain
 
 
@@ -76,8 +83,12 @@ def stratified_sample(images: pd.DataFrame, n: int, *, rng: np.random.Generator)
     return images.loc[place.sort_values(kind="stable").index[:n].sort_values()].reset_index(drop=True)
 
 
-def decode(images: pd.DataFrame, *, input_px: int, progress: tqdm | None = None) -> Tensor:
+def decode(
+    images: pd.DataFrame, *, input_px: int, interpolation: str = "bilinear", progress: tqdm | None = None
+) -> Tensor:
     """The pictures of `images` (`path`, `is_truncated`) -> uint8 (N, 3, input_px, input_px).
+
+    `interpolation` is one of `INTERPOLATIONS`, all with antialiasing but "nearest".
 
     Raises
     ------
@@ -88,7 +99,7 @@ def decode(images: pd.DataFrame, *, input_px: int, progress: tqdm | None = None)
     pixels = tensor.permute(0, 2, 3, 1).numpy()  # (N, 3, H, W) -> (N, H, W, 3), the same memory
 
     def fill(place: int, path: str, is_truncated: bool) -> None:
-        pixels[place] = _decode_one(path, is_truncated, input_px)
+        pixels[place] = _decode_one(path, is_truncated, input_px, INTERPOLATIONS[interpolation])
 
     n_threads = min(available_cores(), MAX_DECODING_THREADS)
     # each opening silences Pillow's warnings and restores the filters, which threads would do to one another
@@ -100,26 +111,34 @@ def decode(images: pd.DataFrame, *, input_px: int, progress: tqdm | None = None)
     return tensor
 
 
-def _decode_one(path: str, is_truncated: bool, input_px: int) -> np.ndarray:
+def _decode_one(path: str, is_truncated: bool, input_px: int, kernel: Image.Resampling) -> np.ndarray:
     try:
         picture = open_as_seen(path, allow_truncated=is_truncated)
     except ImageError as error:
         raise InputError(
             f"{path} could be read when it was scanned, but not now ({error}). Run the scan again."
         ) from error
-    return np.asarray(picture.resize((input_px, input_px), Image.Resampling.BILINEAR, reducing_gap=2.0))
+    return np.asarray(picture.resize((input_px, input_px), kernel, reducing_gap=2.0))
 
 
 class ImageStore:
     """The pictures of `images` by row number: decoded once and kept, or decoded anew when asked for."""
 
-    def __init__(self, images: pd.DataFrame, *, input_px: int, is_kept: bool, description: str) -> None:
+    def __init__(
+        self,
+        images: pd.DataFrame,
+        *,
+        input_px: int,
+        is_kept: bool,
+        description: str,
+        interpolation: str = "bilinear",
+    ) -> None:
         self.images = images
-        self.input_px = input_px
+        self.size = {"input_px": input_px, "interpolation": interpolation}
         self.kept: Tensor | None = None
         if is_kept:
             with tqdm(total=len(images), desc=description, unit="image", leave=False) as progress:
-                self.kept = decode(images, input_px=input_px, progress=progress)
+                self.kept = decode(images, **self.size, progress=progress)
 
     def __len__(self) -> int:
         return len(self.images)
@@ -128,7 +147,7 @@ class ImageStore:
         """uint8 (len(rows), 3, H, W)"""
         if self.kept is not None:
             return self.kept[torch.from_numpy(rows)]
-        return decode(self.images.iloc[rows], input_px=self.input_px)
+        return decode(self.images.iloc[rows], **self.size)
 
 
 class Batches:

@@ -40,7 +40,8 @@ def predict(
     with tqdm(total=len(images), desc="predicting", unit="image", leave=False) as progress:
         for start in range(0, len(images), batch_images):
             rows = slice(start, start + batch_images)
-            pixels = decode(images.iloc[rows], input_px=classifier.input_px).to(device)
+            size = {"input_px": classifier.input_px, "interpolation": classifier.interpolation}
+            pixels = decode(images.iloc[rows], **size).to(device)
             embedded = classifier.embed(in_unit_range(pixels))
             embeddings[rows] = embedded.cpu().numpy()
             probabilities[rows] = classifier.head(embedded).softmax(dim=1).cpu().numpy()

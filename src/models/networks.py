@@ -29,8 +29,8 @@ class ImageClassifier(nn.Module):
     ----------
     classes
         In the order of the logits.
-    input_px
-        Height and width of the images it is made for.
+    input_px, interpolation
+        Height and width of the images it is made for, and how they are resized to it (see `image_data`).
     keep_resolution
         Begin with a 3×3 convolution of stride 1 and no pooling, as He et al. (2016) do for CIFAR-10, instead
         of the stem for photographs, which quarters height and width before the first block.
@@ -46,10 +46,12 @@ class ImageClassifier(nn.Module):
         keep_resolution: bool,
         mean: Sequence[float],
         std: Sequence[float],
+        interpolation: str = "bilinear",
     ) -> None:
         super().__init__()
         self.classes = tuple(classes)
         self.input_px = input_px
+        self.interpolation = interpolation
         self.keep_resolution = keep_resolution
         self.backbone = resnet18(weights=None)
         self.head = nn.Linear(self.backbone.fc.in_features, len(self.classes))
@@ -88,6 +90,7 @@ def save_classifier(classifier: ImageClassifier, path: Path) -> None:
         "architecture": ARCHITECTURE,
         "classes": list(classifier.classes),
         "input_px": classifier.input_px,
+        "interpolation": classifier.interpolation,
         "keep_resolution": classifier.keep_resolution,
         "mean": classifier.mean.flatten().tolist(),
         "std": classifier.std.flatten().tolist(),

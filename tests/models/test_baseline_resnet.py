@@ -22,6 +22,7 @@ DEFAULTS = BaselineResnetParameters.model_validate(
 NORMALISATION = pd.DataFrame(
     {"channel": ["blue", "green", "red"], "mean": [0.6, 0.5, 0.4], "std": [0.3, 0.2, 0.1]}
 )
+METHODS = pd.DataFrame({"method": ["bilinear", "lanczos"], "is_recommended": [False, True]})
 TINY = {"epochs": 1, "input_px": 8, "device": "cpu"}
 
 
@@ -34,6 +35,7 @@ def run(folder: Path, dataset: tuple[pd.DataFrame, pd.DataFrame], *, seed: int =
     return baseline_resnet(
         *dataset,
         NORMALISATION,
+        METHODS,
         parameters=DEFAULTS.model_copy(update={**TINY, **changes}),
         seed=seed,
         model=folder / "model.pt",
@@ -187,6 +189,7 @@ def test_digits_are_told_apart_with_the_default_parameters(tmp_path: Path) -> No
         manifest,
         scan,
         NORMALISATION,
+        METHODS,
         parameters=DEFAULTS,
         seed=0,
         model=tmp_path / "model.pt",
@@ -210,3 +213,26 @@ def test_digits_are_told_apart_with_the_default_parameters(tmp_path: Path) -> No
 )
 def test_weights_are_those_named_or_the_ones_that_suit_the_stem(weights, keep_resolution, expected) -> None:
     assert weights_for(weights, keep_resolution=keep_resolution) == expected
+
+
+@pytest.mark.parametrize(
+    ("named", "recommended", "expected"),
+    [
+        ("auto", [False, True], "lanczos"),
+        ("area", [False, True], "area"),
+        ("auto", [False, False], "bilinear"),
+    ],
+)
+def test_images_are_resized_as_named_or_recommended(
+    tmp_path: Path, make_dataset, named: str, recommended: list[bool], expected: str
+) -> None:
+    baseline_resnet(
+        *make_dataset([*rows_of("train"), *rows_of("validation")]),
+        NORMALISATION,
+        METHODS.assign(is_recommended=recommended),
+        parameters=DEFAULTS.model_copy(update={**TINY, "interpolation": named}),
+        seed=0,
+        model=tmp_path / "model.pt",
+        dvclive=tmp_path / "live",
+    )
+    assert load_classifier(tmp_path / "model.pt").interpolation == expected

@@ -200,3 +200,15 @@ def test_batches_are_augmented_with_the_epochs_generator(make_dataset) -> None:
     values = [int(images[0, 0, 0, 0]) for _ in range(2) for images, _ in batches]
     assert len(set(values)) == 4
     assert store[np.arange(4)].max() == 0  # what is kept does not change
+
+
+def test_interpolation_decides_what_a_smaller_picture_holds(tmp_path: Path) -> None:
+    stripes = np.zeros((8, 8), dtype=np.uint8)
+    stripes[:, 1::2] = 200
+    Image.fromarray(stripes).save(tmp_path / "stripes.png")
+    images = table_of(tmp_path / "stripes.png")
+    area, nearest = (decode(images, input_px=4, interpolation=name) for name in ("area", "nearest"))
+    assert (area == 100).all()  # each pixel is the mean of a black and a light one
+    assert set(nearest.unique().tolist()) <= {0, 200}
+    store = ImageStore(images, input_px=4, is_kept=False, description="", interpolation="nearest")
+    assert (store[np.array([0])] == nearest).all()
