@@ -177,3 +177,11 @@ def test_data_quality_looks_for_near_copies_only_among_images_of_enough_pixels(d
     assert pairs["path_b"].tolist() == [exact]
     assert pairs["kind"].tolist() == ["exact"]
     assert any("2 images have a side of less than 16 pixels" in note for note in artifacts.notes)
+
+
+def test_data_quality_asks_more_of_near_copies_whose_labels_differ(dataset: Dataset) -> None:
+    dataset.add(recompressed(picture_of(dataset, 1)), label="cat")  # 1 is a cat
+    (score,) = dataset.audited().tables["duplicates"]["score"]
+    dataset.rows[-1]["label"] = "dog"
+    assert 0.5 <= score < 0.99
+    assert len(dataset.audited().tables["duplicates"]) == 0

@@ -29,6 +29,9 @@ SPLITS = ["train", "validation", "test"]  # a copy leaks from an earlier one int
 # Shorter sides hold too little to tell a copy from a look-alike: among 8 × 8 digits two sevens of one writer
 # agree better than a seven with its own copy recompressed. Of such images only exact copies are reported.
 MIN_SIDE_PX = 16
+# Of copies one in some hundreds bears another label, of look-alikes (a plane and a bird, far off in the sky)
+# every other: where labels differ, a pair must be surer by about that factor.
+MIN_SCORE_IF_LABELS_DIFFER = 0.99
 
 LEAKED = FindingKind(
     name="leaked_image",
@@ -202,6 +205,7 @@ def _described(pairs: pd.DataFrame, images: pd.DataFrame) -> pd.DataFrame:
     labelled = pairs["label_a"].notna() & pairs["label_b"].notna()
     contradicts = labelled & (pairs["label_a"].astype(str) != pairs["label_b"].astype(str))
     pairs = pairs.assign(crosses_splits=crosses, is_contradicting=contradicts)
+    pairs = pairs[~contradicts | (pairs["score"] >= MIN_SCORE_IF_LABELS_DIFFER)]
     order = ["crosses_splits", "score", "image_id_a", "image_id_b"]
     pairs = pairs.sort_values(order, ascending=[False, False, True, True], ignore_index=True)
     return pairs[

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import textwrap
+
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from PIL import Image
 
+from analysis.class_axis import short_label
 from analysis.figures import new_figure, show_image
 from analysis.images import ImageError, open_as_seen
 from analysis.stage import Figure
 
 TILE_PX = 256
 PAIRS_A_ROW = 4
+CAPTION_LETTERS, LABEL_LETTERS = 42, 14  # that fit above a pair, and below an image
 
 
 def pair_figures(pairs: pd.DataFrame, *, max_pairs: int) -> list[Figure]:
@@ -35,8 +39,8 @@ def pair_figures(pairs: pd.DataFrame, *, max_pairs: int) -> list[Figure]:
         Figure(
             name=name,
             title=title,
-            caption=f"Two images of a pair side by side, {order}; below them what changed, the score, and "
-            f"split and label of each. {min(len(rows), max_pairs):,} of {len(rows):,} pairs.",
+            caption=f"Two images of a pair side by side, {order}; above them the score and what changed, "
+            f"below split and label of each. {min(len(rows), max_pairs):,} of {len(rows):,} pairs.",
             drawing=_drawing(rows.head(max_pairs)),
             table=rows.head(max_pairs),
         )
@@ -54,13 +58,15 @@ def _drawing(pairs: pd.DataFrame):
         axis.set_axis_off()
     cells = axes.reshape(-1, 2)  # (rows, 2 x pairs a row) -> (pairs, 2)
     for (left, right), pair in zip(cells, pairs.itertuples(index=False), strict=False):
-        show_image(left, _tile(pair.path_a), f"{pair.change}\n{_place(pair.split_a, pair.label_a)}")
-        show_image(right, _tile(pair.path_b), f"{pair.score:.2f}\n{_place(pair.split_b, pair.label_b)}")
+        show_image(left, _tile(pair.path_a), _place(pair.split_a, pair.label_a))
+        show_image(right, _tile(pair.path_b), _place(pair.split_b, pair.label_b))
+        said = textwrap.shorten(f"{pair.score:.2f} {pair.change}", CAPTION_LETTERS, placeholder=" …")
+        left.text(0, 1.04, said, transform=left.transAxes, va="bottom", fontsize=7, in_layout=False)
     return drawing
 
 
 def _place(split: str, label: str) -> str:
-    return f"{split}: {'(no label)' if pd.isna(label) else label}"
+    return f"{split}: {'(no label)' if pd.isna(label) else short_label(label, LABEL_LETTERS)}"
 
 
 def _tile(path: str) -> NDArray[np.uint8]:
