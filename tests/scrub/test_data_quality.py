@@ -180,7 +180,9 @@ def test_data_quality_looks_for_near_copies_only_among_images_of_enough_pixels(d
 
 
 def test_data_quality_asks_more_of_near_copies_whose_labels_differ(dataset: Dataset) -> None:
-    dataset.add(recompressed(picture_of(dataset, 1)), label="cat")  # 1 is a cat
+    noisy = picture_of(dataset, 1) + np.random.default_rng(0).normal(0, 60, (64, 64, 3))
+    turned = cv2.warpAffine(noisy, cv2.getRotationMatrix2D((32, 32), 6, 1.15), (64, 64))
+    dataset.add(np.clip(turned, 0, 255).astype(np.uint8), label="cat")  # 1 is a cat
     (score,) = dataset.audited().tables["duplicates"]["score"]
     dataset.rows[-1]["label"] = "dog"
     assert 0.5 <= score < 0.99

@@ -33,6 +33,7 @@ LOWEST_FREQUENCIES = 8  # each way, of the amplitude spectrum
 EXHAUSTIVE_IMAGES = 20_000  # up to here comparing all takes seconds; beyond, 1 in 100 copies is missed
 BLOCK = 4096  # images described at once
 SAMPLED_IMAGES = 20_000  # to find the principal axes
+POINTS_A_CELL = 39  # fewer to place a cell by, and faiss warns
 HASH_BLOCKS, BLOCK_BITS, BLOCK_FLIPS = 3, 21, 1
 MAX_HAMMING_DISTANCE = HASH_BLOCKS * (BLOCK_FLIPS + 1) - 1  # up to here the hash search misses nothing
 
@@ -220,7 +221,7 @@ def _index_of(points: NDArray[np.float32], *, seed: int) -> faiss.Index:
     length = points.shape[1]
     index: faiss.Index = faiss.IndexFlatIP(length)
     if len(points) > EXHAUSTIVE_IMAGES:
-        n_cells = int(4 * np.sqrt(len(points)))
+        n_cells = min(int(4 * np.sqrt(len(points))), len(points) // POINTS_A_CELL)
         index = faiss.IndexIVFFlat(index, length, n_cells, faiss.METRIC_INNER_PRODUCT)
         index.cp.seed = seed
         index.nprobe = max(16, n_cells // 24)
