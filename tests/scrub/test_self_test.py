@@ -142,7 +142,11 @@ def test_self_test_of_few_images_says_so(tmp_path: Path) -> None:
     artifacts = audited(dataset(tmp_path, n=20))
     assert np.isnan(artifacts.metrics["mean_recall"])
     assert "50 are needed" in artifacts.notes[0]
-    assert len(artifacts.tables["self_test"]) == 0
+    table = artifacts.tables["self_test"]
+    assert len(table) == 0
+    assert {"kind", "n_planted", "n_found", "n_reported", "n_right"} <= set(
+        table.columns
+    )  # the report adds them
 
 
 def test_judge_pairs_counts_natural_copies_of_the_original_as_right() -> None:

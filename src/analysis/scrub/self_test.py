@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from analysis.scrub.planted_trials import Threshold, Trial
 
 MIN_IMAGES = 50
+COUNTED = ["stage", "kind", "fault", "n_planted", "n_found", "n_reported", "n_right"]
 
 CAPTION = (
     "One row a fault: how many were planted, the share of them that the check found (recall), and the share "
@@ -119,7 +120,7 @@ def _results(trials: Sequence[Trial]) -> pd.DataFrame:
         }
         for trial in trials
     ]
-    table = pd.DataFrame(rows)
+    table = pd.DataFrame(rows, columns=COUNTED)
     for measure, part, whole in (("recall", "n_found", "n_planted"), ("precision", "n_right", "n_reported")):
         table[measure] = proportion_of(table[part].to_numpy(), table[whole].to_numpy())
         low, high = wilson_interval(table[part].to_numpy(), table[whole].to_numpy())
@@ -161,11 +162,10 @@ def _notes(trials: Sequence[Trial], n_sample: int, n_images: int) -> list[str]:
 
 
 def _nothing_tested(n: int) -> Artifacts:
-    no_trials = pd.DataFrame(columns=["stage", "kind", "fault", "n_planted", "recall", "precision"])
     return Artifacts(
         summary=f"{n:,} images, too few to test with",
         metrics={"mean_recall": np.nan, "mean_precision": np.nan, "n_images": n},
-        tables={"self_test": no_trials, "thresholds": _thresholds([], 0.01)},
+        tables={"self_test": _results([]), "thresholds": _thresholds([], 0.01)},
         notes=[f"Of the images {n:,} were read whole; {MIN_IMAGES} are needed to plant faults among."],
     )
 
