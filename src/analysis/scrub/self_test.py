@@ -122,8 +122,8 @@ def _results(trials: Sequence[Trial]) -> pd.DataFrame:
     ]
     table = pd.DataFrame(rows, columns=COUNTED)
     for measure, part, whole in (("recall", "n_found", "n_planted"), ("precision", "n_right", "n_reported")):
-        table[measure] = proportion_of(table[part].to_numpy(), table[whole].to_numpy())
-        low, high = wilson_interval(table[part].to_numpy(), table[whole].to_numpy())
+        table[measure] = proportion_of(table[part].to_numpy(float), table[whole].to_numpy(float))
+        low, high = wilson_interval(table[part].to_numpy(float), table[whole].to_numpy(float))
         table[f"{measure}_low"], table[f"{measure}_high"] = low, high
     return table.round(4)
 
