@@ -23,7 +23,7 @@ import numpy as np
 
 SMALLEST_PROBABILITY = 1e-6  # what no image in a million is; keeps a forest's zeros from being certainties
 MIN_ANCHORS = 10  # a class's images that count as its anchors at least, or all of them if it has fewer
-TEMPERATURE_BOUNDS = np.log([0.1, 10.0])
+TEMPERATURE_BOUNDS = np.log([0.1, 100.0])  # a strongly regularised model of few images is very timid
 CONCENTRATIONS = np.geomspace(1000, 1, 25)  # of the prior, in images; the strongest comes first, to win ties
 
 
