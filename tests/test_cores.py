@@ -1,4 +1,6 @@
 import os
+import subprocess
+import sys
 
 import pytest
 
@@ -21,3 +23,16 @@ def test_system_without_affinity_counts_its_cores(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(os, "cpu_count", lambda: 4)
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
     assert available_cores() == 4
+
+
+@pytest.mark.parametrize("granted", ["1", "3"])
+def test_matrix_products_use_one_thread_whatever_an_engine_grants(granted: str) -> None:
+    code = (
+        "import analysis, numpy, threadpoolctl as t; "
+        "print(*{p['num_threads'] for p in t.threadpool_info() if p['user_api'] == 'blas'})"
+    )
+    variables = {"OMP_NUM_THREADS": granted, "OPENBLAS_NUM_THREADS": granted}
+    result = subprocess.run(
+        [sys.executable, "-c", code], env=os.environ | variables, capture_output=True, text=True, check=True
+    )
+    assert result.stdout.split() == ["1"]

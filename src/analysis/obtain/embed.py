@@ -107,6 +107,7 @@ def _by_patches(
     from models.devices import prepare_device
 
     device = prepare_device(parameters.device)
+    torch.set_num_threads(1)  # the sums of the dictionary's k-means would depend on their number
     rng = np.random.default_rng(seed)
     n_fitted = min(len(rows), parameters.max_fitting_images)
     fitted = np.sort(rng.choice(rows, n_fitted, replace=False))

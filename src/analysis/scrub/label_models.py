@@ -134,6 +134,9 @@ def perceptron(*, seed: int) -> FitPredict:
     from models.networks import seeded_weights
 
     device = prepare_device("cpu")  # on a GPU, dropout would be drawn from a generator of its own
+    torch.set_num_threads(
+        1
+    )  # so small a network gains nothing by more, and sums would depend on their number
 
     def fit_predict(features: np.ndarray, labels: np.ndarray, queries: np.ndarray) -> np.ndarray:
         scale = features.shape[1] ** 0.5  # unit vectors have a variance of 1 / d
