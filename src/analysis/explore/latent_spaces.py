@@ -94,7 +94,7 @@ def view_spaces(
     seed: int,
 ) -> dict[str, View]:
     """Map the spaces, side by side where there are cores: one map alone hardly uses two."""
-    from joblib import Parallel, delayed
+    from joblib import Parallel, delayed, parallel_config
 
     if not spaces:
         return {}
@@ -104,8 +104,10 @@ def view_spaces(
         "max_fitted_images": max_fitted_images,
         "seed": seed,
     }
-    workers = Parallel(n_jobs=min(len(spaces), available_cores()), max_nbytes=None)
-    layouts = workers(delayed(lay_out)(space.features, name=space.name, **options) for space in spaces)
+    # one thread each, whatever an engine grants: the sums of a layout depend on their number
+    with parallel_config("loky", inner_max_num_threads=1):
+        workers = Parallel(n_jobs=min(len(spaces), available_cores()), max_nbytes=None)
+        layouts = workers(delayed(lay_out)(space.features, name=space.name, **options) for space in spaces)
     views = {}
     for space, layout in zip(spaces, layouts, strict=True):
         codes = labels.cat.codes.to_numpy()[space.rows].astype(int)
