@@ -125,63 +125,93 @@ def test_a_clean_dataset_raises_nothing(clean: Audit) -> None:
 # ---- faults ----------------------------------------------------------------------------------------------
 
 
-def plant(root: Path) -> dict[str, set[str]]:
-    """Put one fault of each kind in, and say where: by kind the files (or the classes) that are at fault."""
-    rng = np.random.default_rng(1)
-    train, test = root / "train", root / "test"
+Faults = dict[str, set[str]]  # by kind the files (or the classes) that are at fault
 
-    def original(name: str) -> Image.Image:
-        return Image.open(root / name).convert("RGB")
 
-    def spoil(name: str, change: Callable[[np.ndarray], np.ndarray]) -> str:
-        pixels = change(np.asarray(original(name)).astype(float))
-        Image.fromarray(np.clip(pixels, 0, 255).astype(np.uint8)).save(root / name)
-        return name
+def opened(path: Path) -> Image.Image:
+    return Image.open(path).convert("RGB")
 
-    faults: dict[str, set[str]] = {}
-    # copies
+
+def spoil(root: Path, name: str, change: Callable[[np.ndarray], np.ndarray]) -> str:
+    pixels = change(np.asarray(opened(root / name)).astype(float))
+    Image.fromarray(np.clip(pixels, 0, 255).astype(np.uint8)).save(root / name)
+    return name
+
+
+def plant_copies(root: Path) -> Faults:
+    """Across splits, within training, and with another label."""
+    train = root / "train"
+    test = root / "test"
+    faults: Faults = {}
     (test / "across" / "leak.png").write_bytes((train / "across" / "000.png").read_bytes())
-    original("train/rising/000.png").save(test / "rising" / "near leak.jpg", quality=60)
+    opened(root / "train/rising/000.png").save(test / "rising" / "near leak.jpg", quality=60)
     faults["leaked_image"] = {"test/across/leak.png", "test/rising/near leak.jpg"}
     (train / "falling" / "copy.png").write_bytes((train / "falling" / "001.png").read_bytes())
     faults["exact_duplicate"] = {"train/falling/copy.png"}
-    moved = np.roll(np.asarray(original("train/falling/002.png")), (2, 3), axis=(0, 1))
+    moved = np.roll(np.asarray(opened(root / "train/falling/002.png")), (2, 3), axis=(0, 1))
     Image.fromarray(np.clip(moved * 1.1, 0, 255).astype(np.uint8)).save(
         train / "falling" / "moved.jpg", quality=90
     )
     faults["near_duplicate"] = {"train/falling/moved.jpg"}
-    original("train/falling/003.png").save(train / "across" / "other label.png", compress_level=1)
+    opened(root / "train/falling/003.png").save(train / "across" / "other label.png", compress_level=1)
     faults["contradicting_copies"] = {"train/falling/003.png", "train/across/other label.png"}
-    # labels
+    return faults
+
+
+def plant_wrong_labels(root: Path) -> Faults:
+    """Pictures of one class in the folder of another, and one of no class at all."""
+    rng = np.random.default_rng(1)
+    train = root / "train"
+    faults: Faults = {}
     for i in range(3):
-        (train / "across" / f"1{i}0.png").write_bytes(b"")
         Image.fromarray(picture(rng, CLASSES["rising"])).save(train / "across" / f"1{i}0.png")
     faults["suspected_label_error"] = {f"train/across/1{i}0.png" for i in range(3)}
-    # quality
-    faults["blurry"] = {spoil("train/rising/010.png", lambda p: gaussian_filter(p, (2.5, 2.5, 0)))}
-    faults["too_dark"] = {spoil("train/rising/011.png", lambda p: p * 0.1)}
-    faults["too_bright"] = {spoil("train/rising/012.png", lambda p: 255 - (255 - p) * 0.1)}
-    faults["low_information"] = {spoil("train/rising/013.png", lambda p: p * 0 + [140, 120, 100])}
+    board = np.kron(np.indices((10, 10)).sum(axis=0) % 2, np.ones((4, 4)))[..., None] * [255, 0, 255]
+    Image.fromarray(board.astype(np.uint8)).save(train / "falling" / "board.png")
+    faults["unlike_all_others"] = {"train/falling/board.png"}
+    return faults
+
+
+def plant_spoilt_pictures(root: Path) -> Faults:
+    """Blurred, dark, bright, blank, and grey."""
+    faults: Faults = {}
+    faults["blurry"] = {spoil(root, "train/rising/010.png", lambda p: gaussian_filter(p, (2.5, 2.5, 0)))}
+    faults["too_dark"] = {spoil(root, "train/rising/011.png", lambda p: p * 0.1)}
+    faults["too_bright"] = {spoil(root, "train/rising/012.png", lambda p: 255 - (255 - p) * 0.1)}
+    faults["low_information"] = {spoil(root, "train/rising/013.png", lambda p: p * 0 + [140, 120, 100])}
     faults["greyscale_among_colour"] = {
-        spoil("test/rising/003.png", lambda p: p.mean(axis=2, keepdims=True).repeat(3, axis=2))
+        spoil(root, "test/rising/003.png", lambda p: p.mean(axis=2, keepdims=True).repeat(3, axis=2))
     }
-    original("train/rising/014.png").resize((400, 400), Image.Resampling.BICUBIC).save(
+    return faults
+
+
+def plant_odd_formats(root: Path) -> Faults:
+    """Odd in size, shape, mode, name and orientation."""
+    train = root / "train"
+    faults: Faults = {}
+    opened(root / "train/rising/014.png").resize((400, 400), Image.Resampling.BICUBIC).save(
         train / "rising" / "014.png"
     )
     faults["odd_size"] = {"train/rising/014.png"}
-    original("train/rising/015.png").crop((0, 0, 40, 12)).save(train / "rising" / "015.png")
+    opened(root / "train/rising/015.png").crop((0, 0, 40, 12)).save(train / "rising" / "015.png")
     faults["odd_aspect_ratio"] = {"train/rising/015.png"}
-    original("train/rising/016.png").convert("CMYK").save(train / "rising" / "cmyk.jpg", quality=95)
+    opened(root / "train/rising/016.png").convert("CMYK").save(train / "rising" / "cmyk.jpg", quality=95)
     (train / "rising" / "016.png").unlink()
     faults["unexpected_mode"] = {"train/rising/cmyk.jpg"}
     (train / "rising" / "017.png").rename(train / "rising" / "017.jpg")
     faults["wrong_extension"] = {"train/rising/017.jpg"}
     exif = Image.Exif()
     exif[0x0112] = 6
-    original("train/rising/018.png").save(train / "rising" / "turned.jpg", exif=exif, quality=95)
+    opened(root / "train/rising/018.png").save(train / "rising" / "turned.jpg", exif=exif, quality=95)
     (train / "rising" / "018.png").unlink()
     faults["exif_rotated"] = {"train/rising/turned.jpg"}
-    # files
+    return faults
+
+
+def plant_broken_files(root: Path) -> Faults:
+    """Cut short, no image, empty, and links that lead nowhere good."""
+    train = root / "train"
+    faults: Faults = {}
     whole = (train / "rising" / "019.png").read_bytes()
     (train / "rising" / "019.png").write_bytes(whole[: len(whole) // 2])
     (train / "rising" / "020.png").write_text("<html>404</html>")
@@ -197,11 +227,14 @@ def plant(root: Path) -> dict[str, set[str]]:
         (train / "rising" / name).symlink_to(target)
     faults["outside_root"], faults["symlink_loop"] = {"train/rising/outside.png"}, {"train/rising/loop.png"}
     faults["missing_file"] = {"train/rising/gone.png"}
-    # unlike the rest
-    board = np.kron(np.indices((10, 10)).sum(axis=0) % 2, np.ones((4, 4)))[..., None] * [255, 0, 255]
-    Image.fromarray(board.astype(np.uint8)).save(train / "falling" / "board.png")
-    faults["unlike_all_others"] = {"train/falling/board.png"}
-    # classes
+    return faults
+
+
+def plant_odd_classes(root: Path) -> Faults:
+    """Small ones that are in training alone, one named almost like another."""
+    rng = np.random.default_rng(1)
+    train = root / "train"
+    faults: Faults = {}
     for name in ("Rising", "steep"):
         (train / name).mkdir()
         for i in range(3):
@@ -212,21 +245,36 @@ def plant(root: Path) -> dict[str, set[str]]:
     return faults
 
 
+def plant(root: Path) -> Faults:
+    """Put one fault of each kind in, and say where."""
+    faults: Faults = {}
+    for put_in in (
+        plant_copies,
+        plant_wrong_labels,
+        plant_spoilt_pictures,
+        plant_odd_formats,
+        plant_broken_files,
+        plant_odd_classes,
+    ):
+        faults |= put_in(root)
+    return faults
+
+
 @pytest.fixture(scope="module")
-def planted(tmp_path_factory: pytest.TempPathFactory) -> tuple[Audit, dict[str, set[str]]]:
+def planted(tmp_path_factory: pytest.TempPathFactory) -> tuple[Audit, Faults]:
     folder = tmp_path_factory.mktemp("faulty")
     write_clean(folder / "images")
     faults = plant(folder / "images")
     return run_in(folder), faults
 
 
-def test_each_planted_fault_is_found(planted: tuple[Audit, dict[str, set[str]]]) -> None:
+def test_each_planted_fault_is_found(planted: tuple[Audit, Faults]) -> None:
     audit, faults = planted
     missed = {kind: names - audit.found(kind) for kind, names in faults.items() if names - audit.found(kind)}
     assert missed == {}
 
 
-def test_hardly_anything_else_is_found(planted: tuple[Audit, dict[str, set[str]]]) -> None:
+def test_hardly_anything_else_is_found(planted: tuple[Audit, Faults]) -> None:
     """Faults come in company: a picture of one colour is also unlike all others."""
     audit, faults = planted
     at_fault = set().union(*faults.values()) | {"train/falling/001.png", "train/falling/002.png"}

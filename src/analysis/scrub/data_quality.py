@@ -9,7 +9,8 @@ not skill: Barz & Denzler (2020) found 3% of such in CIFAR-10 and 10% in CIFAR-1
 How it misleads: everything is seen at 32 × 32 pixels, so two frames of a film, two prints of one product
 photograph or two scans of one form can pass for copies, and copies that differ in small print do. Pictures
 with hardly any structure (an empty sky) and images of less than 16 pixels a side are reported only if they
-are exactly the same. A picture within a picture, a crop to less than half or a turn by 90° is not found.
+are exactly the same, near copies with different labels only if they are surely copies. A picture within a
+picture, a crop to less than half or a turn by 90° is not found.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from pydantic import Field
 
+from analysis.cores import available_cores
 from analysis.runner import run_stage
 from analysis.stage import Artifacts, FindingKind, StageParameters, findings_of
 
@@ -74,7 +76,6 @@ class DataQualityParameters(StageParameters):
     min_score: Annotated[float, Field(ge=0, le=1)]
     n_neighbours: Annotated[int, Field(ge=1, le=100)]
     max_hamming_distance: Annotated[int, Field(ge=0, le=5)]
-    n_workers: Annotated[int, Field(ge=1)]
     max_pairs_shown: Annotated[int, Field(ge=1)]
 
 
@@ -180,7 +181,7 @@ def _near_pairs(
         seed=seed,
     )
     near = verify(
-        pictures, candidates, min_score=parameters.min_score, seed=seed, n_workers=parameters.n_workers
+        pictures, candidates, min_score=parameters.min_score, seed=seed, n_workers=available_cores()
     )
     size_px = images[["width_px", "height_px"]].to_numpy(dtype=np.int64)
     a, b = near["row_a"].to_numpy(), near["row_b"].to_numpy()

@@ -77,11 +77,10 @@ def self_test(
     from analysis.scrub.planted_trials import try_copies, try_flips, try_quality, try_truncation
     from analysis.scrub.self_test_figures import plot_examples, plot_recall
 
-    rng = np.random.default_rng(seed)
+    rng, rate = np.random.default_rng(seed), parameters.target_false_positive_rate
     sample = draw_sample(manifest, scan, thumbnails, n_images=parameters.n_images, rng=rng)
     if len(sample) < MIN_IMAGES:
-        return _nothing_tested(len(sample))
-    rate = parameters.target_false_positive_rate
+        return _nothing_tested(len(sample), rate)
     with tempfile.TemporaryDirectory(prefix="deepsight-") as name:
         place = {"folder": Path(name), "n_planted": parameters.n_planted, "rng": rng}
         outcomes = [
@@ -129,7 +128,7 @@ def _results(trials: Sequence[Trial]) -> pd.DataFrame:
 
 
 def _metrics(results: pd.DataFrame, *, n_images: int) -> dict[str, float]:
-    """Recall of each fault, the least first place to look; precision stands in the table."""
+    """Recall of each fault; its precision stands in the table."""
     recall = {f"recall_{row.fault.replace(' ', '_')}": row.recall for row in results.itertuples()}
     return {
         "mean_recall": float(results["recall"].mean()),
@@ -158,14 +157,16 @@ def _notes(trials: Sequence[Trial], n_sample: int, n_images: int) -> list[str]:
             f"Near copies were not planted: too few images have sides of {MIN_SIDE_PX} pixels or more, below "
             "which data_quality does not look for them."
         )
+    if not any(trial.stage == "label_issues" for trial in trials):
+        notes.append("Labels were not flipped: too few images or classes can be judged by label_issues.")
     return notes
 
 
-def _nothing_tested(n: int) -> Artifacts:
+def _nothing_tested(n: int, target_rate: float) -> Artifacts:
     return Artifacts(
         summary=f"{n:,} images, too few to test with",
         metrics={"mean_recall": np.nan, "mean_precision": np.nan, "n_images": n},
-        tables={"self_test": _results([]), "thresholds": _thresholds([], 0.01)},
+        tables={"self_test": _results([]), "thresholds": _thresholds([], target_rate)},
         notes=[f"Of the images {n:,} were read whole; {MIN_IMAGES} are needed to plant faults among."],
     )
 
