@@ -63,7 +63,12 @@ def make_grey_classifier() -> Callable[..., object]:
 
     def make(classes: Sequence[str], centres: Sequence[float], *, sharpness: float = 10.0) -> ImageClassifier:
         classifier = ImageClassifier(
-            classes=classes, input_px=GREY_PX, keep_resolution=False, mean=[0.0] * 3, std=[1.0] * 3
+            architecture="resnet18",
+            classes=classes,
+            input_px=GREY_PX,
+            keep_resolution=False,
+            mean=[0.0] * 3,
+            std=[1.0] * 3,
         )
         for name, weights in classifier.state_dict().items():
             if name.startswith("backbone"):

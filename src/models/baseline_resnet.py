@@ -83,6 +83,7 @@ def baseline_resnet(
     images = _images_by_split(cleaned_manifest, scan, parameters.max_training_images, seed)
     with seeded_weights(seed):
         classifier = ImageClassifier(
+            architecture="resnet18",
             classes=list(cleaned_manifest["label"].cat.categories),
             input_px=input_px,
             interpolation=_interpolation_of(methods, parameters),

@@ -14,19 +14,21 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torchvision.models import resnet18
+from torchvision.models import get_model
 
 from analysis.stage import InputError
 
-ARCHITECTURE = "resnet18"
+ARCHITECTURES = ("resnet18", "resnet34", "resnet50")  # of torchvision's, by its names
 SMALLEST_STD = 1 / 255  # a channel that never varies has none to divide by
 
 
 class ImageClassifier(nn.Module):
-    """torchvision's ResNet18 for `classes`, with its normalisation inside.
+    """A ResNet of torchvision's for `classes`, with its normalisation inside.
 
     Parameters
     ----------
+    architecture
+        One of `ARCHITECTURES`.
     classes
         In the order of the logits.
     input_px, interpolation
@@ -41,6 +43,7 @@ class ImageClassifier(nn.Module):
     def __init__(
         self,
         *,
+        architecture: str,
         classes: Sequence[str],
         input_px: int,
         keep_resolution: bool,
@@ -49,11 +52,12 @@ class ImageClassifier(nn.Module):
         interpolation: str = "bilinear",
     ) -> None:
         super().__init__()
+        self.architecture = architecture
         self.classes = tuple(classes)
         self.input_px = input_px
         self.interpolation = interpolation
         self.keep_resolution = keep_resolution
-        self.backbone = resnet18(weights=None)
+        self.backbone = get_model(architecture, weights=None)
         self.head = nn.Linear(self.backbone.fc.in_features, len(self.classes))
         self.backbone.fc = nn.Identity()
         if keep_resolution:
@@ -63,7 +67,7 @@ class ImageClassifier(nn.Module):
         self.register_buffer("std", torch.tensor(std).float().view(1, 3, 1, 1).clamp(min=SMALLEST_STD))
 
     def embed(self, images: Tensor) -> Tensor:
-        """What the head sees: images (N, 3, H, W) in [0, 1] -> (N, 512)."""
+        """What the head sees: images (N, 3, H, W) in [0, 1] -> (N, 512), of a resnet50 (N, 2048)."""
         return self.backbone((images - self.mean) / self.std)
 
     def forward(self, images: Tensor) -> Tensor:
@@ -87,7 +91,7 @@ def seeded_weights(seed: int) -> Iterator[None]:
 def save_classifier(classifier: ImageClassifier, path: Path) -> None:
     """Write weights and a plain description, which `weights_only=True` can load."""
     content = {
-        "architecture": ARCHITECTURE,
+        "architecture": classifier.architecture,
         "classes": list(classifier.classes),
         "input_px": classifier.input_px,
         "interpolation": classifier.interpolation,
@@ -99,20 +103,29 @@ def save_classifier(classifier: ImageClassifier, path: Path) -> None:
     torch.save(content, path)
 
 
-def load_classifier(path: Path) -> ImageClassifier:
-    """The classifier that `save_classifier` wrote, on the CPU, ready to predict.
+def load_classifier(path: Path, classes: Sequence[str] | None = None) -> ImageClassifier:
+    """The classifier that `save_classifier` wrote, of `classes` if given, on the CPU, ready to predict.
 
     Raises
     ------
     InputError
-        If the file is no such checkpoint. Nothing in it is run: only tensors and plain values are read.
+        If the file is no such checkpoint, or one of other classes. Nothing in it is run: only tensors and
+        plain values are read.
     """
     content = load_plain(path)
-    found = content.pop("architecture", None)
-    if found != ARCHITECTURE:
-        raise InputError(f"{path}: expected a checkpoint of {ARCHITECTURE}, found {found!r}.")
+    if content.get("architecture") not in ARCHITECTURES:
+        raise InputError(
+            f"{path}: expected a checkpoint of {', '.join(ARCHITECTURES)}, found "
+            f"{content.get('architecture')!r}."
+        )
     state = content.pop("state_dict")
     classifier = ImageClassifier(**content)
+    if classes is not None and classifier.classes != tuple(classes):
+        raise InputError(
+            f"{path} was trained for {len(classifier.classes)} classes "
+            f"({', '.join(classifier.classes[:3])}, …), not for the manifest's {len(classes)} "
+            f"({', '.join(classes[:3])}, …): run baseline_resnet again."
+        )
     classifier.load_state_dict(state)
     return classifier.eval()
 

@@ -16,7 +16,12 @@ def small_classifier(
 ) -> ImageClassifier:
     with seeded_weights(seed):
         return ImageClassifier(
-            classes=["cat", "dog"], input_px=32, keep_resolution=keep_resolution, mean=MEAN, std=std
+            architecture="resnet18",
+            classes=["cat", "dog"],
+            input_px=32,
+            keep_resolution=keep_resolution,
+            mean=MEAN,
+            std=std,
         ).eval()
 
 

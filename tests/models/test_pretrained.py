@@ -14,7 +14,12 @@ from models.pretrained import Start, find_start, load_backbone
 
 def new_classifier(*, keep_resolution: bool = False) -> ImageClassifier:
     return ImageClassifier(
-        classes=["a", "b"], input_px=32, keep_resolution=keep_resolution, mean=[0.5] * 3, std=[0.2] * 3
+        architecture="resnet18",
+        classes=["a", "b"],
+        input_px=32,
+        keep_resolution=keep_resolution,
+        mean=[0.5] * 3,
+        std=[0.2] * 3,
     )
 
 

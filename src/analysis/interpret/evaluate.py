@@ -29,13 +29,13 @@ from analysis.interpret.evaluation_figures import (
     plot_confident_mistakes,
     plot_confusion_matrix,
 )
+from analysis.interpret.judged_images import SPLITS, split_note, split_to_judge
 from analysis.runner import run_stage
-from analysis.stage import Artifacts, FindingKind, InputError, StageParameters, findings_of
+from analysis.stage import Artifacts, FindingKind, StageParameters, findings_of
 
 if TYPE_CHECKING:
     from models.inference import Predictions
 
-SPLITS = ("test", "validation", "train")  # the first that has labelled images is judged
 LOW_ACCURACY = FindingKind(
     name="accuracy_below_minimum",
     title="The classifier is not good enough",
@@ -90,7 +90,7 @@ def evaluate(
         predicted_index=found.probabilities.argmax(axis=1), confidence=found.probabilities.max(axis=1)
     )
     labelled = images[images["class_index"] >= 0]
-    split = _split_to_judge(labelled)
+    split = split_to_judge(labelled)
     judged = labelled[labelled["split"] == split]
     counts = confusion_counts(
         judged["class_index"].to_numpy(), judged["predicted_index"].to_numpy(), n_classes=len(classes)
@@ -98,7 +98,7 @@ def evaluate(
     per_class = per_class_scores(counts, classes)
     overall = overall_scores(per_class)
     mistakes = _most_confident_mistakes(judged, parameters.n_mistakes)
-    notes = [left_out_note(cleaned_manifest, scan), _split_note(split)]
+    notes = [left_out_note(cleaned_manifest, scan), split_note(split)]
     return Artifacts(
         summary=f"{overall['accuracy']:.1%} of {len(judged):,} {split} images right, "
         f"macro-F1 {overall['macro_f1']:.3f}",
@@ -134,22 +134,9 @@ def _predict(
     from models.inference import predict
     from models.networks import load_classifier
 
-    classifier = load_classifier(model)
-    if list(classifier.classes) != classes:
-        raise InputError(
-            f"{model} was trained for {len(classifier.classes)} classes "
-            f"({', '.join(classifier.classes[:3])}, …), not for the manifest's {len(classes)} "
-            f"({', '.join(classes[:3])}, …): run baseline_resnet again."
-        )
+    classifier = load_classifier(model, classes)
     device = prepare_device(parameters.device)
     return predict(classifier, images, batch_images=parameters.batch_images, device=device)
-
-
-def _split_to_judge(labelled: pd.DataFrame) -> str:
-    present = [split for split in SPLITS if (labelled["split"] == split).any()]
-    if not present:
-        raise InputError("No image has both a picture and a label: there is nothing to evaluate on.")
-    return present[0]
 
 
 def _predictions_table(manifest: pd.DataFrame, images: pd.DataFrame, found: Predictions) -> pd.DataFrame:
@@ -198,17 +185,6 @@ def _metrics(
 def _most_confident_mistakes(judged: pd.DataFrame, n: int) -> pd.DataFrame:
     wrong = judged[judged["class_index"] != judged["predicted_index"]]
     return wrong.sort_values("confidence", ascending=False, kind="stable").head(n)
-
-
-def _split_note(split: str) -> str:
-    if split == "test":
-        return ""
-    lacking = "test" if split == "validation" else "test or validation"
-    reason = "which chose the epoch" if split == "validation" else "which it learnt"
-    return (
-        f"There are no {lacking} images to judge by: the {split} split is judged, {reason}; expect less of "
-        "new images."
-    )
 
 
 def _find_low_accuracy(

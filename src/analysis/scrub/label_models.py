@@ -186,6 +186,7 @@ def small_networks(*, n_epochs: int, max_images: int, seed: int) -> FitPredict:
         values = in_unit_range(images)
         with seeded_weights(seed):
             network = ImageClassifier(
+                architecture="resnet18",
                 classes=[str(i) for i in range(labels.max() + 1)],
                 input_px=images.shape[-1],
                 keep_resolution=False,
