@@ -203,10 +203,10 @@ def _batches(
 def _augmentation(parameters: BaselineResnetParameters, input_px: int) -> Augment:
     from models.augmentation import random_horizontal_flip, random_shift
 
-    def augment(batch: Tensor, rng: np.random.Generator) -> Tensor:
+    def augment(images: Tensor, labels: Tensor, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
         if parameters.horizontal_flip:
-            batch = random_horizontal_flip(batch, rng)
-        return random_shift(batch, rng, max_px=round(parameters.shift_fraction * input_px))
+            images = random_horizontal_flip(images, rng)
+        return random_shift(images, rng, max_px=round(parameters.shift_fraction * input_px)), labels
 
     return augment
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -32,7 +33,29 @@ INTERPOLATIONS = {  # by the names of the stage `interpolation`
 MAX_DECODING_THREADS = 8  # each holds a whole picture; beyond this, Python's lock leaves little to gain
 
 
-Augment = Callable[[Tensor, np.random.Generator], Tensor]
+class Batch(NamedTuple):
+    """What one training step takes.
+
+    Attributes
+    ----------
+    images
+        uint8 (N, 3, H, W).
+    labels
+        int64 (N,): class indices, as the dataset has them.
+    targets
+        What the loss compares with: `labels`, or float (N, C) where images are mixed.
+    rows
+        int64 (N,): places of the images in the table that the store was made of.
+    """
+
+    images: Tensor
+    labels: Tensor
+    targets: Tensor
+    rows: Tensor
+
+
+# images uint8 (N, 3, H, W) and labels int64 (N,) -> images and targets as in `Batch`
+Augment = Callable[[Tensor, Tensor, np.random.Generator], tuple[Tensor, Tensor]]
 
 
 def readable_images(manifest: pd.DataFrame, scan: pd.DataFrame) -> pd.DataFrame:
@@ -151,7 +174,7 @@ class ImageStore:
 
 
 class Batches:
-    """Pairs of images (uint8) and class indices, each row once an iteration.
+    """Batches of images and class indices, each row once an iteration.
 
     Batches are of equal size, give or take one image, so that none is too small for batch normalisation.
 
@@ -176,10 +199,13 @@ class Batches:
     def __len__(self) -> int:
         return self.n_batches
 
-    def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
+    def __iter__(self) -> Iterator[Batch]:
         rng = None if self.seed is None else np.random.default_rng([self.seed, self.epoch])
         order = np.arange(len(self.store)) if rng is None else rng.permutation(len(self.store))
         self.epoch += 1
         for rows in np.array_split(order, self.n_batches):
-            images = self.store[rows]
-            yield (self.augment(images, rng) if self.augment and rng else images), self.labels[rows]
+            images, labels = self.store[rows], self.labels[rows]
+            targets = labels
+            if self.augment and rng:
+                images, targets = self.augment(images, labels, rng)
+            yield Batch(images, labels, targets, torch.from_numpy(rows))

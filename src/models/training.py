@@ -20,7 +20,7 @@ from torchmetrics.classification import MulticlassF1Score
 from tqdm import tqdm
 
 from analysis.stage import InputError
-from models.image_data import Batches
+from models.image_data import Batch, Batches
 from models.networks import ImageClassifier, in_unit_range
 
 BEST_BY = "validation/macro_f1"
@@ -50,15 +50,14 @@ class ClassifierTraining(LightningModule):
         self.weight_decay = weight_decay
         self.macro_f1 = MulticlassF1Score(len(classifier.classes), average="macro")
 
-    def training_step(self, batch: tuple[Tensor, Tensor], _: int) -> Tensor:
-        images, labels = batch
-        loss = functional.cross_entropy(self.classifier(in_unit_range(images)), labels)
-        self.log("train/loss", loss, on_step=False, on_epoch=True, batch_size=len(labels))
+    def training_step(self, batch: Batch, _: int) -> Tensor:
+        loss = functional.cross_entropy(self.classifier(in_unit_range(batch.images)), batch.targets)
+        self.log("train/loss", loss, on_step=False, on_epoch=True, batch_size=len(batch.labels))
         return loss
 
-    def validation_step(self, batch: tuple[Tensor, Tensor], _: int) -> None:
-        images, labels = batch
-        logits = self.classifier(in_unit_range(images))
+    def validation_step(self, batch: Batch, _: int) -> None:
+        labels = batch.labels
+        logits = self.classifier(in_unit_range(batch.images))
         self.macro_f1.update(logits, labels)
         self.log("validation/loss", functional.cross_entropy(logits, labels), batch_size=len(labels))
         self.log(BEST_BY, self.macro_f1, batch_size=len(labels))
@@ -105,10 +104,10 @@ class Progress(Callback):
         trainer: Trainer,
         _: LightningModule,
         outputs: object,
-        batch: tuple[Tensor, Tensor],
+        batch: Batch,
         batch_idx: int,
     ) -> None:
-        self.bar.update(len(batch[1]))
+        self.bar.update(len(batch.labels))
 
     def on_train_epoch_end(self, trainer: Trainer, _: LightningModule) -> None:
         scores = {

@@ -161,8 +161,8 @@ def test_batches_hold_each_image_once_with_its_label(make_dataset) -> None:
     batches = Batches(store_of(make_dataset, levels), batch_images=10, seed=0)
     seen = [
         (image[0, 0, 0].item(), label.item())
-        for images, labels in batches
-        for image, label in zip(images, labels, strict=True)
+        for batch in batches
+        for image, label in zip(batch.images, batch.labels, strict=True)
     ]
     assert sorted(level for level, _ in seen) == levels
     assert all(level % 2 == label for level, label in seen)
@@ -171,7 +171,7 @@ def test_batches_hold_each_image_once_with_its_label(make_dataset) -> None:
 
 def test_batches_are_of_equal_size_so_that_none_holds_one_image(make_dataset) -> None:
     batches = Batches(store_of(make_dataset, list(range(21))), batch_images=10)
-    assert [len(images) for images, _ in batches] == [7, 7, 7]
+    assert [len(batch.images) for batch in batches] == [7, 7, 7]
     assert len(batches) == 3
 
 
@@ -179,7 +179,7 @@ def test_order_depends_on_seed_and_epoch_alone(make_dataset) -> None:
     store = store_of(make_dataset, list(range(32)))
 
     def order(batches: Batches) -> list[int]:
-        return [level for images, _ in batches for level in images[:, 0, 0, 0].tolist()]
+        return [level for batch in batches for level in batch.images[:, 0, 0, 0].tolist()]
 
     first = Batches(store, batch_images=8, seed=1)
     epochs = [order(first), order(first)]
@@ -192,13 +192,17 @@ def test_order_depends_on_seed_and_epoch_alone(make_dataset) -> None:
 
 
 def test_batches_are_augmented_with_the_epochs_generator(make_dataset) -> None:
-    def brighten(images: torch.Tensor, rng: np.random.Generator) -> torch.Tensor:
-        return images + int(rng.integers(1, 100))
+    def brighten(
+        images: torch.Tensor, labels: torch.Tensor, rng: np.random.Generator
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        return images + int(rng.integers(1, 100)), labels + 0.5
 
     store = store_of(make_dataset, [0, 0, 0, 0])
     batches = Batches(store, batch_images=2, seed=0, augment=brighten)
-    values = [int(images[0, 0, 0, 0]) for _ in range(2) for images, _ in batches]
-    assert len(set(values)) == 4
+    seen = [batch for _ in range(2) for batch in batches]
+    assert len({int(batch.images[0, 0, 0, 0]) for batch in seen}) == 4
+    assert all(torch.equal(batch.targets, batch.labels + 0.5) for batch in seen)
+    assert sorted(torch.cat([batch.rows for batch in seen[:2]]).tolist()) == [0, 1, 2, 3]
     assert store[np.arange(4)].max() == 0  # what is kept does not change
 
 
