@@ -70,10 +70,12 @@ def run(
 
 
 def macro_f1(classifier: TinyClassifier, batches: Batches) -> float:
-    images, labels = zip(*batches, strict=True)
+    (images, labels) = (
+        torch.cat([getattr(batch, name) for batch in batches]) for name in ("images", "labels")
+    )
     with torch.inference_mode():
-        predicted = classifier.eval()(in_unit_range(torch.cat(images))).argmax(dim=1)
-    return f1_score(torch.cat(labels), predicted, average="macro")
+        predicted = classifier.eval()(in_unit_range(images)).argmax(dim=1)
+    return f1_score(labels, predicted, average="macro")
 
 
 def test_kept_weights_are_those_of_the_best_epoch(tmp_path: Path, batches) -> None:
