@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 Severity = Literal["high", "medium", "low"]
 
+# What a path in params.yaml is where there is none: a file all the same, because DVC's inputs must exist.
+NO_FILE = "data/none"
 FINDING_COLUMNS = ["image_id", "label", "kind", "severity", "score", "detail", "stage"]
 
 

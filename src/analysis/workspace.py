@@ -14,9 +14,9 @@ from typing import Any
 
 from analysis.decisions import COLUMNS, DECISIONS_FILE
 from analysis.parameters import PARAMETERS_FILE, nearest
-from analysis.stage import InputError
+from analysis.stage import NO_FILE, InputError
 
-SHARED = ["dvc.yaml", "src", "workflow", ".dvcignore", "data/raw/README.md"]
+SHARED = ["dvc.yaml", "src", "workflow", ".dvcignore", "data/raw/README.md", NO_FILE]
 
 
 def is_workspace(folder: Path) -> bool:

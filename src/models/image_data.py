@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 import torch
 from PIL import Image
-from torch import Tensor
+from torch import Tensor, distributed
 from tqdm import tqdm
 
 from analysis.cores import available_cores
@@ -177,6 +177,7 @@ class Batches:
     """Batches of images and class indices, each row once an iteration.
 
     Batches are of equal size, give or take one image, so that none is too small for batch normalisation.
+    Where several processes train together, each gets its part of every batch.
 
     Parameters
     ----------
@@ -200,12 +201,23 @@ class Batches:
         return self.n_batches
 
     def __iter__(self) -> Iterator[Batch]:
+        rank, n_ranks = _rank()
         rng = None if self.seed is None else np.random.default_rng([self.seed, self.epoch])
         order = np.arange(len(self.store)) if rng is None else rng.permutation(len(self.store))
+        if rng is not None and rank:  # the same order, other draws
+            rng = np.random.default_rng([self.seed, self.epoch, rank])
         self.epoch += 1
-        for rows in np.array_split(order, self.n_batches):
+        for whole in np.array_split(order, self.n_batches):
+            rows = whole[rank::n_ranks]
             images, labels = self.store[rows], self.labels[rows]
             targets = labels
             if self.augment and rng:
                 images, targets = self.augment(images, labels, rng)
             yield Batch(images, labels, targets, torch.from_numpy(rows))
+
+
+def _rank() -> tuple[int, int]:
+    """This process's number among those that train together, and how many they are."""
+    if not distributed.is_initialized():
+        return 0, 1
+    return distributed.get_rank(), distributed.get_world_size()

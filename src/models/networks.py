@@ -66,6 +66,12 @@ class ImageClassifier(nn.Module):
         self.register_buffer("mean", torch.tensor(mean).float().view(1, 3, 1, 1))
         self.register_buffer("std", torch.tensor(std).float().view(1, 3, 1, 1).clamp(min=SMALLEST_STD))
 
+    def parts(self) -> dict[str, list[nn.Module]]:
+        """All modules with weights, from image to logits, by the names in `phases.PARTS`."""
+        backbone = self.backbone
+        layers = {name: [getattr(backbone, name)] for name in ("layer1", "layer2", "layer3", "layer4")}
+        return {"stem": [backbone.conv1, backbone.bn1], **layers, "head": [self.head]}
+
     def embed(self, images: Tensor) -> Tensor:
         """What the head sees: images (N, 3, H, W) in [0, 1] -> (N, 512), of a resnet50 (N, 2048)."""
         return self.backbone((images - self.mean) / self.std)

@@ -1,19 +1,22 @@
-"""Weights to start training from: ImageNet's from torchvision's hub, those of a file, or none."""
+"""Weights to start training from: ImageNet's from torchvision's hub, those of a file or address, or none."""
 
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import http.client
 import socket
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import torch
 from torch import Tensor
-from torchvision.models import ResNet18_Weights, WeightsEnum
+from torchvision.models import WeightsEnum, get_model_weights
 
 from analysis.stage import InputError
 from models.networks import ImageClassifier, load_plain
+from models.phases import PARTS
 
 # of the images that torchvision's weights were trained on
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
@@ -25,27 +28,48 @@ HUB_TIMEOUT_SECONDS = (
 
 @dataclass(frozen=True)
 class Start:
-    """Where training starts: torchvision's state_dict of a ResNet18, or None for random weights."""
+    """Where training starts: the state_dict of a ResNet of torchvision's, or None for random weights."""
 
     description: str
     state: dict[str, Tensor] | None = None
 
+    @property
+    def is_pretrained(self) -> bool:
+        return self.state is not None
 
-def find_start(weights: str) -> Start:
-    """`scratch`, `imagenet` or the path of a state_dict. Only ImageNet's absence is forgiven, and said.
+
+def find_start(weights: str, weights_file: Path, architecture: str) -> Start:
+    """By the name `scratch`, `imagenet`, `file` or an address. Only ImageNet's absence is forgiven, and said.
 
     Raises
     ------
     InputError
-        If the file is absent or holds something else.
+        If a file is absent or holds something else, or what an address names cannot be had.
     """
     if weights == "scratch":
         return Start("from scratch")
     if weights == "imagenet":
-        state = imagenet_state(ResNet18_Weights.IMAGENET1K_V1)
+        state = imagenet_state(get_model_weights(architecture).IMAGENET1K_V1)
         found, lacking = "from ImageNet weights", "from scratch (ImageNet weights could not be had)"
         return Start(lacking) if state is None else Start(found, state)
-    return Start(f"from the weights in {weights}", load_plain(Path(weights)))
+    if weights == "file":
+        return Start(f"from the weights in {weights_file}", load_plain(weights_file))
+    return Start(f"from the weights at {weights}", load_plain(_downloaded(weights)))
+
+
+def _downloaded(address: str) -> Path:
+    """The file at this address, fetched once into torch's cache."""
+    digest = hashlib.blake2b(address.encode(), digest_size=8).hexdigest()
+    file = Path(torch.hub.get_dir()) / "checkpoints" / f"{digest}.pth"
+    if file.exists():
+        return file
+    file.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        with _socket_timeout(HUB_TIMEOUT_SECONDS):
+            torch.hub.download_url_to_file(address, str(file))
+    except (OSError, http.client.HTTPException) as error:
+        raise InputError(f"baseline_resnet.weights: {address} could not be fetched ({error}).") from error
+    return file
 
 
 def imagenet_state(weights: WeightsEnum) -> dict[str, Tensor] | None:
@@ -67,25 +91,33 @@ def _socket_timeout(seconds: float) -> Iterator[None]:
         socket.setdefaulttimeout(before)
 
 
-def load_backbone(classifier: ImageClassifier, start: Start) -> None:
+def load_backbone(classifier: ImageClassifier, start: Start) -> set[str]:
     """Put the state's weights into the backbone. The head, and a stem of another shape, stay as they are.
+
+    Returns
+    -------
+    set
+        The parts, of `phases.PARTS`, that have pretrained weights now.
 
     Raises
     ------
     InputError
-        If the state is not of a ResNet18.
+        If the state is not of the classifier's architecture.
     """
     if start.state is None:
-        return
+        return set()
+    pretrained = set(PARTS) - {"head"}
     state = {name: tensor for name, tensor in start.state.items() if not name.startswith("fc.")}
     stem = classifier.backbone.conv1.weight.detach()
     if classifier.keep_resolution and state.get("conv1.weight", stem).shape != stem.shape:
         state["conv1.weight"] = stem
+        pretrained -= {"stem"}
     try:
         classifier.backbone.load_state_dict(state)
     except RuntimeError as error:
         reason = str(error).splitlines()[1].strip()
         raise InputError(
-            f"Training cannot start {start.description}: expected the state_dict of torchvision's resnet18. "
-            f"{reason}"
+            f"Training cannot start {start.description}: expected the state_dict of torchvision's "
+            f"{classifier.architecture}. {reason}"
         ) from error
+    return pretrained

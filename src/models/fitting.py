@@ -1,0 +1,236 @@
+"""From tables and parameters to a trained classifier: the images, the network, its start, the training."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor
+
+from analysis.stage import InputError
+from models.augmentation import random_horizontal_flip, random_shift
+from models.devices import prepare_device
+from models.image_data import Augment, Batches, ImageStore, readable_images, stratified_sample
+from models.input_size import suited_input_px
+from models.networks import ImageClassifier, seeded_weights
+from models.phases import PARTS, Phase, training_phases
+from models.pretrained import IMAGENET_MEAN, IMAGENET_STD, Start, find_start, load_backbone
+from models.training import Hardware, Objective, TrainingRun, train
+
+if TYPE_CHECKING:
+    from models.baseline_resnet import BaselineResnetParameters
+
+GIGABYTE = 10**9
+TINY_PX = 16  # up to this input, the stem for photographs would leave the first block fewer than 5×5 pixels
+FIRST_BFLOAT_CAPABILITY = (8, 0)  # of CUDA devices that compute in bfloat16: Ampere
+
+
+@dataclass(frozen=True)
+class FittedClassifier:
+    """A trained classifier, what it was trained and validated on (by split), and how that went."""
+
+    classifier: ImageClassifier
+    start: Start
+    images: dict[str, pd.DataFrame]
+    run: TrainingRun
+
+    @property
+    def dynamics(self) -> pd.DataFrame:
+        """One row a training image; see `TrainingDynamics.table`."""
+        return self.run.dynamics.table(self.images["train"]["image_id"])
+
+
+def fit_classifier(
+    manifest: pd.DataFrame,
+    scan: pd.DataFrame,
+    normalisation: pd.DataFrame,
+    methods: pd.DataFrame,
+    *,
+    parameters: BaselineResnetParameters,
+    seed: int,
+    dvclive: Path,
+    checkpoints: Path,
+) -> FittedClassifier:
+    """Train on the readable, labelled images of the training split.
+
+    Parameters
+    ----------
+    normalisation, methods
+        Of the stages `image_stats` and `interpolation`.
+    dvclive, checkpoints
+        Folders for the training curves, and for the state while training lasts. What another call left in
+        `checkpoints` is gone on from if it was of the same training, and deleted at the end.
+
+    Raises
+    ------
+    InputError
+        If fewer than two classes have images to train on, or weights, device or learning rate do not serve.
+    """
+    hardware = hardware_for(parameters)
+    input_px, keep_resolution = input_of(scan, parameters)
+    weights = weights_for(parameters.weights, keep_resolution=keep_resolution)
+    start = find_start(weights, Path(parameters.weights_file), parameters.architecture)
+    images = images_by_split(manifest, scan, parameters.max_training_images, seed)
+    with seeded_weights(seed):
+        classifier = ImageClassifier(
+            architecture=parameters.architecture,
+            classes=list(manifest["label"].cat.categories),
+            input_px=input_px,
+            interpolation=interpolation_of(methods, parameters),
+            keep_resolution=keep_resolution,
+            **channel_statistics(normalisation, parameters.normalisation, is_pretrained=start.is_pretrained),
+        )
+    phases = _phases(load_backbone(classifier, start), parameters)
+    training, validation = _batches(images, classifier, parameters, seed)
+    run = train(
+        classifier,
+        training,
+        validation,
+        phases=phases,
+        patience=parameters.patience,
+        weight_decay=parameters.weight_decay,
+        objective=Objective(label_smoothing=parameters.label_smoothing),
+        hardware=hardware,
+        dvclive=dvclive,
+        checkpoints=checkpoints / _digest_of(classifier, images, parameters, seed),
+    )
+    shutil.rmtree(checkpoints)
+    return FittedClassifier(classifier, start, images, run)
+
+
+def hardware_for(parameters: BaselineResnetParameters) -> Hardware:
+    """The device asked for, with the precision that suits it."""
+    device = prepare_device(parameters.device)
+    trainer = parameters.trainer
+    precision = _suited_precision(device) if trainer.precision == "auto" else trainer.precision
+    return Hardware(device, trainer.devices, trainer.num_nodes, precision, trainer.compile)
+
+
+def _suited_precision(device: torch.device) -> str:
+    """Mixed where there are units for it; on a CPU half precision is mostly emulated, and slower."""
+    if device.type != "cuda":
+        return "32-true"
+    has_bfloat = torch.cuda.get_device_capability(device) >= FIRST_BFLOAT_CAPABILITY
+    return "bf16-mixed" if has_bfloat else "16-mixed"
+
+
+def interpolation_of(methods: pd.DataFrame, parameters: BaselineResnetParameters) -> str:
+    """The one named, or the one that the stage `interpolation` recommends, bilinear where it could not."""
+    if parameters.interpolation != "auto":
+        return parameters.interpolation
+    recommended = methods.loc[methods["is_recommended"].eq(True), "method"]
+    return recommended.iloc[0] if len(recommended) else "bilinear"
+
+
+def labelled_images(manifest: pd.DataFrame, scan: pd.DataFrame) -> pd.DataFrame:
+    return readable_images(manifest, scan).query("class_index >= 0")
+
+
+def images_by_split(
+    manifest: pd.DataFrame, scan: pd.DataFrame, max_training_images: int | None, seed: int
+) -> dict[str, pd.DataFrame]:
+    """The images to train on (sampled down to the maximum) and those to validate on."""
+    labelled = labelled_images(manifest, scan)
+    training, validation = (labelled[labelled["split"] == split] for split in ("train", "validation"))
+    if training["class_index"].nunique() < 2:
+        raise InputError(
+            f"The training split has {len(training)} readable, labelled images of "
+            f"{training['class_index'].nunique()} classes; training needs two classes. See the findings of "
+            "quality_checks and label_analysis for what is missing."
+        )
+    if max_training_images is not None:
+        training = stratified_sample(training, max_training_images, rng=np.random.default_rng(seed))
+    return {"train": training, "validation": validation}
+
+
+def input_of(scan: pd.DataFrame, parameters: BaselineResnetParameters) -> tuple[int, bool]:
+    """Side of the input in pixels, and whether the stem keeps its resolution."""
+    input_px = suited_input_px(scan) if parameters.input_px == "auto" else parameters.input_px
+    keeps = input_px <= TINY_PX if parameters.keep_resolution == "auto" else parameters.keep_resolution
+    return input_px, keeps
+
+
+def weights_for(weights: str, *, keep_resolution: bool) -> str:
+    """ImageNet's weights, if nobody says otherwise, but not for a stem that they were not trained with."""
+    if weights != "auto":
+        return weights
+    return "scratch" if keep_resolution else "imagenet"
+
+
+def channel_statistics(
+    normalisation: pd.DataFrame, wanted: str, *, is_pretrained: bool
+) -> dict[str, list[float]]:
+    """The channels' mean and standard deviation: the dataset's own, or those of pretrained weights."""
+    if wanted == "imagenet" or (wanted == "auto" and is_pretrained):
+        return {"mean": list(IMAGENET_MEAN), "std": list(IMAGENET_STD)}
+    own = normalisation.set_index("channel").loc[["red", "green", "blue"]]
+    return {"mean": list(own["mean"]), "std": list(own["std"])}
+
+
+def _phases(pretrained: set[str], parameters: BaselineResnetParameters) -> list[Phase]:
+    return training_phases(
+        [part for part in PARTS if part not in pretrained],
+        n_epochs=parameters.epochs,
+        n_head_epochs=parameters.head_epochs,
+        unfrozen=parameters.unfrozen,
+        learning_rate=parameters.learning_rate,
+        layer_decay=parameters.layer_decay,
+    )
+
+
+def _batches(
+    images: dict[str, pd.DataFrame],
+    classifier: ImageClassifier,
+    parameters: BaselineResnetParameters,
+    seed: int,
+) -> tuple[Batches, Batches | None]:
+    n_bytes = sum(len(rows) for rows in images.values()) * 3 * classifier.input_px**2
+
+    def store(split: str) -> ImageStore:
+        return ImageStore(
+            images[split],
+            input_px=classifier.input_px,
+            interpolation=classifier.interpolation,
+            is_kept=n_bytes <= parameters.cache_gigabytes * GIGABYTE,
+            description=f"decoding {split}",
+        )
+
+    batch_images = parameters.batch_images
+    augment = _augmentation(parameters, classifier.input_px)
+    training = Batches(store("train"), batch_images=batch_images, seed=seed, augment=augment)
+    if images["validation"].empty:
+        return training, None
+    return training, Batches(store("validation"), batch_images=batch_images)
+
+
+def _augmentation(parameters: BaselineResnetParameters, input_px: int) -> Augment:
+    def augment(images: Tensor, labels: Tensor, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
+        if parameters.horizontal_flip:
+            images = random_horizontal_flip(images, rng)
+        return random_shift(images, rng, max_px=round(parameters.shift_fraction * input_px)), labels
+
+    return augment
+
+
+def _digest_of(
+    classifier: ImageClassifier,
+    images: dict[str, pd.DataFrame],
+    parameters: BaselineResnetParameters,
+    seed: int,
+) -> str:
+    """Of all that a training's result depends on: what to train, on what, how, and this code."""
+    digest = hashlib.blake2b(digest_size=16)
+    digest.update(f"{parameters.model_dump_json()} {seed} {torch.__version__}".encode())
+    for rows in images.values():
+        digest.update(rows[["path", "class_index"]].to_csv().encode())
+    for weights in classifier.state_dict().values():
+        digest.update(weights.numpy().tobytes())
+    for module in sorted(Path(__file__).parent.glob("*.py")):
+        digest.update(module.read_bytes())
+    return digest.hexdigest()
