@@ -227,7 +227,13 @@ class Display(Callback):
         scores = {name: f"{value:.3f}" for name, value in shown.items() if value is not None}
         self.bar.set_postfix({"epoch": row["epoch"], **scores})
 
+    def on_exception(self, trainer: Trainer, module: LightningModule, exception: BaseException) -> None:
+        self._close()
+
     def teardown(self, trainer: Trainer, module: LightningModule, stage: str) -> None:
+        self._close()
+
+    def _close(self) -> None:
         if self.bar is not None:
             self.bar.close()
             self.live.end()
@@ -324,6 +330,7 @@ def _fit(
         # Lightning 2.6 asks torch's pytree in a way that torch 2.15 calls deprecated
         warnings.filterwarnings("ignore", message=".*LeafSpec", category=FutureWarning)
         warnings.filterwarnings("ignore", message=".*exists and is not empty")  # a run that was killed
+        warnings.filterwarnings("ignore", message=".*in eval mode at the start")  # what is frozen
         checkpoint = str(path) if path.exists() else None
         trainer.fit(module, training, validation or [], ckpt_path=checkpoint, weights_only=True)
     if not trainer.is_global_zero:

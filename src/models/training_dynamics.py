@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import numpy as np
 import pandas as pd
 import torch
 from torch import Tensor
@@ -18,53 +19,52 @@ class TrainingDynamics:
     """
 
     def __init__(self, n_images: int) -> None:
-        self.epoch = torch.zeros(
-            len(MEASURES), n_images
-        )  # the present one; 0 where an image was not seen yet
-        self.sums = torch.zeros(len(MEASURES), n_images)
-        self.was_right = torch.zeros(n_images)
-        self.n_forgetting_events = torch.zeros(n_images)
-        self.first_learnt_epoch = torch.zeros(n_images)  # 0: never
+        self.n_images = n_images
+        self.epoch: Tensor | None = None  # (M, N) of the present epoch, 0 where an image was not seen yet
+        # arrays, not tensors, of which processes that are started from this one would all write to the same
+        self.sums = np.zeros((len(MEASURES), n_images))
+        self.was_right = np.zeros(n_images, dtype=bool)
+        self.n_forgetting_events = np.zeros(n_images, dtype=int)
+        self.first_learnt_epoch = np.zeros(n_images, dtype=int)  # 0: never
         self.n_finished_epochs = 0
 
     @torch.no_grad()
     def record(self, rows: Tensor, logits: Tensor, labels: Tensor) -> None:
         """What a batch's logits (N, C) say of the images in `rows` (N,) with class indices `labels` (N,)."""
-        self.epoch = self.epoch.to(logits.device)
+        if self.epoch is None:
+            self.epoch = torch.zeros(len(MEASURES), self.n_images, device=logits.device)
         logits = logits.float()
         log_probability = logits.log_softmax(dim=1).gather(1, labels[:, None])[:, 0]
-        of_label = logits.gather(1, labels[:, None])[:, 0]
         others = logits.scatter(1, labels[:, None], -torch.inf).amax(dim=1)
-        margin = of_label - others
+        margin = logits.gather(1, labels[:, None])[:, 0] - others
         probability = log_probability.exp()
-        measures = (
-            torch.ones_like(margin),
-            margin > 0,
-            margin,
-            probability,
-            probability**2,
-            -log_probability,
+        seen, right = torch.ones_like(margin), (margin > 0).to(margin.dtype)
+        self.epoch[:, rows] = torch.stack(
+            [seen, right, margin, probability, probability**2, -log_probability]
         )
-        self.epoch[:, rows] = torch.stack([measure.to(margin.dtype) for measure in measures])
 
     def end_epoch(self, add_up: Callable[[Tensor], Tensor] = lambda values: values) -> None:
         """Close the epoch. `add_up` sums over processes that train together, each with its own images."""
-        epoch = add_up(self.epoch).cpu()
-        seen, right = epoch[0], epoch[1]
+        epoch = add_up(self.epoch).cpu().numpy()
+        is_seen, is_right = epoch[0] > 0, epoch[1] > 0
         self.n_finished_epochs += 1
         self.sums += epoch
-        self.n_forgetting_events += seen * self.was_right * (1 - right)
-        is_first = (self.first_learnt_epoch == 0) & (right == 1)
-        self.first_learnt_epoch[is_first] = self.n_finished_epochs
-        self.was_right = torch.where(seen == 1, right, self.was_right)
-        self.epoch.zero_()
+        self.n_forgetting_events += is_seen & self.was_right & ~is_right
+        self.first_learnt_epoch[(self.first_learnt_epoch == 0) & is_right] = self.n_finished_epochs
+        self.was_right = np.where(is_seen, is_right, self.was_right)
+        self.epoch = None
 
     def state_dict(self) -> dict[str, Tensor | int]:
         """All there is to go on from, between epochs."""
-        return {name: value for name, value in vars(self).items() if name != "epoch"}
+        return {
+            name: torch.from_numpy(value.copy()) if isinstance(value, np.ndarray) else value
+            for name, value in vars(self).items()
+        }
 
     def load_state_dict(self, state: dict[str, Tensor | int]) -> None:
-        vars(self).update(state)
+        vars(self).update(
+            {name: value.numpy() if isinstance(value, Tensor) else value for name, value in state.items()}
+        )
 
     def table(self, image_id: pd.Series) -> pd.DataFrame:
         """One row an image, in the order of `image_id`.
@@ -78,17 +78,17 @@ class TrainingDynamics:
             other one, Pleiss et al. 2020), `mean_probability` of the label, `mean_loss` in nats; and
             `std_probability` over epochs, the variability of Swayamdipta et al. (2020).
         """
-        sums = dict(zip(MEASURES, self.sums.double().numpy(), strict=True))
-        n = sums["n_epochs"]
+        sums = dict(zip(MEASURES, self.sums, strict=True))
+        n = np.where(sums["n_epochs"] > 0, sums["n_epochs"], np.nan)
         mean_probability = sums["probability"] / n
         variance = sums["probability_squared"] / n - mean_probability**2
-        first = pd.Series(self.first_learnt_epoch.numpy().astype(int)).astype("Int64")
+        first = pd.Series(self.first_learnt_epoch).astype("Int64")
         return pd.DataFrame(
             {
                 "image_id": image_id.to_numpy(),
-                "n_epochs": n.astype(int),
+                "n_epochs": sums["n_epochs"].astype(int),
                 "n_learnt_epochs": sums["n_learnt"].astype(int),
-                "n_forgetting_events": self.n_forgetting_events.numpy().astype(int),
+                "n_forgetting_events": self.n_forgetting_events,
                 "first_learnt_epoch": first.mask(first == 0),
                 "area_under_margin": sums["margin"] / n,
                 "mean_probability": mean_probability,

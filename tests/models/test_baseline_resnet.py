@@ -10,7 +10,8 @@ import yaml
 from PIL import Image
 
 from analysis.stage import Artifacts, InputError
-from models.baseline_resnet import BaselineResnetParameters, baseline_resnet, weights_for
+from models.baseline_resnet import BaselineResnetParameters, baseline_resnet
+from models.fitting import weights_for
 from models.image_data import readable_images
 from models.inference import predict
 from models.networks import load_classifier
@@ -129,7 +130,7 @@ def test_decoded_images_are_kept_while_they_fit(
         kept.extend(each.store.kept for each in batches)
         raise InputError("seen enough")
 
-    monkeypatch.setattr("models.training.train", look_at)
+    monkeypatch.setattr("models.fitting.train", look_at)
     with pytest.raises(InputError, match="seen enough"):
         run(tmp_path, make_dataset(rows_of("train") + rows_of("validation")), cache_gigabytes=n_bytes / 1e9)
     assert [tensor is not None for tensor in kept] == [is_kept, is_kept]
@@ -139,7 +140,8 @@ def test_weights_of_a_file_bring_imagenets_normalisation(tmp_path: Path, make_da
     from torchvision.models import resnet18
 
     torch.save(resnet18().state_dict(), tmp_path / "weights.pt")
-    artifacts = run(tmp_path, make_dataset(rows_of("train")), weights=str(tmp_path / "weights.pt"))
+    weights = {"weights": "file", "weights_file": str(tmp_path / "weights.pt")}
+    artifacts = run(tmp_path, make_dataset(rows_of("train")), **weights)
     classifier = load_classifier(tmp_path / "model.pt")
     assert classifier.mean.flatten().tolist() == pytest.approx([0.485, 0.456, 0.406])
     assert "from the weights in" in artifacts.summary
@@ -236,3 +238,48 @@ def test_images_are_resized_as_named_or_recommended(
         dvclive=tmp_path / "live",
     )
     assert load_classifier(tmp_path / "model.pt").interpolation == expected
+
+
+# ---- checkpoint from elsewhere ---------------------------------------------------------------------------
+def test_checkpoint_is_taken_as_it_is_and_said(tmp_path: Path, make_dataset) -> None:
+    from torchvision.models import resnet34
+
+    torch.save(resnet34(num_classes=2).state_dict(), tmp_path / "theirs.pt")
+    theirs = {"checkpoint": str(tmp_path / "theirs.pt"), "architecture": "resnet34", "input_px": 32}
+    artifacts = run(tmp_path, make_dataset(rows_of("train") + rows_of("test")), **theirs)
+    classifier = load_classifier(tmp_path / "model.pt", ["dark", "light"])
+    assert (classifier.architecture, classifier.input_px, classifier.interpolation) == (
+        "resnet34",
+        32,
+        "lanczos",
+    )
+    assert classifier.mean.flatten().tolist() == pytest.approx([0.485, 0.456, 0.406])
+    assert len(artifacts.tables["training_dynamics"]) == 0
+    assert (tmp_path / "dvclive").is_dir()
+    assert any("a test image may be among it" in note for note in artifacts.notes)
+    assert "not trained here" in artifacts.summary
+
+
+def test_training_that_is_over_leaves_no_checkpoints(tmp_path: Path, make_dataset) -> None:
+    stale = tmp_path / "checkpoints" / "of another recipe" / "phase-1"
+    stale.mkdir(parents=True)
+    (stale / "last.ckpt").write_bytes(b"half a checkp")
+    run(tmp_path, make_dataset(rows_of("train")))
+    assert not (tmp_path / "checkpoints").exists()
+
+
+def test_dynamics_are_one_row_a_training_image(tmp_path: Path, make_dataset) -> None:
+    artifacts = run(tmp_path, make_dataset(rows_of("validation") + rows_of("train")), epochs=2)
+    dynamics = artifacts.tables["training_dynamics"]
+    assert dynamics["image_id"].tolist() == list(range(12, 24))
+    assert (dynamics["n_epochs"] == 2).all()
+    assert artifacts.metrics["n_never_learnt"] == (dynamics["n_learnt_epochs"] == 0).sum()
+
+
+def test_pretrained_weights_train_the_head_first(tmp_path: Path, make_dataset) -> None:
+    from torchvision.models import resnet18
+
+    torch.save(resnet18().state_dict(), tmp_path / "weights.pt")
+    weights = {"weights": "file", "weights_file": str(tmp_path / "weights.pt"), "keep_resolution": False}
+    (figure,) = run(tmp_path, make_dataset(rows_of("train")), **weights, head_epochs=1, epochs=1).figures
+    assert figure.table["phase"].tolist() == ["head", "fine-tuning"]

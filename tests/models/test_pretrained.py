@@ -11,6 +11,8 @@ from models import pretrained
 from models.networks import ImageClassifier
 from models.pretrained import Start, find_start, load_backbone
 
+NO_FILE = Path("data/none")
+
 
 def new_classifier(*, keep_resolution: bool = False) -> ImageClassifier:
     return ImageClassifier(
@@ -32,7 +34,7 @@ def no_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_scratch_starts_from_nothing() -> None:
-    assert find_start("scratch") == Start("from scratch", None)
+    assert find_start("scratch", NO_FILE, "resnet18") == Start("from scratch", None)
 
 
 def test_state_of_a_file_becomes_the_backbone_but_not_the_head(tmp_path: Path) -> None:
@@ -40,7 +42,7 @@ def test_state_of_a_file_becomes_the_backbone_but_not_the_head(tmp_path: Path) -
     torch.save(donor.state_dict(), tmp_path / "donor.pt")
     classifier = new_classifier()
     head = classifier.head.weight.clone()
-    start = find_start(str(tmp_path / "donor.pt"))
+    start = find_start("file", tmp_path / "donor.pt", "resnet18")
     load_backbone(classifier, start)
     assert "donor.pt" in start.description
     assert torch.equal(classifier.backbone.layer4[1].conv2.weight, donor.layer4[1].conv2.weight)
@@ -67,7 +69,7 @@ def test_state_of_another_network_is_refused(state: dict) -> None:
 def test_imagenet_weights_in_the_cache_are_taken(no_cache: Path) -> None:
     no_cache.mkdir(parents=True)
     torch.save(resnet18().state_dict(), no_cache / "resnet18-f37072fd.pth")
-    start = find_start("imagenet")
+    start = find_start("imagenet", NO_FILE, "resnet18")
     assert start.description == "from ImageNet weights"
     assert len(start.state) == len(resnet18().state_dict())
 
@@ -81,7 +83,7 @@ def test_silent_hub_is_given_up_in_time_and_said(no_cache: Path, monkeypatch: py
             lambda url, **options: torch.hub.load_state_dict_from_url(address, **options),
         )
         started = time.monotonic()
-        start = find_start("imagenet")
+        start = find_start("imagenet", NO_FILE, "resnet18")
     assert time.monotonic() - started < 10
     assert start == Start("from scratch (ImageNet weights could not be had)", None)
     assert socket.getdefaulttimeout() is None
