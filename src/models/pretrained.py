@@ -16,7 +16,6 @@ from torchvision.models import WeightsEnum, get_model_weights
 
 from analysis.stage import InputError
 from models.networks import ImageClassifier, load_plain
-from models.phases import PARTS
 
 # of the images that torchvision's weights were trained on
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
@@ -106,7 +105,7 @@ def load_backbone(classifier: ImageClassifier, start: Start) -> set[str]:
     """
     if start.state is None:
         return set()
-    pretrained = set(PARTS) - {"head"}
+    pretrained = set(classifier.parts()) - {"head"}
     state = {name: tensor for name, tensor in start.state.items() if not name.startswith("fc.")}
     stem = classifier.backbone.conv1.weight.detach()
     if classifier.keep_resolution and state.get("conv1.weight", stem).shape != stem.shape:
