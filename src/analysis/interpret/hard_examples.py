@@ -268,8 +268,10 @@ def _figures(
         figures += [plot_training_map(trained_on), plot_hardest_by_margin(trained_on, parameters.n_shown)]
     if len(others):
         figures.append(plot_hardest_by_loss(others, parameters.n_shown))
-    near = pictured[pictured["split"] == pairs.judged]
-    return [*figures, plot_pair_images(near, pairs.table, split=pairs.judged)]
+    if len(pairs.table):
+        near = pictured[pictured["split"] == pairs.judged]
+        figures.append(plot_pair_images(near, pairs.table, split=pairs.judged))
+    return figures
 
 
 def _summary(images: pd.DataFrame, by_class: pd.DataFrame) -> str:
@@ -320,6 +322,8 @@ def _notes(images: pd.DataFrame, pairs: Pairs) -> list[str]:
             f"{n_left_out:,} training images were not trained on (baseline_resnet.max_training_images): they "
             "are ranked by loss and by confused pair, among themselves."
         )
+    if pairs.table.empty:
+        notes.append(f"The {pairs.chosen_on} split has images of one class alone: no pair can be confused.")
     if not images["is_suspected"].any():
         notes.append(
             "label_issues lists no label as probably wrong: hard images are hard, not mislabelled, as far as "
