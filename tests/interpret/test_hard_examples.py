@@ -42,6 +42,10 @@ def rank(make_dataset) -> Callable[..., Artifacts]:
                 "first_learnt_epoch": pd.array(
                     [pd.NA if n is None else 1 for n in forgotten.values()], dtype="Int64"
                 ),
+                "n_epochs": 4,
+                "n_learnt_epochs": [0 if n is None else 4 - n for n in forgotten.values()],
+                "mean_probability": 0.7,
+                "std_probability": 0.2,
                 "area_under_margin": [-9.0 if n is None else 1.0 - n for n in forgotten.values()],
             }
         )
@@ -178,7 +182,7 @@ def test_figures_are_drawn_with_formulas_and_braces_for_labels(rank, tmp_path):
     names = [figure.name for figure in artifacts.figures]
     assert names == [
         "class_hardness",
-        "training_map",
+        "dataset_map",
         "hardest_by_margin",
         "hardest_by_loss",
         "pair_boundaries",

@@ -37,7 +37,8 @@ def dynamics_of(rows: list[tuple[int, int, int | None, float]]) -> pd.DataFrame:
     columns = ["image_id", "n_forgetting_events", "first_learnt_epoch", "area_under_margin"]
     table = pd.DataFrame(rows, columns=columns)
     types = {"image_id": "int64", "n_forgetting_events": "int64", "first_learnt_epoch": "Int64"}
-    return table.astype(types | {"area_under_margin": float})
+    table = table.astype(types | {"area_under_margin": float})
+    return table.assign(n_epochs=4, n_learnt_epochs=3, mean_probability=0.7, std_probability=0.2)
 
 
 # ---- measures --------------------------------------------------------------------------------------------

@@ -7,12 +7,22 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.collections import PathCollection
 from matplotlib.figure import Figure as Drawing
 from matplotlib.figure import SubFigure
 from PIL import Image
 
 from analysis.class_axis import MAX_CLASSES, label_class_axis, note_on_shown, short_label
-from analysis.figures import ACCENT, MUTED, OKABE_ITO, new_figure, plot_image_grid, show_image
+from analysis.figures import (
+    ACCENT,
+    MUTED,
+    OKABE_ITO,
+    SEQUENTIAL,
+    WARNING,
+    new_figure,
+    plot_image_grid,
+    show_image,
+)
 from analysis.images import open_as_seen
 from analysis.proportions import proportion_of
 from analysis.stage import Figure
@@ -71,51 +81,46 @@ def draw_outcomes(shown: pd.DataFrame, *, ax: Axes) -> Axes:
     return ax
 
 
-def plot_training_map(trained_on: pd.DataFrame) -> Figure:
-    """Each image trained on by its area under the margin and its loss in the end."""
-    drawing, axes = new_figure(width=7, height=4.2)
-    ax = axes[0, 0]
-    suspected = trained_on["is_suspected"].to_numpy(dtype=bool)
-    never = trained_on["is_never_learnt"].eq(True).to_numpy(dtype=bool)
-    groups = {
-        "other images": (~suspected & ~never, ACCENT, "o"),
-        "never learnt": (~suspected & never, OKABE_ITO[1], "o"),
-        "label doubted": (suspected, "black", "X"),
-    }
-    size, alpha = (14, 0.5) if len(trained_on) < MANY_POINTS else (3, 0.2)
-    for name, (mask, colour, marker) in groups.items():
-        points = trained_on[mask]
-        is_rare = name == "label doubted"
-        ax.scatter(
-            points["area_under_margin"],
-            points["loss"],
-            s=30 if is_rare else size,
-            alpha=0.9 if is_rare else alpha,
-            color=colour,
-            marker=marker,
-            linewidths=0,
-            label=f"{name} ({len(points):,})",
-        )
-    ax.axvline(0, color=MUTED, linestyle="--", linewidth=1)
-    ax.axhline(np.log(2), color=MUTED, linestyle="--", linewidth=1)
-    ax.set_yscale("symlog", linthresh=0.01)
-    ax.set(xlabel="Area under the margin (logits)", ylabel="Loss after training (nats)", ylim=(0, None))
-    legend = ax.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=3, borderaxespad=0.2)
-    for handle in legend.legend_handles:
-        handle.set(alpha=1, sizes=[30])
+def plot_dataset_map(trained_on: pd.DataFrame) -> Figure:
+    """Each image trained on by mean and spread of its label's probability over the epochs."""
+    drawing, axes = new_figure(width=7.2, height=4.4)
+    points = draw_dataset_map(trained_on, ax=axes[0, 0])
+    drawing.colorbar(points, ax=axes[0, 0], label="share of epochs in which it was right", format="{x:.0%}")
+    n_doubted = int(trained_on["is_suspected"].sum())
     return Figure(
-        name="training_map",
-        title="How hard the images were to learn, and what came of it",
-        caption="An image's label beat the other classes by so many logits, on average over the epochs "
-        "(horizontal), and costs so much in the end (vertical; linear up to 0.01, logarithmic above). Left "
-        "of the dashed line another class was preferred on average; above the other dashed line the label "
-        "has less than even odds. Top left: never mastered, or mislabelled. Bottom left: learnt late, "
-        "perhaps by heart, as wrong labels are.",
+        name="dataset_map",
+        title="Which images were easy, ambiguous and hard to learn",
+        caption=f"The dataset map of Swayamdipta et al. (2020): one dot each of {len(trained_on):,} images "
+        "trained on, by mean and standard deviation of its label's probability over the epochs. Top left: "
+        "easy from the start. Right: ambiguous, now right and now wrong; these teach most. Bottom left: "
+        f"never learnt, and where wrong labels gather; crosses mark the {n_doubted:,} labels that "
+        "label_issues lists. With few epochs, the early ones, in which all images are new, weigh much.",
         drawing=drawing,
         table=trained_on[
-            ["image_id", "label", "area_under_margin", "loss", "is_never_learnt", "is_suspected"]
+            ["image_id", "label", "mean_probability", "std_probability", "learnt_fraction", "is_suspected"]
         ],
     )
+
+
+def draw_dataset_map(trained_on: pd.DataFrame, *, ax: Axes) -> PathCollection:
+    """Returns what a colour bar explains."""
+    is_many = len(trained_on) >= MANY_POINTS
+    points = ax.scatter(
+        trained_on["std_probability"],
+        trained_on["mean_probability"],
+        c=trained_on["learnt_fraction"],
+        cmap=SEQUENTIAL,
+        vmin=0,
+        vmax=1,
+        s=3 if is_many else 12,
+        linewidths=0,
+    )
+    doubted = trained_on[trained_on["is_suspected"]]
+    ax.scatter(doubted["std_probability"], doubted["mean_probability"], c=WARNING, marker="X", s=34)
+    ax.set(xlabel="Variability: standard deviation over epochs", xlim=(-0.01, 0.51))
+    ax.set(ylabel="Confidence: mean probability of the label", ylim=(-0.02, 1.02))
+    ax.set_title(f"n = {len(trained_on):,} images trained on")
+    return points
 
 
 def plot_hardest_by_loss(others: pd.DataFrame, n: int) -> Figure:

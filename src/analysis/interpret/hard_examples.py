@@ -31,10 +31,10 @@ from pydantic import Field
 
 from analysis.interpret.hard_example_figures import (
     plot_class_hardness,
+    plot_dataset_map,
     plot_hardest_by_loss,
     plot_hardest_by_margin,
     plot_pair_images,
-    plot_training_map,
 )
 from analysis.interpret.hardness import (
     CRITERIA,
@@ -265,7 +265,7 @@ def _figures(
     trained_on, others = (pictured[pictured["was_trained_on"] == was] for was in (True, False))
     figures = [plot_class_hardness(by_class, parameters.hardest_fraction)]
     if len(trained_on):
-        figures += [plot_training_map(trained_on), plot_hardest_by_margin(trained_on, parameters.n_shown)]
+        figures += [plot_dataset_map(trained_on), plot_hardest_by_margin(trained_on, parameters.n_shown)]
     if len(others):
         figures.append(plot_hardest_by_loss(others, parameters.n_shown))
     if len(pairs.table):

@@ -18,6 +18,7 @@ from analysis.interpret.classification_metrics import SMALLEST_PROBABILITY
 from analysis.proportions import Z_95, proportion_of, wilson_interval
 
 CRITERIA = ("loss", "forgetting", "margin")
+FROM_TRAINING = ("n_forgetting_events", "area_under_margin", "mean_probability", "std_probability")
 AMBIGUOUS_LOG_ODDS = np.log(
     3
 )  # between two classes: neither is given more than three times the other's share
@@ -30,13 +31,15 @@ def measure_hardness(predictions: pd.DataFrame, training_dynamics: pd.DataFrame)
     -------
     DataFrame
         `image_id`, `split`, `label`, `predicted_label`; `was_trained_on`; `loss` in nats;
-        `n_forgetting_events`, `is_never_learnt` and `area_under_margin`, null where the image was not trained
-        on; `<criterion>_percentile`, from 0 to 1 (the hardest); `hardness`, the mean of those that there are,
-        and its own `hardness_percentile`.
+        `n_forgetting_events`, `area_under_margin`, `mean_probability`, `std_probability`, `learnt_fraction` of
+        the epochs and `is_never_learnt`, null where the image was not trained on; `<criterion>_percentile`,
+        from 0 to 1 (the hardest); `hardness`, the mean of those that there are, and its own
+        `hardness_percentile`.
     """
     judged = predictions[predictions["label"].notna() & predictions["predicted_label"].notna()]
     table = judged[["image_id", "split", "label", "predicted_label"]].assign(loss=loss_of(judged))
-    known = training_dynamics[["image_id", "n_forgetting_events", "area_under_margin"]].assign(
+    known = training_dynamics[["image_id", *FROM_TRAINING]].assign(
+        learnt_fraction=training_dynamics["n_learnt_epochs"] / training_dynamics["n_epochs"],
         n_forgetting_events=training_dynamics["n_forgetting_events"].astype("Int64"),
         is_never_learnt=training_dynamics["first_learnt_epoch"].isna().astype("boolean"),
     )
