@@ -80,13 +80,14 @@ def validate(content: dict[str, Any], stages: Iterable[Stage]) -> dict[str, Stag
         try:
             sections[name] = model.model_validate(content[name])
         except ValidationError as error:
-            problems += [_explain(name, model, item) for item in error.errors()]
+            problems += [explain(name, model, item) for item in error.errors()]
     if problems:
         raise InputError(f"{PARAMETERS_FILE}: " + "; ".join(problems) + ".")
     return sections
 
 
-def _explain(section: str, model: type[StageParameters], item: Any) -> str:
+def explain(section: str, model: type[StageParameters], item: Any) -> str:
+    """In words, what is wrong with a key of a section, given an item of `ValidationError.errors()`."""
     key = ".".join([section, *(str(part) for part in item["loc"])])
     if item["type"] == "extra_forbidden":
         return f"unknown key '{key}'{nearest(str(item['loc'][-1]), list(model.model_fields))}"

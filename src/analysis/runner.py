@@ -10,6 +10,7 @@ The runner looks the stage up in `dvc.yaml` by its command and fills the functio
   path to write to, moved into place when the stage has succeeded;
 - `previous_<stem>`: what the stage's last run with the same code and parameters left in that output, or
   None;
+- `arguments`: the words after the module in the stage's command, by which stages of one `matrix` differ;
 - `inputs`: every declared input that is data, as paths by stem; `stages`: the DAG; `run_records`: what each
   stage's last run here took; for the report.
 
@@ -122,6 +123,8 @@ class _Arguments:
     def value(self, name: str) -> Any:
         if name == "stages":
             return self.stages
+        if name == "arguments":
+            return sys.argv[1:]
         if name == "inputs":
             return dict(self.inputs)
         if name == "run_records":

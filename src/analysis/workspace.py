@@ -16,7 +16,15 @@ from analysis.decisions import COLUMNS, DECISIONS_FILE
 from analysis.parameters import PARAMETERS_FILE, nearest
 from analysis.stage import NO_FILE, InputError
 
-SHARED = ["dvc.yaml", "src", "workflow", ".dvcignore", "data/raw/README.md", NO_FILE]
+SHARED = [
+    "dvc.yaml",
+    "src",
+    "workflow",
+    ".dvcignore",
+    "data/raw/README.md",
+    "data/recipes/README.md",
+    NO_FILE,
+]
 
 
 def is_workspace(folder: Path) -> bool:

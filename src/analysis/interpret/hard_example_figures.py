@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.collections import PathCollection
 from matplotlib.figure import Figure as Drawing
 from matplotlib.figure import SubFigure
+from matplotlib.ticker import PercentFormatter
 from PIL import Image
 
 from analysis.class_axis import MAX_CLASSES, label_class_axis, note_on_shown, short_label
@@ -63,7 +64,7 @@ def draw_hard_share(shown: pd.DataFrame, fraction: float, *, ax: Axes) -> Axes:
     ax.axvline(fraction, color=MUTED, linestyle="--", linewidth=1)
     label_class_axis(ax, [f"{short_label(row.label, 18)} ({row.n_images:,})" for row in shown.itertuples()])
     ax.set(xlabel="Share of its images that are hard", xlim=(0, None))
-    ax.xaxis.set_major_formatter("{x:.0%}")
+    ax.xaxis.set_major_formatter(PercentFormatter(1))
     ax.set_title(f"n = {shown['n_images'].sum():,}")
     return ax
 

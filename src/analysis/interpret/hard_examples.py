@@ -122,9 +122,9 @@ def hard_examples(
         tables={
             "hard_examples": _ranked(images),
             "hardest": _hardest(images, cleaned_manifest, parameters.n_listed),
-            "confused_pairs": pairs.table.drop(columns=["first", "second"]),
-            "agreement": agreement,
-            "label_doubt": doubts,
+            "confused_pairs": pairs.table.drop(columns=["first", "second"]).round(4),
+            "agreement": agreement.round(4),
+            "label_doubt": doubts.round(3),
         },
         captions=captions,
         figures=_figures(images, by_class, pairs, cleaned_manifest, scan, parameters),
@@ -170,7 +170,9 @@ def _agreement(images: pd.DataFrame, fraction: float) -> pd.DataFrame:
         columns = {f"{name}_percentile": name for name in criteria}
         percentiles = members[[*columns]].rename(columns=columns)
         percentiles["label_doubt"] = members["label_doubt"].rank(pct=True)
-        tables.append(compare_rankings(percentiles, fraction).assign(images=kind))
+        table = compare_rankings(percentiles, fraction)
+        table.insert(0, "images", kind)
+        tables.append(table)
     return pd.concat(tables, ignore_index=True)
 
 
@@ -181,7 +183,7 @@ def _label_doubts(images: pd.DataFrame, fraction: float) -> pd.DataFrame:
         for name in dict.fromkeys([*criteria, "hardness"] if len(criteria) > 1 else criteria):
             is_hard = hardest_by(members[f"{name}_percentile"], fraction)
             counts = odds_ratio(is_hard, members["is_suspected"])
-            rows.append({"ranking": name, "images": kind, "n_images": len(members), **counts})
+            rows.append({"images": kind, "ranking": name, "n_images": len(members), **counts})
     return pd.DataFrame(rows)
 
 
@@ -279,7 +281,7 @@ def _summary(images: pd.DataFrame, by_class: pd.DataFrame) -> str:
     hardest = by_class["label"].iloc[0]
     return (
         f"{len(images):,} images ranked, {by_class['n_never_learnt'].sum():,} of {n_trained_on:,} trained on "
-        f"never learnt and {by_class['n_forgotten'].sum():,} forgotten, most hard ones in {hardest}"
+        f"never learnt and {by_class['n_forgotten'].sum():,} forgotten, the hardest class is {hardest}"
     )
 
 

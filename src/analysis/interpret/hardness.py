@@ -31,10 +31,10 @@ def measure_hardness(predictions: pd.DataFrame, training_dynamics: pd.DataFrame)
     -------
     DataFrame
         `image_id`, `split`, `label`, `predicted_label`; `was_trained_on`; `loss` in nats;
-        `n_forgetting_events`, `area_under_margin`, `mean_probability`, `std_probability`, `learnt_fraction` of
-        the epochs and `is_never_learnt`, null where the image was not trained on; `<criterion>_percentile`,
-        from 0 to 1 (the hardest); `hardness`, the mean of those that there are, and its own
-        `hardness_percentile`.
+        `n_forgetting_events`, `area_under_margin`, `mean_probability`, `std_probability`, `learnt_fraction`
+        of the epochs and `is_never_learnt`, null where the image was not trained on;
+        `<criterion>_percentile`, from 0 to 1 (the hardest); `hardness`, the mean of those that there are, and
+        its own `hardness_percentile`.
     """
     judged = predictions[predictions["label"].notna() & predictions["predicted_label"].notna()]
     table = judged[["image_id", "split", "label", "predicted_label"]].assign(loss=loss_of(judged))
