@@ -9,7 +9,7 @@ import pandas as pd
 import torch
 from tqdm import tqdm
 
-from models.image_data import decode
+from models.image_data import decode, readable_images
 from models.networks import ImageClassifier, in_unit_range
 
 
@@ -47,3 +47,21 @@ def predict(
             probabilities[rows] = classifier.head(embedded).softmax(dim=1).cpu().numpy()
             progress.update(len(pixels))
     return Predictions(probabilities, embeddings)
+
+
+def predict_held_out(
+    classifier: ImageClassifier,
+    manifest: pd.DataFrame,
+    scan: pd.DataFrame,
+    *,
+    batch_images: int,
+    device: torch.device,
+) -> pd.DataFrame:
+    """`image_id`, `split`, `label`, `predicted_label` of the labelled images of validation and test."""
+    images = readable_images(manifest, scan).query("class_index >= 0 and split in ['validation', 'test']")
+    images = images.reset_index(drop=True)
+    found = predict(classifier, images, batch_images=batch_images, device=device)
+    predicted = pd.Categorical.from_codes(
+        found.probabilities.argmax(axis=1), categories=manifest["label"].cat.categories
+    )
+    return images[["image_id", "split", "label"]].assign(predicted_label=predicted)

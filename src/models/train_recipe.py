@@ -46,7 +46,9 @@ def train_recipe(
         If a recipe that is to be compared changes a key that there is not, so that the first training stops
         rather than the last; and where `fit_classifier` does.
     """
+    from models.devices import prepare_device
     from models.fitting import fit_classifier
+    from models.inference import predict_held_out
 
     recipe, seed = arguments[0], int(arguments[1])
     parameters = {
@@ -64,35 +66,19 @@ def train_recipe(
         checkpoints=dvclive.parent / "checkpoints",
     )
     seconds = time.perf_counter() - started
-    predictions = _predict_held_out(fitted, cleaned_manifest, scan, parameters)
+    predictions = predict_held_out(
+        fitted.classifier,
+        cleaned_manifest,
+        scan,
+        batch_images=parameters.batch_images,
+        device=prepare_device(parameters.device),
+    )
     is_right = predictions["label"].astype(str) == predictions["predicted_label"].astype(str)
     return Artifacts(
         summary=f"{recipe}, seed {seed}: {is_right.mean():.1%} of {len(predictions):,} held-out images right",
         metrics=_metrics(fitted),
         tables={"predictions": predictions, "timing": _timing(fitted, seconds, parameters.device)},
     )
-
-
-def _predict_held_out(
-    fitted: FittedClassifier, manifest: pd.DataFrame, scan: pd.DataFrame, parameters: BaselineResnetParameters
-) -> pd.DataFrame:
-    """`image_id`, `split`, `label`, `predicted_label` of the labelled images of validation and test."""
-    from models.devices import prepare_device
-    from models.fitting import labelled_images
-    from models.inference import predict
-
-    labelled = labelled_images(manifest, scan)
-    images = labelled[labelled["split"].isin(["validation", "test"])].reset_index(drop=True)
-    found = predict(
-        fitted.classifier,
-        images,
-        batch_images=parameters.batch_images,
-        device=prepare_device(parameters.device),
-    )
-    predicted = pd.Categorical.from_codes(
-        found.probabilities.argmax(axis=1), categories=manifest["label"].cat.categories
-    )
-    return images[["image_id", "split", "label"]].assign(predicted_label=predicted)
 
 
 def _metrics(fitted: FittedClassifier) -> dict[str, float]:

@@ -9,11 +9,16 @@ import yaml
 from analysis.interpret.hard_example_figures import plot_class_hardness
 from analysis.interpret.hard_examples import HardExamplesParameters, hard_examples, tabulate_classes
 from analysis.stage import Artifacts, InputError
+from models.baseline_resnet import BaselineResnetParameters
 
 PARAMETERS_FILE = Path(__file__).parents[2] / "params.yaml"
-DEFAULTS = HardExamplesParameters.model_validate(
-    yaml.safe_load(PARAMETERS_FILE.read_text(encoding="utf-8"))["hard_examples"]
+CONTENT = yaml.safe_load(PARAMETERS_FILE.read_text(encoding="utf-8"))
+DEFAULTS = HardExamplesParameters.model_validate(CONTENT["hard_examples"])
+BASELINE = BaselineResnetParameters.model_validate(CONTENT["baseline_resnet"]).model_copy(
+    update={"device": "cpu", "input_px": 8, "epochs": 1}
 )
+CHANNELS = pd.DataFrame({"channel": ["red", "green", "blue"], "mean": 0.5, "std": 0.3})
+METHODS = pd.DataFrame({"method": ["bilinear"], "is_recommended": [True]})
 CLASSES = ["cat", "dog", "owl"]
 
 
@@ -54,7 +59,16 @@ def rank(make_dataset) -> Callable[..., Artifacts]:
             self_confidence=np.where(manifest["image_id"].isin(suspected), 0.01, 0.99),
         )
         return hard_examples(
-            manifest, scan, predictions, dynamics, doubts, parameters=DEFAULTS.model_copy(update=changes)
+            manifest,
+            scan,
+            predictions,
+            dynamics,
+            doubts,
+            CHANNELS,
+            METHODS,
+            parameters=DEFAULTS.model_copy(update=changes),
+            baseline_resnet=BASELINE,
+            seed=0,
         )
 
     return run
@@ -141,6 +155,28 @@ def test_classes_count_outcomes_of_training_by_hand(rank):
     assert artifacts.metrics["never_learnt_fraction"] == 1 / 4
     assert artifacts.metrics["forgotten_fraction"] == 1 / 4
     assert any(note.startswith("1 training images were not trained on") for note in artifacts.notes)
+
+
+# ---- second training -------------------------------------------------------------------------------------
+def test_second_training_is_compared_on_what_is_held_out(rank):
+    rows = [*rows_of("train", 4), *rows_of("validation", 2), *rows_of("test", 3)]
+    artifacts = rank(rows, forgotten=dict.fromkeys(range(12), 0) | {3: 2}, retrain=True, n_pairs=1)
+    table = artifacts.tables["mining"]
+    assert table["n_images"].tolist() == [
+        4,
+        2,
+        6,
+        6,
+        3,
+        9,
+    ]  # one pair of three classes; validation, then test
+    assert "2 times more often" in artifacts.captions["mining"]
+
+
+def test_no_second_training_unless_asked_for(rank):
+    artifacts = rank([*rows_of("train", 2), *rows_of("test", 1)], forgotten={0: 1, 1: 0})
+    assert artifacts.tables["mining"].empty
+    assert "mining" not in artifacts.captions
 
 
 # ---- what is lacking -------------------------------------------------------------------------------------
