@@ -78,9 +78,9 @@ def compare_models(recipes: Path, *, parameters: CompareModelsParameters) -> Art
         summary=_summary(comparison, len(parameters.seeds)),
         metrics=_metrics(comparison, len(trainings)),
         tables={
-            "comparison": comparison,
-            "differences": differences,
-            "class_recall": recall,
+            "comparison": comparison.round(4),
+            "differences": differences.round(5),
+            "class_recall": recall.round(4),
             "training_time": _times(folders),
         },
         captions={name: text.format(first=compared[0], split=split) for name, text in CAPTIONS.items()},

@@ -45,6 +45,7 @@ def draw_trainings(trainings: pd.DataFrame, recipes: Sequence[str], score: str, 
         ax.plot(values, np.full(len(values), row), "o", color=ACCENT, markersize=4, alpha=0.8)
     label_class_axis(ax, recipes)
     ax.set(xlabel=_in_words(score))
+    ax.set_title(f"n = {trainings['seed'].nunique()} seeds a recipe")
     return ax
 
 
@@ -91,6 +92,8 @@ def draw_gains(gains: pd.DataFrame, labels: Sequence[str], *, ax: Axes) -> AxesI
     cells = ax.imshow(gains, cmap=DIVERGING, vmin=-largest, vmax=largest, aspect="auto")
     if len(gains.columns) <= MAX_NUMBERED_RECIPES:
         for (row, column), gain in np.ndenumerate(gains.to_numpy()):
+            if np.isnan(gain):  # no image of the class
+                continue
             colour = "white" if abs(gain) > 0.6 * largest else "black"
             ax.text(column, row, f"{gain:+.2f}", ha="center", va="center", fontsize=7.5, color=colour)
     label_class_axis(ax, labels)
