@@ -3,7 +3,8 @@ import pandas as pd
 import pytest
 from scipy.stats import binomtest
 
-from analysis.interpret.hard_example_mining import hard_to_repeat, tabulate_gains
+from analysis.interpret import hard_example_mining
+from analysis.interpret.hard_example_mining import compare_training, hard_to_repeat, tabulate_gains
 
 CLASSES = ["cat", "dog", "owl"]
 
@@ -47,3 +48,34 @@ def test_gains_are_paired_by_hand():
     assert nothing["n_images"] == 0
     assert np.isnan(nothing["gain"])
     assert np.isnan(nothing["p_value_holm"])
+
+
+def test_hard_images_and_their_control_add_as_many_rows_and_nothing_else_changes(monkeypatch):
+    manifest = pd.DataFrame(
+        {
+            "image_id": range(8),
+            "split": ["train"] * 5 + ["validation", "test", "test"],
+            "path": list("abcdefgh"),
+        }
+    )
+    seen = []
+
+    def note(table, *_):
+        seen.append(table)
+        return table[table["split"] != "train"][["image_id", "split"]].assign(label="x", predicted_label="x")
+
+    monkeypatch.setattr(hard_example_mining, "_predict_after_training", note)
+    found = compare_training(
+        manifest,
+        *[pd.DataFrame()] * 3,
+        trained_on=pd.Series([0, 1, 2, 3]),  # a sample left the fifth out
+        repeated=pd.Series([1, 3]),
+        n_repeats=2,
+        baseline=None,
+        seed=0,
+    )
+    assert found["image_id"].tolist() == [5, 6, 7]
+    hard, random = (table["image_id"].value_counts().sort_index() for table in seen)
+    assert hard.to_dict() == {0: 1, 1: 3, 2: 1, 3: 3, 5: 1, 6: 1, 7: 1}
+    assert (random.sum(), set(random.index)) == (hard.sum(), set(hard.index))
+    assert (seen[0].set_index("image_id")["path"] == [*"abcd", *"bdbd", *"fgh"]).all()
