@@ -60,7 +60,7 @@ def test_hard_images_and_their_control_add_as_many_rows_and_nothing_else_changes
     )
     seen = []
 
-    def note(table, *_):
+    def note(table, *_, **__):
         seen.append(table)
         return table[table["split"] != "train"][["image_id", "split"]].assign(label="x", predicted_label="x")
 

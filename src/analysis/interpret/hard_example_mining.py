@@ -42,9 +42,7 @@ def hard_to_repeat(images: pd.DataFrame, is_hard: pd.Series, fraction: float) ->
 def compare_training(
     manifest: pd.DataFrame,
     scan: pd.DataFrame,
-    normalisation: pd.DataFrame,
-    methods: pd.DataFrame,
-    *,
+    *others: pd.DataFrame | np.ndarray,
     trained_on: pd.Series,
     repeated: pd.Series,
     n_repeats: int,
@@ -55,6 +53,8 @@ def compare_training(
 
     Parameters
     ----------
+    others
+        The tables that `fit_classifier` takes after these, in its order.
     trained_on, repeated
         image_ids of the training images, and of those that are added `n_repeats` times.
 
@@ -74,7 +74,7 @@ def compare_training(
         parts = [manifest[manifest["split"] == "train"].set_index("image_id").loc[rows].reset_index()]
         parts.append(manifest[manifest["split"] != "train"])
         tables[name] = _predict_after_training(
-            pd.concat(parts, ignore_index=True), scan, normalisation, methods, baseline, seed
+            pd.concat(parts, ignore_index=True), scan, *others, baseline=baseline, seed=seed
         ).rename(columns={"predicted_label": f"predicted_{name}"})
     return tables["random"].merge(
         tables["hard"][["image_id", "predicted_hard"]], on="image_id", validate="1:1"
@@ -84,8 +84,7 @@ def compare_training(
 def _predict_after_training(
     manifest: pd.DataFrame,
     scan: pd.DataFrame,
-    normalisation: pd.DataFrame,
-    methods: pd.DataFrame,
+    *others: pd.DataFrame | np.ndarray,
     baseline: BaselineResnetParameters,
     seed: int,
 ) -> pd.DataFrame:
@@ -99,8 +98,7 @@ def _predict_after_training(
         fitted = fit_classifier(
             manifest,
             aligned,
-            normalisation,
-            methods,
+            *others,
             parameters=baseline.model_copy(update={"max_training_images": None}),
             seed=seed,
             dvclive=Path(folder, "dvclive"),

@@ -191,7 +191,7 @@ def _with_pairs(images: pd.DataFrame, predictions: pd.DataFrame, n_pairs: int) -
 def _retrain(
     images: pd.DataFrame,
     pairs: Pairs,
-    tables: tuple[pd.DataFrame, ...],
+    tables: tuple[pd.DataFrame | np.ndarray, ...],
     *,
     parameters: HardExamplesParameters,
     baseline: BaselineResnetParameters,
