@@ -1,21 +1,23 @@
 """What cameras, weather, storage and framing do to pictures: fourteen corruptions at five severities.
 
-The severities of the eleven corruptions named after Hendrycks and Dietterich (2019) are theirs: at 32 px those
-of CIFAR-10-C, at 224 px those of ImageNet-C, between the two in geometric proportion to the side. Below 32 px
-the former hold, as a blur of a fraction of a pixel would change nothing; above 224 px the latter, where widths
-in pixels grow with the side. Occlusion, rotation and shift are our own, in degrees and fractions of the side.
+The severities of the eleven corruptions named after Hendrycks and Dietterich (2019) are theirs: at 32 px
+those of CIFAR-10-C, at 224 px those of ImageNet-C, between the two in geometric proportion to the side. Below
+32 px the former hold, as a blur of a fraction of a pixel would change nothing; above 224 px the latter, where
+widths in pixels grow with the side. Occlusion, rotation and shift are our own, in degrees and fractions of
+the side.
 
-Pictures of CIFAR-10-C or ImageNet-C are not reproduced: the draws are others, levels are rounded instead of cut
-off, and
+Pictures of CIFAR-10-C or ImageNet-C are not reproduced: the draws are others, levels are rounded instead of
+cut off, and
 
 - a grey picture gets grey noise, as a grey sensor would make;
-- a defocused point becomes a disk with a soft edge, whose radius at 32 px is that of the same spread as theirs;
-- motion smears evenly along a line of any direction, of the same spread as their half of a bell in 90° of them;
-  theirs is the same at severities 3 and 4 at 32 px, where ours grows;
+- a defocused point becomes a disk with a soft edge, whose radius at 32 px is that of the same spread as
+  theirs;
+- motion smears evenly along a line of any direction, of the same spread as their half of a bell in 90° of
+  them; theirs is the same at severities 3 and 4 at 32 px, where ours grows;
 - zoom blur averages evenly over its steps, where they count the picture itself twice;
 - fog is noise with a spectrum of f⁻⁴ (their plasma's with a decay of 2) over white, also where a picture has
-  none, and its roughness is the same at every severity, so that at 224 px strength grows from the third to the
-  fourth, too.
+  none, and its roughness is the same at every severity, so that at 224 px strength grows from the third to
+  the fourth, too.
 
 A picture's draws depend on the seed, its number and the corruption, not on the severity: noise grows, a turn
 goes on the same way, so that severities differ in nothing else.
@@ -158,7 +160,7 @@ class Corruption:
 
     @property
     def title(self) -> str:
-        return "JPEG" if self.name == "jpeg" else self.name.replace("_", " ")
+        return self.name.replace("_", " ").replace("gaussian", "Gaussian").replace("jpeg", "JPEG")
 
     def amount_at(self, severity: int, side_px: int) -> float:
         """The amount of severity 1 to 5 for pictures of that side."""

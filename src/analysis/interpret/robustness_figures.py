@@ -10,10 +10,10 @@ from matplotlib.axes import Axes
 from matplotlib.image import AxesImage
 
 from analysis.class_axis import MAX_CLASSES, label_class_axis, note_on_shown, short_label
-from analysis.figures import ACCENT, DIVERGING, MUTED, OKABE_ITO, SEQUENTIAL, WARNING, new_figure
+from analysis.figures import DIVERGING, MUTED, OKABE_ITO, SEQUENTIAL, WARNING, new_figure
 from analysis.interpret.corruptions import CORRUPTIONS, SEVERITIES, corrupt
 from analysis.interpret.robustness_scores import Outcomes, mean_interval
-from analysis.proportions import wilson_interval
+from analysis.proportions import Z_95, wilson_interval
 from analysis.stage import Figure
 
 GROUPS = dict.fromkeys(corruption.group for corruption in CORRUPTIONS)
@@ -21,12 +21,13 @@ GROUP_COLOURS = dict(zip(GROUPS, OKABE_ITO, strict=False))
 TITLES = [corruption.title for corruption in CORRUPTIONS]
 COLOUR_OF = {corruption.title: GROUP_COLOURS[corruption.group] for corruption in CORRUPTIONS}
 PANEL_COLUMNS = 5
+NAMED_ABOVE = 0.1  # accuracy lost at the worst severity; lines below it lie too near one another for names
 
 
 def plot_examples(
     pixels: np.ndarray, outcomes: Outcomes, images: pd.DataFrame, classes: Sequence[str], *, seed: int
 ) -> Figure:
-    """One image under all corruptions (columns) at all severities (rows), framed where the prediction is wrong."""
+    """One image under all corruptions (columns) at all severities (rows), framed where predicted wrong."""
     place = typical_image(outcomes)
     image_id, actual = images["image_id"].iloc[place], outcomes.actual[place]
     drawing, axes = new_figure(width=11, height=5.4, rows=1 + len(SEVERITIES), columns=len(CORRUPTIONS))
@@ -45,16 +46,16 @@ def plot_examples(
         name="examples",
         title="One image under every corruption",
         caption=f"An image of '{short_label(classes[actual])}' at the network's input size, "
-        f"{pixels.shape[1]} px; clean in the first row, below it the severities. A red frame marks a wrong "
-        "prediction. Of the images recognised when clean, it is the one that corruption makes wrong as often as "
-        "the median one.",
+        f"{pixels.shape[1]} px; clean in the first row, below it the severities. An orange frame marks a "
+        "wrong prediction. Of the images recognised when clean, it is the one that is mistaken as often as "
+        "the median. The table has what each severity is.",
         drawing=drawing,
         table=_amounts(pixels.shape[1]),
     )
 
 
 def typical_image(outcomes: Outcomes) -> int:
-    """Of the images right when clean (of all if none is), that with the median number of wrong predictions."""
+    """Of the images right when clean (of all if none is), that with the median number of mistakes."""
     candidates = np.flatnonzero(outcomes.is_right_clean)
     candidates = candidates if len(candidates) else np.arange(len(outcomes.actual))
     n_wrong = (~outcomes.is_right[..., candidates]).sum(axis=(0, 1))
@@ -152,7 +153,16 @@ def draw_shares(shares: np.ndarray, *, ax: Axes, cmap: str, limits: tuple[float,
         if np.isfinite(share):
             red, green, blue, _ = cells.cmap(cells.norm(share))
             colour = "black" if 0.3 * red + 0.59 * green + 0.11 * blue > 0.5 else "white"
-            ax.text(column, row, f"{100 * share:.0f}", ha="center", va="center", fontsize=7, color=colour)
+            # adding 0 turns -0 into 0
+            ax.text(
+                column,
+                row,
+                f"{np.round(100 * share) + 0:.0f}",
+                ha="center",
+                va="center",
+                fontsize=7,
+                color=colour,
+            )
     ax.grid(visible=False)
     ax.tick_params(length=0)
     return cells
@@ -164,6 +174,19 @@ def plot_drop_against_similarity(excess: pd.DataFrame, *, n: int) -> Figure:
     for ax, column, label in zip(axes[0], ("psnr_db", "ssim"), ("PSNR (dB)", "SSIM"), strict=False):
         for title, rows in excess.groupby("corruption", sort=False):
             ax.plot(rows[column], rows["drop"], "-o", color=COLOUR_OF[title], markersize=3.5, linewidth=1)
+            worst = rows.iloc[-1]
+            if worst["drop"] > NAMED_ABOVE:
+                ax.annotate(
+                    title,
+                    (worst[column], worst["drop"]),
+                    xytext=(-5, 0),
+                    textcoords="offset points",
+                    ha="right",
+                    va="center",
+                    fontsize=7,
+                    color=COLOUR_OF[title],
+                )
+        ax.margins(x=0.2)  # room for the names
         ax.set(xlabel=f"{label}, mean over images: more alike →")
     trend = excess.sort_values("ssim", kind="stable")
     axes[0, 1].plot(trend["ssim"], trend["expected_drop"], color="black", linestyle="--", linewidth=1.2)
@@ -176,10 +199,10 @@ def plot_drop_against_similarity(excess: pd.DataFrame, *, n: int) -> Figure:
     return Figure(
         name="drop_against_similarity",
         title="Which corruption hurts more than its size suggests",
-        caption=f"Each line is a corruption, its points the five severities (n = {n:,} images). The dashed line "
-        "is what a change of that SSIM costs whatever its kind (isotonic regression). Right: mean distance from "
-        "it. Above zero are corruptions the classifier has not learnt to see through; shift and rotation lie "
-        "below it also because SSIM takes every moved pixel for a changed one.",
+        caption=f"Each line is a corruption, its points the five severities (n = {n:,} images). The dashed "
+        "line is what a change of that SSIM costs whatever its kind (isotonic regression). Right: mean "
+        "distance from it. Above zero are corruptions the classifier has not learnt to see through. SSIM "
+        "takes every moved pixel for a changed one, so that little is to be learnt from shift and rotation below it.",
         drawing=drawing,
         table=excess[["corruption", "severity", "psnr_db", "ssim", "drop", "expected_drop"]],
     )
@@ -195,7 +218,7 @@ def draw_surplus(surplus: pd.Series, *, ax: Axes) -> Axes:
 
 
 def plot_class_fragility(drops: pd.DataFrame, fragility: pd.DataFrame, corruptions: pd.DataFrame) -> Figure:
-    """Heat map of accuracy lost by class and corruption; the most fragile class and worst corruption first."""
+    """Heat map of accuracy lost by class and corruption, either the worst first."""
     columns = corruptions.sort_values("relative_error", ascending=False, kind="stable")["corruption"]
     present = fragility[fragility["n_images"] > 0]
     shown = present.head(MAX_CLASSES)
@@ -210,11 +233,14 @@ def plot_class_fragility(drops: pd.DataFrame, fragility: pd.DataFrame, corruptio
     label_class_axis(ax, [f"{short_label(row.label)} ({row.n_images:,})" for row in shown.itertuples()])
     drawing.colorbar(drawn, ax=ax, shrink=0.7, label="accuracy lost")
     part = note_on_shown(len(shown), len(present), "the most fragile")
+    n_usual = present["n_images"].median()
     return Figure(
         name="class_fragility",
         title="Which classes break first, and under what",
         caption="Accuracy lost, in points, mean over the five severities; the number of images in brackets. "
-        "With few images a cell is uncertain: at 12, by about 25 points. Blue is a gain." + part,
+        f"With {n_usual:.0f} of them a cell is known to within {100 * Z_95 * 0.5 / np.sqrt(n_usual):.0f} "
+        "points or less. Blue is a gain. A class may also lose little because whatever the classifier cannot "
+        "read is taken for it: see mistakes_fraction in the table of classes." + part,
         drawing=drawing,
         table=drops.reset_index().merge(fragility[["label", "n_images"]], on="label", validate="1:1"),
     )

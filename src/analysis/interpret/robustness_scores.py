@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from analysis.explore.significance import each_against_rest, holm
-from analysis.interpret.corruptions import CORRUPTIONS, SEVERITIES, Corruption
+from analysis.interpret.corruptions import CORRUPTIONS, SEVERITIES
 from analysis.proportions import Z_95, proportion_of, wilson_interval
 
 N_BISECTIONS = 50  # halvings of [-1, 1]: far below what rounding leaves
@@ -60,10 +60,10 @@ class Outcomes:
 
 
 def score_conditions(outcomes: Outcomes, *, side_px: int) -> pd.DataFrame:
-    """One row a corruption and severity: its amount, PSNR, SSIM, accuracy with 95% interval (Wilson) and flips.
+    """One row a corruption and severity: amount, PSNR, SSIM, accuracy with 95% interval (Wilson) and flips.
 
-    `psnr_db` and `ssim` are means over the images; `flip_rate` is the share of images whose predicted class is
-    another one than on the clean image.
+    `psnr_db` and `ssim` are means over the images; `flip_rate` is the share of images whose predicted class
+    is another one than on the clean image.
     """
     n = len(outcomes.actual)
     n_right = outcomes.is_right.sum(axis=2)
@@ -92,12 +92,12 @@ def score_corruptions(outcomes: Outcomes, *, margin: float) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        `corruption`; `corruption_error`: mean error over the severities; `relative_error`: that above the clean
-        error, `relative_low` and `relative_high` its 95% interval; `flip_rate`; `mild_drop`: accuracy lost at
-        severity 1, `mild_low` and `mild_high` its 95% interval (Tango 1998), `p_value_holm`: that it is no more
-        than `margin`, one-sided, corrected for the corruptions; `half_at_severity`: the first at which accuracy
-        is less than half the clean one, null if it never is.
-    """
+        `corruption`; `corruption_error`: mean error over the severities; `relative_error`: that above the
+        clean error, with its 95% interval `relative_low` to `relative_high`; `flip_rate`; `mild_drop`:
+        accuracy lost at severity 1, with its 95% interval `mild_low` to `mild_high` (Tango 1998);
+        `p_value_holm`: that it is no more than `margin`, one-sided, corrected for the corruptions;
+        `half_at_severity`: the first at which less than half the clean accuracy is left, null if it always
+    is."""
     is_right, clean = outcomes.is_right, outcomes.is_right_clean
     drop, low, high = mean_interval(outcomes.drops)
     n_lost = (clean & ~is_right[:, 0]).sum(axis=1)
@@ -125,15 +125,16 @@ def score_corruptions(outcomes: Outcomes, *, margin: float) -> pd.DataFrame:
 
 
 def score_classes(outcomes: Outcomes, classes: Sequence[str]) -> pd.DataFrame:
-    """One row a class: what all corruptions at all severities cost it, against what they cost the other images.
+    """One row a class: what corruption costs it on average, against what it costs the other images.
 
     Returns
     -------
     DataFrame
-        `label`, `n_images`, `clean_accuracy`, `drop` (mean over its images, with its 95% interval `drop_low` to
-        `drop_high`), `more_than_rest`: by how much the drop exceeds that of all other images, `p_value_holm`: of
-        Mann and Whitney's test of its images' drops against theirs, corrected for the classes. NaN for a class
-        without images in the sample.
+        `label`, `n_images`, `clean_accuracy`; `drop`: mean over its images, with its 95% interval `drop_low`
+        to `drop_high`; `more_than_rest`: by how much that exceeds the drop of all other images;
+        `p_value_holm`: of Mann and Whitney's test of its images' drops against theirs, corrected for the
+        classes; `mistakes_fraction`: of all wrong predictions under corruption, those that name this class.
+        NaN where there are no images, or no mistakes.
     """
     drops = outcomes.drops.mean(axis=0)
     n_images = np.bincount(outcomes.actual, minlength=len(classes))
@@ -141,6 +142,7 @@ def score_classes(outcomes: Outcomes, classes: Sequence[str]) -> pd.DataFrame:
     sums = np.bincount(outcomes.actual, weights=drops, minlength=len(classes))
     intervals = [mean_interval(drops[outcomes.actual == code]) for code in range(len(classes))]
     mean, low, high = np.array(intervals).T
+    mistakes = np.bincount(outcomes.corrupted[~outcomes.is_right], minlength=len(classes))
     tests = each_against_rest(drops, outcomes.actual, len(classes))
     return pd.DataFrame(
         {
@@ -152,6 +154,7 @@ def score_classes(outcomes: Outcomes, classes: Sequence[str]) -> pd.DataFrame:
             "drop_high": high,
             "more_than_rest": mean - proportion_of(drops.sum() - sums, len(drops) - n_images),
             "p_value_holm": holm(tests["p_value"].to_numpy()),
+            "mistakes_fraction": proportion_of(mistakes, mistakes.sum()),
         }
     )
 
@@ -218,7 +221,7 @@ def paired_difference_interval(
 
 
 def _tango_z(n_lost: np.ndarray, n_won: np.ndarray, n: int, difference: np.ndarray) -> np.ndarray:
-    """Score statistic of the hypothesis that a share `difference` more is lost than won; 0 where both agree."""
+    """Score statistic of the hypothesis that the share lost exceeds that won by `difference`."""
     # the most likely share won under the hypothesis solves 2n q² + b q + c = 0
     b = (2 * n - n_lost + n_won) * difference - n_lost - n_won
     c = -n_won * difference * (1 - difference)
