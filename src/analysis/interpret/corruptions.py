@@ -213,8 +213,8 @@ CORRUPTIONS = (
         "blur",
         motion_blur,
         "length, px",
-        at_32_px=(2.1, 3.1, 4.2, 4.7, 5.2),
-        at_224_px=(6.3, 10.4, 16.7, 25.1, 31.3),
+        at_32_px=(1.8, 3.1, 4.0, 4.6, 5.2),
+        at_224_px=(6.2, 10.4, 16.7, 23.5, 29.8),
         is_width_px=True,
     ),
     Corruption(

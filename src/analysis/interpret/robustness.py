@@ -14,7 +14,7 @@ images loses next to nothing, and a quotient by that says nothing.
 
 Accuracies have Wilson's (1927) intervals; what severity 1 costs is a difference of paired proportions with
 Tango's (1998) interval and test, corrected for the corruptions by Holm (1979); means over conditions have
-normal intervals over the images. Classes are compared with the other images by Mann and Whitney's test of
+Student's intervals over the images. Classes are compared with the other images by Mann and Whitney's test of
 what each image loses, corrected for the classes.
 
 How the result misleads: severities are no measure of harm, so corruptions compare at one severity only as far
@@ -88,10 +88,9 @@ FRAGILE_CLASS = FindingKind(
 KINDS = (MILD_CORRUPTION, FRAGILE_CLASS)
 CAPTIONS = {
     "corruptions": "One row a corruption, means over its five severities on the same images. "
-    "corruption_error is the share of wrong predictions, relative_error that above the error on clean "
-    "images, with its 95% interval. flip_rate is the share of images whose predicted class changes. "
-    "mild_drop is the accuracy lost at severity 1, with its 95% interval. half_at_severity is the first "
-    "severity at which less than half the clean accuracy is left.",
+    "corruption_error is the share of wrong predictions, with its 95% interval; flip_rate that of images "
+    "whose predicted class changes. mild_drop is the accuracy lost at severity 1, with its 95% interval. "
+    "half_at_severity is the first severity at which less than half the clean accuracy is left.",
     "conditions": "One row a corruption and severity. amount is in the unit of the corruption (see the table "
     "of the first figure); psnr_db and ssim say how far the images are from the clean ones, higher is "
     "nearer; accuracy has a 95% interval.",

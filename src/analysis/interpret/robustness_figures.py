@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.image import AxesImage
+from matplotlib.patches import Rectangle
 
 from analysis.class_axis import MAX_CLASSES, label_class_axis, note_on_shown, short_label
 from analysis.figures import DIVERGING, MUTED, OKABE_ITO, SEQUENTIAL, WARNING, new_figure
@@ -21,6 +22,7 @@ GROUP_COLOURS = dict(zip(GROUPS, OKABE_ITO, strict=False))
 TITLES = [corruption.title for corruption in CORRUPTIONS]
 COLOUR_OF = {corruption.title: GROUP_COLOURS[corruption.group] for corruption in CORRUPTIONS}
 PANEL_COLUMNS = 5
+TILE = 0.9  # of a cell's side, that an example takes
 NAMED_ABOVE = 0.1  # accuracy lost at the worst severity; lines below it lie too near one another for names
 
 
@@ -30,18 +32,19 @@ def plot_examples(
     """One image under all corruptions (columns) at all severities (rows), framed where predicted wrong."""
     place = typical_image(outcomes)
     image_id, actual = images["image_id"].iloc[place], outcomes.actual[place]
-    drawing, axes = new_figure(width=11, height=5.4, rows=1 + len(SEVERITIES), columns=len(CORRUPTIONS))
+    drawing, axes = new_figure(width=11, height=5.2)
+    ax = axes[0, 0]
     for column, corruption in enumerate(CORRUPTIONS):
-        axes[0, column].set_title(
-            corruption.title.replace(" ", "\n"), fontsize=8, loc="center", fontweight="normal"
-        )
         for severity in (0, *SEVERITIES):
             shown = corrupt(pixels[place], corruption, severity, seed=seed, image_id=image_id)
             predicted = outcomes.corrupted[column, severity - 1, place] if severity else outcomes.clean[place]
-            _show_outcome(axes[severity, column], shown, is_right=predicted == actual)
-    for severity in (0, *SEVERITIES):
-        axes[severity, 0].set_ylabel(severity or "clean", fontsize=9)
-    drawing.supylabel("severity", fontsize=10)
+            _draw_tile(shown, (column, severity), is_right=predicted == actual, ax=ax)
+    ax.set(xlim=(-0.5, len(CORRUPTIONS) - 0.5), ylim=(len(SEVERITIES) + 0.5, -0.5), ylabel="severity")
+    ax.set_xticks(range(len(CORRUPTIONS)), [title.replace(" ", "\n") for title in TITLES])
+    ax.set_yticks(range(1 + len(SEVERITIES)), ["clean", *SEVERITIES])
+    ax.tick_params(length=0, top=False, labeltop=True, labelbottom=False)
+    ax.spines[:].set_visible(False)
+    ax.grid(visible=False)
     return Figure(
         name="examples",
         title="One image under every corruption",
@@ -62,12 +65,13 @@ def typical_image(outcomes: Outcomes) -> int:
     return int(candidates[np.argsort(n_wrong, kind="stable")[len(candidates) // 2]])
 
 
-def _show_outcome(ax: Axes, image: np.ndarray, *, is_right: bool) -> None:
-    ax.imshow(image)
-    ax.set(xticks=[], yticks=[])
-    ax.grid(visible=False)
-    for spine in ax.spines.values():
-        spine.set(visible=not is_right, color=WARNING, linewidth=2.5)
+def _draw_tile(image: np.ndarray, place: tuple[int, int], *, is_right: bool, ax: Axes) -> None:
+    """The image in the cell (column, row) of an axes, framed unless it is predicted right."""
+    (x, y), half = place, TILE / 2
+    ax.imshow(image, extent=(x - half, x + half, y + half, y - half), aspect="equal")
+    if not is_right:
+        frame = Rectangle((x - half, y - half), TILE, TILE, fill=False, edgecolor=WARNING, linewidth=2.5)
+        ax.add_patch(frame)
 
 
 def _amounts(side_px: int) -> pd.DataFrame:
@@ -202,7 +206,7 @@ def plot_drop_against_similarity(excess: pd.DataFrame, *, n: int) -> Figure:
         caption=f"Each line is a corruption, its points the five severities (n = {n:,} images). The dashed "
         "line is what a change of that SSIM costs whatever its kind (isotonic regression). Right: mean "
         "distance from it. Above zero are corruptions the classifier has not learnt to see through. SSIM "
-        "takes every moved pixel for a changed one, so that little is to be learnt from shift and rotation below it.",
+        "takes every moved pixel for a changed one, so that shift and rotation below it say little.",
         drawing=drawing,
         table=excess[["corruption", "severity", "psnr_db", "ssim", "drop", "expected_drop"]],
     )
@@ -219,7 +223,7 @@ def draw_surplus(surplus: pd.Series, *, ax: Axes) -> Axes:
 
 def plot_class_fragility(drops: pd.DataFrame, fragility: pd.DataFrame, corruptions: pd.DataFrame) -> Figure:
     """Heat map of accuracy lost by class and corruption, either the worst first."""
-    columns = corruptions.sort_values("relative_error", ascending=False, kind="stable")["corruption"]
+    columns = corruptions.sort_values("corruption_error", ascending=False, kind="stable")["corruption"]
     present = fragility[fragility["n_images"] > 0]
     shown = present.head(MAX_CLASSES)
     cells = drops.loc[shown["label"], columns].to_numpy()

@@ -92,31 +92,32 @@ def score_corruptions(outcomes: Outcomes, *, margin: float) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        `corruption`; `corruption_error`: mean error over the severities; `relative_error`: that above the
-        clean error, with its 95% interval `relative_low` to `relative_high`; `flip_rate`; `mild_drop`:
-        accuracy lost at severity 1, with its 95% interval `mild_low` to `mild_high` (Tango 1998);
-        `p_value_holm`: that it is no more than `margin`, one-sided, corrected for the corruptions;
-        `half_at_severity`: the first at which less than half the clean accuracy is left, null if it always
-    is."""
+        `corruption`; `corruption_error`: mean error over the severities, with its 95% interval `error_low`
+        to `error_high` (Wilson's of the images, as if their errors at the severities were one: no narrower
+        than it should be); `flip_rate`; `mild_drop`: accuracy lost at severity 1, with its 95% interval
+        `mild_low` to `mild_high` (Tango 1998); `p_value_holm`: that it is no more than `margin`, one-sided,
+        corrected for the corruptions; `half_at_severity`: the first at which less than half the clean
+        accuracy is left, null if more always is.
+    """
     is_right, clean = outcomes.is_right, outcomes.is_right_clean
-    drop, low, high = mean_interval(outcomes.drops)
+    n, error = len(clean), 1 - is_right.mean(axis=(1, 2))
+    error_low, error_high = wilson_interval(error * n, n)
     n_lost = (clean & ~is_right[:, 0]).sum(axis=1)
     n_won = (~clean & is_right[:, 0]).sum(axis=1)
-    mild_low, mild_high = paired_difference_interval(n_lost, n_won, len(clean))
+    mild_low, mild_high = paired_difference_interval(n_lost, n_won, n)
     is_half = is_right.mean(axis=2) < clean.mean() / 2
     first_half = np.where(is_half.any(axis=1), is_half.argmax(axis=1), -1)
     return pd.DataFrame(
         {
             "corruption": [corruption.title for corruption in CORRUPTIONS],
-            "corruption_error": 1 - is_right.mean(axis=(1, 2)),
-            "relative_error": drop,
-            "relative_low": low,
-            "relative_high": high,
+            "corruption_error": error,
+            "error_low": error_low,
+            "error_high": error_high,
             "flip_rate": outcomes.has_flipped.mean(axis=(1, 2)),
-            "mild_drop": (n_lost - n_won) / len(clean),
+            "mild_drop": (n_lost - n_won) / n,
             "mild_low": mild_low,
             "mild_high": mild_high,
-            "p_value_holm": holm(paired_difference_p_value(n_lost, n_won, len(clean), margin=margin)),
+            "p_value_holm": holm(paired_difference_p_value(n_lost, n_won, n, margin=margin)),
             "half_at_severity": pd.array(
                 [SEVERITIES[place] if place >= 0 else pd.NA for place in first_half], dtype="Int64"
             ),
@@ -179,18 +180,21 @@ def excess_drops(conditions: pd.DataFrame, clean_accuracy: float) -> pd.DataFram
 
 
 def mean_interval(values: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Mean over the last axis and the ends of its 95% interval by the normal approximation; NaN of none.
+    """Mean over the last axis and the ends of its 95% interval (Student 1908).
 
-    The ends are NaN of a single value.
+    Nothing has no mean, and a single value no interval: NaN. Few values that happen to be equal make it too
+    narrow.
     """
+    from scipy.special import stdtrit
+
     n = values.shape[-1]
+    unknown = np.full(values.shape[:-1], np.nan)
     if n == 0:
-        nothing = np.full(values.shape[:-1], np.nan)
-        return nothing, nothing, nothing
+        return unknown, unknown, unknown
     mean = values.mean(axis=-1)
     if n == 1:
-        return mean, np.full_like(mean, np.nan), np.full_like(mean, np.nan)
-    half = Z_95 * values.std(axis=-1, ddof=1) / np.sqrt(n)
+        return mean, unknown, unknown
+    half = stdtrit(n - 1, 0.975) * values.std(axis=-1, ddof=1) / np.sqrt(n)
     return mean, mean - half, mean + half
 
 
