@@ -24,6 +24,7 @@ COLOUR_OF = {corruption.title: GROUP_COLOURS[corruption.group] for corruption in
 PANEL_COLUMNS = 5
 TILE = 0.9  # of a cell's side, that an example takes
 NAMED_ABOVE = 0.1  # accuracy lost at the worst severity; lines below it lie too near one another for names
+NAME_HEIGHT = 0.045  # of the largest accuracy lost, that a name takes
 
 
 def plot_examples(
@@ -178,18 +179,7 @@ def plot_drop_against_similarity(excess: pd.DataFrame, *, n: int) -> Figure:
     for ax, column, label in zip(axes[0], ("psnr_db", "ssim"), ("PSNR (dB)", "SSIM"), strict=False):
         for title, rows in excess.groupby("corruption", sort=False):
             ax.plot(rows[column], rows["drop"], "-o", color=COLOUR_OF[title], markersize=3.5, linewidth=1)
-            worst = rows.iloc[-1]
-            if worst["drop"] > NAMED_ABOVE:
-                ax.annotate(
-                    title,
-                    (worst[column], worst["drop"]),
-                    xytext=(-5, 0),
-                    textcoords="offset points",
-                    ha="right",
-                    va="center",
-                    fontsize=7,
-                    color=COLOUR_OF[title],
-                )
+        _name_lines(excess[excess["severity"] == SEVERITIES[-1]], column, ax=ax)
         ax.margins(x=0.2)  # room for the names
         ax.set(xlabel=f"{label}, mean over images: more alike →")
     trend = excess.sort_values("ssim", kind="stable")
@@ -210,6 +200,24 @@ def plot_drop_against_similarity(excess: pd.DataFrame, *, n: int) -> Figure:
         drawing=drawing,
         table=excess[["corruption", "severity", "psnr_db", "ssim", "drop", "expected_drop"]],
     )
+
+
+def _name_lines(ends: pd.DataFrame, column: str, *, ax: Axes) -> None:
+    """Names left of the lines' last points, from the highest, each far enough below the one before."""
+    gap = NAME_HEIGHT * ends["drop"].max()
+    height = np.inf
+    for row in ends[ends["drop"] > NAMED_ABOVE].sort_values("drop", ascending=False).to_dict("records"):
+        height = min(row["drop"], height - gap)
+        ax.annotate(
+            row["corruption"],
+            (row[column], height),
+            xytext=(-5, 0),
+            textcoords="offset points",
+            ha="right",
+            va="center",
+            fontsize=7,
+            color=COLOUR_OF[row["corruption"]],
+        )
 
 
 def draw_surplus(surplus: pd.Series, *, ax: Axes) -> Axes:
