@@ -128,20 +128,14 @@ def robustness(
     InputError
         If no image has both a picture and a label, or the classifier is of other classes than the manifest.
     """
-    from models.devices import prepare_device
-    from models.image_data import decode, left_out_note, readable_images
+    from models.image_data import left_out_note, readable_images
     from models.networks import load_classifier
 
     classes = list(cleaned_manifest["label"].cat.categories)
     classifier = load_classifier(model, classes)
     n = n_affordable(classifier) if parameters.max_images == "auto" else parameters.max_images
     images, split = sample_of_judged(readable_images(cleaned_manifest, scan), n, seed=seed)
-    size = {"input_px": classifier.input_px, "interpolation": classifier.interpolation}
-    pixels = decode(images, **size).permute(0, 2, 3, 1).numpy()  # (n, 3, H, W) -> (n, H, W, 3)
-    device = prepare_device(parameters.device)
-    outcomes = observe(
-        classifier, pixels, images, batch_images=parameters.batch_images, device=device, seed=seed
-    )
+    pixels, outcomes = _decode_and_observe(classifier, images, parameters, seed)
     conditions = score_conditions(outcomes, side_px=classifier.input_px)
     corruptions = score_corruptions(outcomes, margin=parameters.max_mild_drop)
     fragility = score_classes(outcomes, classes).sort_values("drop", ascending=False, kind="stable")
@@ -184,6 +178,21 @@ def n_affordable(classifier: ImageClassifier) -> int:
     with torch.inference_mode(), FlopCounterMode(display=False) as counter:
         classifier(torch.zeros(1, 3, classifier.input_px, classifier.input_px))
     return int(np.clip(AUTO_FLOP / (N_PREDICTIONS * counter.get_total_flops()), *AUTO_IMAGES))
+
+
+def _decode_and_observe(
+    classifier: ImageClassifier, images: pd.DataFrame, parameters: RobustnessParameters, seed: int
+) -> tuple[np.ndarray, Outcomes]:
+    from models.devices import prepare_device
+    from models.image_data import decode
+
+    size = {"input_px": classifier.input_px, "interpolation": classifier.interpolation}
+    pixels = decode(images, **size).permute(0, 2, 3, 1).numpy()  # (n, 3, H, W) -> (n, H, W, 3)
+    device = prepare_device(parameters.device)
+    outcomes = observe(
+        classifier, pixels, images, batch_images=parameters.batch_images, device=device, seed=seed
+    )
+    return pixels, outcomes
 
 
 def observe(
