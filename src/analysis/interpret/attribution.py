@@ -1,8 +1,7 @@
-"""Attribution maps: which pixels a classifier's score for a class rests on. Captum's methods, on its layers.
+"""Attribution maps: which pixels a classifier's score for a class rests on. By captum.
 
-Maps are for a class of each image, or without targets for the class that the network predicts. The classifier takes
-images in [0, 1] and is expected in evaluation mode, its weights frozen: gradients are then followed no
-further than they are needed.
+The classifier takes images in [0, 1] and is expected in evaluation mode, its weights frozen: gradients are
+then followed no further than they are needed.
 """
 
 from __future__ import annotations
@@ -20,11 +19,11 @@ from models.networks import ImageClassifier, in_unit_range
 
 LAYERS = ("layer1", "layer2", "layer3", "layer4")
 SMALLEST_MAP_PX = 4  # `auto` wants so many cells a side: with fewer a map can hardly tell border from centre
-INTEGRATION_STEPS = 32  # of Gauss-Legendre: scores are recovered to about 1% on ReLU networks
+INTEGRATION_STEPS = 32  # of Gauss-Legendre: scores are recovered to about 5% on ReLU networks, which have kinks
 
 
 def map_side_px(classifier: ImageClassifier, layer: str) -> int:
-    """Cells along a side of the layer's output: the stem and each layer after the first halve, rounding up."""
+    """Cells along a side of the layer's output: the stem and each layer after the first halve it."""
     stem_stride = 1 if classifier.keep_resolution else 4
     return -(-classifier.input_px // (stem_stride * 2 ** LAYERS.index(layer)))
 
@@ -38,7 +37,7 @@ def choose_layer(classifier: ImageClassifier, wanted: str) -> str:
 
 
 class HighestScore(nn.Module):
-    """What the classifier predicts, as a score to be explained: images (N, 3, H, W) -> (N,)."""
+    """The score of the class that is predicted, known in one pass: images (N, 3, H, W) -> (N,)."""
 
     def __init__(self, classifier: ImageClassifier) -> None:
         super().__init__()
@@ -48,29 +47,26 @@ class HighestScore(nn.Module):
         return self.classifier(images).amax(dim=1)
 
 
-def _score_of(classifier: ImageClassifier, targets: Tensor | None) -> nn.Module:
-    """What captum follows: the scores, of which it takes the target's, or without targets the highest."""
-    return HighestScore(classifier) if targets is None else classifier
-
-
 def gradcam(classifier: ImageClassifier, images: Tensor, targets: Tensor | None, layer: str) -> Tensor:
     """Grad-CAM (Selvaraju et al. 2017): the layer's channels, weighted by the score's mean gradient, if > 0.
 
     Images (N, 3, H, W) in [0, 1] and class indices (N,) -> (N, h, w) at the layer's resolution. Zero
-    everywhere if nothing that the layer sees speaks for the class.
+    everywhere if nothing that the layer sees speaks for the class. Without targets, for the class that is
+    predicted.
     """
-    method = LayerGradCam(_score_of(classifier, targets), getattr(classifier.backbone, layer))
+    scores = HighestScore(classifier) if targets is None else classifier
+    method = LayerGradCam(scores, getattr(classifier.backbone, layer))
     maps: Tensor = method.attribute(images, target=targets, relu_attributions=True)
     return maps.detach().squeeze(1)  # (N, 1, h, w) -> (N, h, w)
 
 
-def guided_gradcam(classifier: ImageClassifier, images: Tensor, targets: Tensor | None, layer: str) -> Tensor:
+def guided_gradcam(classifier: ImageClassifier, images: Tensor, targets: Tensor, layer: str) -> Tensor:
     """Guided backpropagation (Springenberg et al. 2015) times Grad-CAM: signed, (N, 3, H, W).
 
     Captum hands each ReLU a copy of its input, so that torchvision's, which work in place and are called
     several times in a block, are followed rightly; a test compares with another implementation.
     """
-    method = GuidedGradCam(_score_of(classifier, targets), getattr(classifier.backbone, layer))
+    method = GuidedGradCam(classifier, getattr(classifier.backbone, layer))
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Setting backward hooks", UserWarning)  # removed by captum itself
         warnings.filterwarnings("ignore", "Input Tensor 0 did not already require", UserWarning)
@@ -78,14 +74,14 @@ def guided_gradcam(classifier: ImageClassifier, images: Tensor, targets: Tensor 
     return attributions.detach()
 
 
-def integrated_gradients(classifier: ImageClassifier, images: Tensor, targets: Tensor | None) -> Tensor:
+def integrated_gradients(classifier: ImageClassifier, images: Tensor, targets: Tensor) -> Tensor:
     """Integrated gradients (Sundararajan et al. 2017), signed, (N, 3, H, W).
 
     They sum to the image's score less that of the baseline: a plain image of the training images' mean
     colour. Black, the usual one, would keep black pixels from ever counting.
     """
     baseline = classifier.mean.expand_as(images)
-    method = IntegratedGradients(_score_of(classifier, targets))
+    method = IntegratedGradients(classifier)
     attributions: Tensor = method.attribute(images, baseline, target=targets, n_steps=INTEGRATION_STEPS)
     return attributions.detach().float()
 
@@ -130,6 +126,9 @@ def _maps_of(
         coarse = gradcam(classifier, images, targets, layer)
         size = images.shape[2:]
         return functional.interpolate(coarse[:, None], size, mode="bilinear", align_corners=False)[:, 0]
+    if targets is None:  # along a path of images the highest score may be of another class
+        with torch.no_grad():
+            targets = classifier(images).argmax(dim=1)
     if method == "guided_gradcam":
         return guided_gradcam(classifier, images, targets, layer).abs().sum(dim=1)
     return integrated_gradients(classifier, images, targets).abs().sum(dim=1)

@@ -1,4 +1,4 @@
-"""How much of an attribution lies in a region, and whether that is more than chance and architecture put there.
+"""How much of an attribution lies in a region, and whether that is more than architecture puts there.
 
 The null are networks of random weights on the same images: padding, strides and the pictures themselves
 draw attribution to some places whatever has been learnt.
