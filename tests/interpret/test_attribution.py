@@ -56,9 +56,17 @@ def test_map_side_is_that_of_the_layers_output(make_random_classifier, input_px,
 
 @pytest.mark.parametrize(
     ("input_px", "keep_resolution", "chosen"),
-    [(16, True, "layer3"), (32, True, "layer4"), (32, False, "layer2"), (224, False, "layer4"), (8, False, "layer1")],
+    [
+        (16, True, "layer3"),
+        (32, True, "layer4"),
+        (32, False, "layer2"),
+        (224, False, "layer4"),
+        (8, False, "layer1"),
+    ],
 )
-def test_auto_takes_the_last_layer_of_four_cells(make_random_classifier, input_px, keep_resolution, chosen) -> None:
+def test_auto_takes_the_last_layer_of_four_cells(
+    make_random_classifier, input_px, keep_resolution, chosen
+) -> None:
     classifier = make_random_classifier("resnet18", input_px=input_px, keep_resolution=keep_resolution)
     assert choose_layer(classifier, "auto") == chosen
     assert choose_layer(classifier, "layer1") == "layer1"
@@ -74,7 +82,9 @@ def test_gradcam_by_hand(make_grey_classifier) -> None:
     images = random_images(3, 8)
     every_second = images[:, 0, ::2, ::2]  # the stem's convolution
     parts = [slice(0, 2), slice(1, 4)]  # of the pooling's windows, what lies inside
-    cells = torch.stack([torch.stack([every_second[:, r, c].amax((1, 2)) for c in parts], 1) for r in parts], 1)
+    cells = torch.stack(
+        [torch.stack([every_second[:, r, c].amax((1, 2)) for c in parts], 1) for r in parts], 1
+    )
     found = gradcam(classifier, images, torch.tensor([0, 1, 2]), "layer1")
     weights = torch.tensor([0.0, 10.0, 20.0]) / 4  # mean over the cells
     assert torch.allclose(found, weights[:, None, None] * cells, rtol=1e-3)

@@ -28,7 +28,9 @@ def test_border_of_whole_and_half_pixels_by_hand() -> None:
 
 def test_share_inside_by_hand() -> None:
     maps = np.array([[[1.0, 1], [1, 1]], [[3, 0], [0, 1]], [[0, 0], [0, 0]]])
-    assert share_inside(maps, np.array([[1.0, 0], [0, 0]])) == pytest.approx([0.25, 0.75, np.nan], nan_ok=True)
+    assert share_inside(maps, np.array([[1.0, 0], [0, 0]])) == pytest.approx(
+        [0.25, 0.75, np.nan], nan_ok=True
+    )
     own = np.stack([np.ones((2, 2)), np.full((2, 2), np.nan), np.ones((2, 2))])
     assert share_inside(maps, own) == pytest.approx([1, np.nan, np.nan], nan_ok=True)
 
@@ -94,10 +96,13 @@ def test_flags_ask_for_both_surety_and_margin() -> None:
             "p_value": [0.01, 0.04, 0.001, np.nan],
         }
     )
-    found = flag_shares(tests, significance_level=0.05, min_excess_share=0.15)
+    found = flag_shares(tests, is_faithful=True, significance_level=0.05, min_excess_share=0.15)
     assert found["p_value"].tolist() == pytest.approx([0.02, 0.04, 0.003, np.nan], nan_ok=True)
     assert found["is_flagged"].tolist() == [True, True, False, False]
-    assert flag_shares(tests, significance_level=0.03, min_excess_share=0.15)["is_flagged"].sum() == 1
+    stricter = flag_shares(tests, is_faithful=True, significance_level=0.03, min_excess_share=0.15)
+    assert stricter["is_flagged"].tolist() == [True, False, False, False]
+    unfaithful = flag_shares(tests, is_faithful=False, significance_level=0.05, min_excess_share=0.15)
+    assert not unfaithful["is_flagged"].any()
 
 
 def test_mean_of_nothing_is_nan() -> None:

@@ -63,7 +63,9 @@ def test_true_map_beats_chance_and_its_opposite_loses(corner_images) -> None:
     true[:, : PX // 2, : PX // 2] = 1
     by_chance = random_maps(3, cells=4, side_px=PX, rng=rng)
     areas = {
-        name: {measure: area_under(values).mean() for measure, values in curves_of(corner_images, maps).items()}
+        name: {
+            measure: area_under(values).mean() for measure, values in curves_of(corner_images, maps).items()
+        }
         for name, maps in (("true", true), ("chance", by_chance), ("opposite", 1 - true))
     }
     assert areas["true"]["deletion"] < areas["chance"]["deletion"] < areas["opposite"]["deletion"]

@@ -12,14 +12,18 @@ PX = 16
 @pytest.fixture
 def classifier() -> ImageClassifier:
     with seeded_weights(5):
-        return ImageClassifier(
-            architecture="resnet18",
-            classes=["a", "b"],
-            input_px=PX,
-            keep_resolution=False,
-            mean=[0.5] * 3,
-            std=[0.25] * 3,
-        ).eval().requires_grad_(requires_grad=False)
+        return (
+            ImageClassifier(
+                architecture="resnet18",
+                classes=["a", "b"],
+                input_px=PX,
+                keep_resolution=False,
+                mean=[0.5] * 3,
+                std=[0.25] * 3,
+            )
+            .eval()
+            .requires_grad_(requires_grad=False)
+        )
 
 
 @pytest.fixture
@@ -29,7 +33,9 @@ def pixels() -> torch.Tensor:
 
 def changed_modules(before: dict, after: dict) -> set[str]:
     names = {"conv1": "stem", "bn1": "stem"}
-    changed = {name.removeprefix("backbone.").split(".")[0] for name in before if not before[name].equal(after[name])}
+    changed = {
+        name.removeprefix("backbone.").split(".")[0] for name in before if not before[name].equal(after[name])
+    }
     return {names.get(name, name) for name in changed}
 
 

@@ -19,7 +19,9 @@ from models.networks import ImageClassifier, in_unit_range
 
 LAYERS = ("layer1", "layer2", "layer3", "layer4")
 SMALLEST_MAP_PX = 4  # `auto` wants so many cells a side: with fewer a map can hardly tell border from centre
-INTEGRATION_STEPS = 32  # of Gauss-Legendre: scores are recovered to about 5% on ReLU networks, which have kinks
+INTEGRATION_STEPS = (
+    32  # of Gauss-Legendre: scores are recovered to about 5% on ReLU networks, which have kinks
+)
 
 
 def map_side_px(classifier: ImageClassifier, layer: str) -> int:

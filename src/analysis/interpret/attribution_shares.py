@@ -61,13 +61,13 @@ def compare_with_random(trained: np.ndarray, random: np.ndarray, *, seed: int) -
     -------
     dict
         `n_images` with a share; `share`, their mean, with its 95% interval; `random_share`, the mean over
-        random networks, and that of those with the lowest and the highest; `effect_size`, the mean paired difference
-        to the random networks' mean in its standard deviations (Cohen's d_z); `p_value` of the hypothesis
-        that at least one random network puts as much there: the largest of the paired tests against each.
+        random networks, and that of those with the lowest and the highest; `effect_size`, the mean paired
+        difference to the random networks' mean in its standard deviations (Cohen's d_z); `p_value` of the
+        hypothesis that at least one random network puts as much there: the largest of the tests against each.
     """
     differences = trained - random
     network_shares = np.array([mean_of_present(shares) for shares in random])
-    to_mean = np.array([mean_of_present(of_image) for of_image in differences.T])
+    differences_to_mean = np.array([mean_of_present(of_image) for of_image in differences.T])
     p_values = sign_flip_p_values(differences, seed=seed)
     low, high = _interval_of_mean(trained)
     return {
@@ -78,7 +78,7 @@ def compare_with_random(trained: np.ndarray, random: np.ndarray, *, seed: int) -
         "random_share": mean_of_present(network_shares),
         "random_share_low": _extreme(network_shares, np.min),
         "random_share_high": _extreme(network_shares, np.max),
-        "effect_size": _standardised_mean(to_mean),
+        "effect_size": _standardised_mean(differences_to_mean),
         "p_value": _extreme(p_values, np.max),
     }
 
@@ -112,12 +112,15 @@ def _standardised_mean(values: np.ndarray) -> float:
     return float(values.mean() / spread) if spread > 0 else float("nan")
 
 
-def flag_shares(tests: pd.DataFrame, *, significance_level: float, min_excess_share: float) -> pd.DataFrame:
+def flag_shares(
+    tests: pd.DataFrame, *, is_faithful: bool, significance_level: float, min_excess_share: float
+) -> pd.DataFrame:
     """Rows of `compare_with_random` with `p_value` corrected for their number, `excess_share`, `is_flagged`.
 
-    Flagged is a share surely above every random network's, and above the highest by the margin.
+    Flagged is a share surely above every random network's, and above the highest by the margin; none if the
+    maps are not faithful: where they lie says nothing then.
     """
     p_values = holm(tests["p_value"].to_numpy())
     excess = tests["share"] - tests["random_share_high"]
-    is_flagged = (p_values < significance_level) & (excess > min_excess_share)
+    is_flagged = (p_values < significance_level) & (excess > min_excess_share) & is_faithful
     return tests.assign(p_value=p_values, excess_share=excess, is_flagged=is_flagged)

@@ -57,6 +57,12 @@ def check_removal(
     return pd.concat(curves, ignore_index=True), pd.DataFrame(areas)
 
 
+def is_surely_better(areas: pd.DataFrame) -> pd.Series:
+    """Which rows of `areas` are better than random order: deletion surely lower, insertion surely higher."""
+    is_deletion = areas["measure"] == "deletion"
+    return (areas["difference_high"] < 0).where(is_deletion, areas["difference_low"] > 0)
+
+
 def _curves_by(
     explained: Explained, rows: np.ndarray, ranks: np.ndarray, *, n_steps: int
 ) -> dict[str, np.ndarray]:

@@ -4,18 +4,21 @@ Method: Grad-CAM (Selvaraju et al. 2017; guided Grad-CAM and integrated gradient
 of right and wrong predictions of each class, for the class that was predicted. What the eye would say is
 counted: the share of the attribution on the border, a ring along the edge, and, where masks of the objects
 are given, outside of them; its enrichment is that share over the area's. Two questions come before it. Do the
-maps name pixels that matter: does the class's probability fall sooner when these are blurred, and rise
+maps name pixels that matter: does the class's probability fall sooner when these are blurred, or rise
 sooner when they are made sharp, than in random order (Petsiuk et al. 2018)? Do the maps show what was
 learnt: do they change when weights are made random, from the output down (Adebayo et al. 2018)? Networks
 all of whose weights are random, with batch statistics of their own, are also the null for the shares: a class
 is flagged if its share is surely higher than in every one of them on the same images (one-sided sign-flip
 tests of the paired differences, the largest p-value over the networks, corrected over classes by Holm 1979)
-and above the highest by a margin. Random networks are asked for the class that they predict: with a random
-head no class of theirs is one of ours. The first method named gives the shares that are tested.
+and above the highest by a margin, provided that the maps do name pixels that matter. Random networks are
+asked for the class that they predict: with a random head no class of theirs is one of ours. The first method
+named gives the shares that are tested.
 
 How the result misleads: a map says where, not what: a network that looks at the object may still judge by its
 texture or colour. Objects that fill the picture, or stand at its edge, put attribution on the border rightly;
-masks tell. A mark in the middle is not seen by these numbers, only by eye. The test treats images as a sample
+masks tell. A mark in the middle is not seen by these numbers, only by eye. Grad-CAM follows a class's score,
+which need not rise with what tells the class apart: a mark may work by lowering the other scores, and is
+missed then, so nothing flagged is no proof. The test treats images as a sample
 and the few random networks as the whole null; the margin stands for the networks not drawn. Coarse maps are
 blurred over the border: with four cells a side a mark in the corner puts three quarters on a ring of an
 eighth. An early layer has finer maps but less of the decision. What right predictions rest on is judged;
@@ -135,7 +138,7 @@ def gradcam(
         a mask cannot be read or leads out of its folder.
     """
     from analysis.interpret.explained_images import explain, sample_predictions
-    from analysis.interpret.faithfulness import check_removal
+    from analysis.interpret.faithfulness import check_removal, is_surely_better
     from analysis.interpret.randomisation import cascade_likeness, random_shares
     from models.image_data import readable_images
 
@@ -161,10 +164,16 @@ def gradcam(
     shares = {
         name: share_inside(explained.maps[explained.method], region) for name, region in regions.items()
     }
-    of_random = random_shares(explained, regions, n_networks=parameters.n_random_networks, seed=seed)
-    tests = _compare_classes(explained, classes, regions, shares, of_random, parameters, seed)
     checked = explained.right_sample(parameters.n_checked_images, seed=seed)
     curves, areas = check_removal(explained, checked, n_steps=parameters.n_removal_steps, seed=seed)
+    areas = areas.assign(is_surely_better=is_surely_better(areas))
+    of_random = random_shares(explained, regions, n_networks=parameters.n_random_networks, seed=seed)
+    tests = flag_shares(
+        _compare_classes(explained, classes, regions, shares, of_random, seed=seed),
+        is_faithful=areas.loc[areas["method"] == explained.method, "is_surely_better"].any(),
+        significance_level=parameters.significance_level,
+        min_excess_share=parameters.min_excess_share,
+    )
     cascade = cascade_likeness(explained, checked, seed=seed)
     return Artifacts(
         summary=_summary(explained, tests),
@@ -189,8 +198,7 @@ def _regions(explained: Explained, paths: pd.Series, parameters: GradcamParamete
     border = border_weights(side_px, parameters.border_fraction)
     expected = expected_masks(explained.images, parameters.masks, image_root=common_folder(paths))
     masks = read_masks(expected, parameters.masks, side_px=side_px)
-    regions = {"border": np.broadcast_to(border, (n, side_px, side_px))}
-    return regions | ({"background": 1 - masks} if np.isfinite(masks).any() else {})
+    return {"border": np.broadcast_to(border, (n, side_px, side_px)), "background": 1 - masks}
 
 
 def _compare_classes(
@@ -199,14 +207,19 @@ def _compare_classes(
     regions: dict[str, np.ndarray],
     shares: dict[str, np.ndarray],
     of_random: dict[str, np.ndarray],
-    parameters: GradcamParameters,
+    *,
     seed: int,
 ) -> pd.DataFrame:
-    """One row a region and class: the shares of its right predictions beside those of random networks."""
+    """One row a region and class: the shares of its right predictions beside those of random networks.
+
+    The background has rows if there are masks.
+    """
     codes = explained.images["class_index"].to_numpy()[explained.right]
     rows = []
     for name, region in regions.items():
         areas = region.mean(axis=(1, 2))
+        if not np.isfinite(areas).any():
+            continue
         for code, label in enumerate(classes):
             is_of_class = codes == code
             of_class = explained.right[is_of_class]
@@ -214,22 +227,17 @@ def _compare_classes(
             result = compare_with_random(shares[name][of_class], of_random[name][:, is_of_class], seed=seed)
             described = {"region": name, "label": label, "area_share": area}
             rows.append(described | result | {"enrichment": result["share"] / area})
-    return flag_shares(
-        pd.DataFrame(rows),
-        significance_level=parameters.significance_level,
-        min_excess_share=parameters.min_excess_share,
-    )
+    return pd.DataFrame(rows)
 
 
 def _image_shares(explained: Explained, regions: dict[str, np.ndarray]) -> pd.DataFrame:
     """One row an image and method: the shares of its map, NaN where it is zero or there is no mask."""
     columns = ["image_id", "label", "predicted_label", "is_right"]
-    absent = np.full((len(explained.images), 1, 1), np.nan)
     parts = [
         explained.images[columns].assign(
             method=method,
             border_share=share_inside(maps, regions["border"]),
-            background_share=share_inside(maps, regions.get("background", absent)),
+            background_share=share_inside(maps, regions["background"]),
         )
         for method, maps in explained.maps.items()
     ]
@@ -253,32 +261,41 @@ def _metrics(
 ) -> dict[str, float]:
     """Of the first method."""
     is_right = explained.images["is_right"].to_numpy()
-    metrics: dict[str, float] = {"n_classes_flagged": tests.loc[tests["is_flagged"], "label"].nunique()}
-    for name in REGION_NAMES:
-        absent = np.full(len(is_right), np.nan)
-        of_region, rows = shares.get(name, absent), tests[tests["region"] == name]
-        area = mean_of_present(regions[name].mean(axis=(1, 2))[is_right]) if name in regions else np.nan
-        share = mean_of_present(of_region[is_right])
-        metrics |= {
+    of_region = {}
+    for name, region in regions.items():
+        area = mean_of_present(region.mean(axis=(1, 2))[is_right])
+        share = mean_of_present(shares[name][is_right])
+        random_shares = tests.loc[tests["region"] == name, "random_share"].to_numpy()
+        of_region[name] = {
             f"{name}_share": share,
-            f"{name}_enrichment": share / area,
+            f"{name}_enrichment": share / area if area else np.nan,
             f"{name}_area_share": area,
-            f"{name}_share_of_random_networks": mean_of_present(rows["random_share"].to_numpy()),
-            f"{name}_share_of_mistakes": mean_of_present(of_region[~is_right]),
+            f"{name}_share_of_random_networks": mean_of_present(random_shares),
+            f"{name}_share_of_mistakes": mean_of_present(shares[name][~is_right]),
         }
-    by_measure = areas[areas["method"] == explained.method].set_index("measure")
-    for measure, row in by_measure.iterrows():
-        metrics |= {f"{measure}_auc": row["auc"], f"{measure}_auc_random": row["auc_random"]}
-    metrics |= _similarity_to_random(cascade, explained.method)
-    is_blank = explained.maps[explained.method].max(axis=(1, 2)) == 0
-    return metrics | {
+    areas = areas[areas["method"] == explained.method].set_index("measure")
+    return {
+        "n_classes_flagged": tests.loc[tests["is_flagged"], "label"].nunique(),
+        **of_region["border"],
+        "deletion_auc": areas.loc["deletion", "auc"],
+        "deletion_auc_random": areas.loc["deletion", "auc_random"],
+        "insertion_auc": areas.loc["insertion", "auc"],
+        "insertion_auc_random": areas.loc["insertion", "auc_random"],
+        **_similarity_to_random(cascade, explained.method),
         "n_right": int(is_right.sum()),
         "n_wrong": int((~is_right).sum()),
-        "n_without_attribution": int(is_blank.sum()),
-        "n_with_mask": int(np.isfinite(regions["background"]).all(axis=(1, 2)).sum())
-        if "background" in regions
-        else 0,
+        "n_without_attribution": _n_blank(explained),
+        "n_with_mask": _n_masked(regions),
+        **of_region["background"],
     }
+
+
+def _n_blank(explained: Explained) -> int:
+    return int((explained.maps[explained.method].max(axis=(1, 2)) == 0).sum())
+
+
+def _n_masked(regions: dict[str, np.ndarray]) -> int:
+    return int(np.isfinite(regions["background"]).all(axis=(1, 2)).sum())
 
 
 def _similarity_to_random(cascade: pd.DataFrame, method: str) -> dict[str, float]:
@@ -294,8 +311,8 @@ def _summary(explained: Explained, tests: pd.DataFrame) -> str:
     n_right, n = len(explained.right), len(explained.images)
     n_flagged = tests.loc[tests["is_flagged"], "label"].nunique()
     return (
-        f"{METHOD_NAMES[explained.method]} at {explained.layer} of {n_right:,} right and {n - n_right:,} wrong "
-        f"predictions, {n_flagged} classes told by border or background"
+        f"{METHOD_NAMES[explained.method]} at {explained.layer} of {n_right:,} right and {n - n_right:,} "
+        f"wrong predictions, {n_flagged} classes told by border or background"
     )
 
 
@@ -367,7 +384,7 @@ def _notes(
         _layer_note(explained),
         *_gap_notes(explained, tests, parameters.significance_level),
         _mask_note(explained, regions, parameters.masks),
-        *_trust_notes(explained, areas, cascade),
+        *(_trust_notes(explained, areas, cascade) if len(explained.right) else ()),
     ]
     return [note for note in notes if note]
 
@@ -388,23 +405,23 @@ def _gap_notes(explained: Explained, tests: pd.DataFrame, significance_level: fl
     # the smallest p-value that n pairs can give, corrected for the number of tests
     is_testable = 0.5 ** border["n_images"] * tests["p_value"].notna().sum() < significance_level
     n_untested = int((~is_testable | border["p_value"].isna()).sum())
-    n_blank = int((explained.maps[explained.method].max(axis=(1, 2)) == 0).sum())
+    n_blank = _n_blank(explained)
     n, n_right = len(explained.images), len(explained.right)
     return [
         f"{n_untested} of {len(border)} classes have too few right predictions for a test of their shares."
         if n_untested
         else "",
         "The judged images hold no wrong prediction to look at." if n == n_right else "",
-        f"{n_blank} of {n:,} maps are zero everywhere: nothing that the layer sees speaks for the class. They "
-        "have no shares."
+        f"{n_blank} of {n:,} maps are zero everywhere: nothing that the layer sees speaks for the class. "
+        "They have no shares."
         if n_blank
         else "",
     ]
 
 
 def _mask_note(explained: Explained, regions: dict[str, np.ndarray], folder: Path) -> str:
-    if "background" in regions:
-        n_masked = int(np.isfinite(regions["background"]).all(axis=(1, 2)).sum())
+    n_masked = _n_masked(regions)
+    if n_masked:
         return f"{n_masked:,} of {len(explained.images):,} images have a mask of their object."
     if next(folder.rglob("*.png"), None) is None:
         return ""
@@ -414,19 +431,25 @@ def _mask_note(explained: Explained, regions: dict[str, np.ndarray], folder: Pat
 def _trust_notes(explained: Explained, areas: pd.DataFrame, cascade: pd.DataFrame) -> list[str]:
     """In words, which maps are no better than chance, and which do not depend on the weights."""
     notes = []
-    for row in areas.itertuples():
-        is_deletion = row.measure == "deletion"
-        if row.difference_high >= 0 if is_deletion else row.difference_low <= 0:
+    for method, rows in areas.groupby("method", sort=False):
+        lacking = rows.loc[~rows["is_surely_better"], "measure"].tolist()
+        if lacking:
             notes.append(
-                f"{METHOD_NAMES[row.method]} is not surely better than random order by {row.measure}: read its "
-                "maps with care."
+                f"{METHOD_NAMES[method]} is not surely better than random order by {' and '.join(lacking)} "
+                f"({rows['n_images'].max()} images): read its maps with care."
             )
+    is_of_first = areas["method"] == explained.method
+    if not areas.loc[is_of_first, "is_surely_better"].any():
+        notes.append(
+            "No class is flagged for its border or background, because the maps do not surely name the "
+            "pixels that matter. Try another gradcam.layer, or more gradcam.n_checked_images."
+        )
     for method in explained.maps:
         likeness = _similarity_to_random(cascade, method)["rank_correlation_with_random"]
         if likeness > SIMILAR_BEYOND:
             notes.append(
-                f"{METHOD_NAMES[method]} of a network with random weights is much like the trained one's (rank "
-                f"correlation {likeness:.2f}): the maps show the pictures more than what was learnt."
+                f"{METHOD_NAMES[method]} of a network with random weights is much like the trained one's "
+                f"(rank correlation {likeness:.2f}): the maps show the pictures more than what was learnt."
             )
     return notes
 

@@ -8,6 +8,7 @@ import matplotlib
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure as Drawing
 from PIL import Image
 
 from analysis.class_axis import (
@@ -61,7 +62,7 @@ def strip_of(tiles: Sequence[np.ndarray]) -> np.ndarray:
     return np.concatenate(parts[1:], axis=1)
 
 
-def _plot_strips(strips: Sequence[np.ndarray], captions: Sequence[str], *, n_tiles: int):
+def _plot_strips(strips: Sequence[np.ndarray], captions: Sequence[str], *, n_tiles: int) -> Drawing:
     """Strips of `n_tiles` in as many columns as fit, each with its caption below."""
     columns = int(STRIP_INCHES // (n_tiles * TILE_INCHES))
     rows = -(-len(strips) // columns)
@@ -223,10 +224,10 @@ def plot_class_shares(tests: pd.DataFrame, *, region: str, method: str, n_random
     return Figure(
         name=f"{region}_shares",
         title=f"How much of each class is seen {REGION_NAMES[region]}",
-        caption=f"Mean share of the attribution that lies {REGION_NAMES[region]}, with its 95% interval over images "
-        f"(their number in brackets); in grey the range of {n_random} networks of random weights on the same "
-        "images; the tick is the area's share, which attribution that lies anywhere would have. Classes by "
-        "how far they are above every random network; flagged ones are orange."
+        caption=f"Mean share of the attribution that lies {REGION_NAMES[region]}, with its 95% interval over "
+        f"images (their number in brackets); in grey the range of {n_random} networks of random weights on "
+        "the same images; the tick is the area's share, which attribution that lies anywhere would have. "
+        "Classes by how far they are above every random network; flagged ones are orange."
         + note_on_shown(len(shown), len(ranked), "the most and the least above random"),
         drawing=drawing,
         table=ranked,
@@ -266,15 +267,15 @@ def plot_removal(curves: pd.DataFrame) -> Figure:
         for (method, order), line in curves[curves["measure"] == measure].groupby(["method", "order"]):
             colour = COLOURS[method]
             is_map = order == "map"
-            label = METHOD_NAMES[method] if is_map else f"random order ({METHOD_NAMES[method]})"
+            label = METHOD_NAMES[method] if is_map else "random order"
             ax.plot(
                 line["fraction"], line["mean"], color=colour, linestyle="-" if is_map else ":", label=label
             )
             half = Z_95 * line["standard_error"]
             ax.fill_between(
                 line["fraction"],
-                line["mean"] - half,
-                line["mean"] + half,
+                (line["mean"] - half).clip(lower=0),
+                (line["mean"] + half).clip(upper=1),
                 color=colour,
                 alpha=0.12,
                 linewidth=0,
@@ -316,9 +317,9 @@ def plot_cascade(cascade: pd.DataFrame, *, n_images: int) -> Figure:
     return Figure(
         name="randomisation",
         title="Do the maps change when the weights are random?",
-        caption=f"Mean likeness of the maps of {n_images} right predictions to the trained network's, as weights are "
-        "made random from the output down (Adebayo et al. 2018); bars span the random networks. A map that "
-        "stays like the first one when all is random shows the picture, not what the network has learnt.",
+        caption=f"Mean likeness of the maps of {n_images} right predictions to the trained network's, as "
+        "weights are made random from the output down (Adebayo et al. 2018); bars span the random networks. "
+        "A map that stays alike when all is random shows the picture, not what the network has learnt.",
         drawing=drawing,
         table=cascade,
     )

@@ -23,7 +23,7 @@ def expected_masks(images: pd.DataFrame, folder: Path, *, image_root: Path) -> l
 
 def common_folder(paths: pd.Series) -> Path:
     """The innermost folder that holds all of these files."""
-    return Path(os.path.commonpath([os.path.dirname(path) for path in paths]))
+    return Path(os.path.commonpath({str(Path(path).parent) for path in paths}))
 
 
 def read_masks(paths: list[Path], folder: Path, *, side_px: int) -> np.ndarray:

@@ -76,7 +76,7 @@ def _calibrate(network: ImageClassifier, norms: list[nn.BatchNorm2d], pixels: Te
 def random_shares(
     explained: Explained, regions: dict[str, np.ndarray], *, n_networks: int, seed: int
 ) -> dict[str, np.ndarray]:
-    """By region, (n_networks, R): shares of the R right predictions' pictures under networks of random weights.
+    """By region, (n_networks, R): shares of the R right predictions' pictures under random networks.
 
     `regions` holds (N, H, W) for all pictures. By the first method, for the class that a network predicts:
     with a random head none of its classes is one of the trained network's.
@@ -118,7 +118,8 @@ def cascade_likeness(explained: Explained, rows: np.ndarray, *, seed: int) -> pd
                     mean_of_present(structural_similarity(trained[rows], maps)),
                 )
                 cells.append((method, step, i, *likeness))
-    return pd.DataFrame(cells, columns=["method", "down_to", "network", "rank_correlation", "ssim"])
+    table = pd.DataFrame(cells, columns=["method", "down_to", "network", "rank_correlation", "ssim"])
+    return table.astype({"rank_correlation": float, "ssim": float})  # also where there is no row
 
 
 def _nth(seed: int, i: int) -> int:
@@ -127,7 +128,7 @@ def _nth(seed: int, i: int) -> int:
 
 
 def rank_correlation(first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    """Spearman's correlation of the pixels of each pair of maps (N, H, W): (N,), NaN where one is constant."""
+    """Spearman's correlation of each pair of maps (N, H, W), over pixels: (N,), NaN where one is constant."""
     from scipy.stats import rankdata
 
     ranks = [rankdata(maps.reshape(len(maps), -1), axis=1) for maps in (first, second)]
