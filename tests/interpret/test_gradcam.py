@@ -10,7 +10,7 @@ from PIL import Image
 
 from analysis.interpret.gradcam import GradcamParameters, gradcam
 from analysis.interpret.gradcam_figures import overlay, plot_class_shares, shown_rows
-from analysis.stage import FINDING_COLUMNS, Artifacts, InputError
+from analysis.stage import FINDING_COLUMNS, NO_FILE, Artifacts, InputError
 from models.networks import ImageClassifier, save_classifier
 
 PARAMETERS_FILE = Path(__file__).parents[2] / "params.yaml"
@@ -74,6 +74,7 @@ def attribute(tmp_path: Path) -> Callable[..., Artifacts]:
         rng = np.random.default_rng(0)
         (tmp_path / "images").mkdir(exist_ok=True)
         (tmp_path / "masks").mkdir(exist_ok=True)
+        folder = tmp_path / "masks" if masks else Path(NO_FILE)
         labels, shown, splits = zip(*rows, strict=True)
         paths = [tmp_path / "images" / f"{i:03d}.png" for i in range(len(rows))]
         for path, shows in zip(paths, shown, strict=True):
@@ -100,7 +101,7 @@ def attribute(tmp_path: Path) -> Callable[..., Artifacts]:
         )
         save_classifier(make_colour_classifier(), tmp_path / "model.pt")
         small = {"n_random_networks": 2, "n_checked_images": 24, "n_removal_steps": 4, "device": "cpu"}
-        parameters = DEFAULTS.model_copy(update={"masks": tmp_path / "masks", **small, **changes})
+        parameters = DEFAULTS.model_copy(update={"masks": folder, **small, **changes})
         return gradcam(manifest, scan, predictions, tmp_path / "model.pt", parameters=parameters, seed=0)
 
     return run

@@ -5,8 +5,8 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from analysis.interpret.object_masks import common_folder, expected_masks, read_masks
-from analysis.stage import InputError
+from analysis.interpret.object_masks import common_folder, expected_masks, masks_of, read_masks
+from analysis.stage import NO_FILE, InputError
 
 
 def save_mask(path: Path, values: list[list[int]]) -> Path:
@@ -38,6 +38,15 @@ def test_all_that_is_not_black_is_object_and_is_squeezed_by_area(tmp_path: Path,
     rows = [[white, white, white, 0], [white, white, 0, 0], [0, 0, 0, 0], [0, 0, 0, 0]]
     (mask,) = read_masks([save_mask(tmp_path / "a.png", rows)], tmp_path, side_px=2)
     assert mask == pytest.approx(np.array([[1, 0.25], [0, 0]]), abs=0.01)
+
+
+def test_no_folder_is_no_masks_and_a_wrong_one_is_said(tmp_path: Path) -> None:
+    images = pd.DataFrame({"path": ["raw/1.jpg"]})
+    assert np.isnan(masks_of(images, Path(NO_FILE), image_root=Path("raw"), side_px=2)).all()
+    save_mask(tmp_path / "1.png", [[255]])
+    assert (masks_of(images, tmp_path, image_root=Path("raw"), side_px=2) == 1).all()
+    with pytest.raises(InputError, match="no folder"):
+        masks_of(images, tmp_path / "absent", image_root=Path("raw"), side_px=2)
 
 
 def test_absent_and_black_masks_are_none(tmp_path: Path) -> None:

@@ -53,9 +53,9 @@ from analysis.interpret.gradcam_figures import (
     plot_wrong,
 )
 from analysis.interpret.judged_images import split_note
-from analysis.interpret.object_masks import common_folder, expected_masks, read_masks
+from analysis.interpret.object_masks import common_folder, masks_of
 from analysis.runner import run_stage
-from analysis.stage import Artifacts, Figure, FindingKind, StageParameters, findings_of
+from analysis.stage import NO_FILE, Artifacts, Figure, FindingKind, StageParameters, findings_of
 
 if TYPE_CHECKING:
     from analysis.interpret.explained_images import Explained
@@ -196,8 +196,8 @@ def _regions(explained: Explained, paths: pd.Series, parameters: GradcamParamete
     """How much of each pixel lies in a region, (N, H, W); NaN for images without a mask."""
     n, side_px = len(explained.images), explained.classifier.input_px
     border = border_weights(side_px, parameters.border_fraction)
-    expected = expected_masks(explained.images, parameters.masks, image_root=common_folder(paths))
-    masks = read_masks(expected, parameters.masks, side_px=side_px)
+    image_root = common_folder(paths)
+    masks = masks_of(explained.images, parameters.masks, image_root=image_root, side_px=side_px)
     return {"border": np.broadcast_to(border, (n, side_px, side_px)), "background": 1 - masks}
 
 
@@ -423,7 +423,7 @@ def _mask_note(explained: Explained, regions: dict[str, np.ndarray], folder: Pat
     n_masked = _n_masked(regions)
     if n_masked:
         return f"{n_masked:,} of {len(explained.images):,} images have a mask of their object."
-    if next(folder.rglob("*.png"), None) is None:
+    if folder == Path(NO_FILE):
         return ""
     return f"None of the masks in {folder} belongs to one of the images; see gradcam.masks in params.yaml."
 

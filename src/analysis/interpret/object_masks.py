@@ -10,7 +10,7 @@ import pandas as pd
 from PIL import Image
 
 from analysis.images import ImageError, open_as_seen
-from analysis.stage import InputError
+from analysis.stage import NO_FILE, InputError
 
 MASK_SUFFIX = ".png"
 
@@ -24,6 +24,21 @@ def expected_masks(images: pd.DataFrame, folder: Path, *, image_root: Path) -> l
 def common_folder(paths: pd.Series) -> Path:
     """The innermost folder that holds all of these files."""
     return Path(os.path.commonpath({str(Path(path).parent) for path in paths}))
+
+
+def masks_of(images: pd.DataFrame, folder: Path, *, image_root: Path, side_px: int) -> np.ndarray:
+    """Share of object in each pixel of `images` (`path`): float32 (N, side_px, side_px); NaN without mask.
+
+    Raises
+    ------
+    InputError
+        If there is no such folder, or see `read_masks`.
+    """
+    if folder == Path(NO_FILE):
+        return np.full((len(images), side_px, side_px), np.nan, dtype=np.float32)
+    if not folder.is_dir():
+        raise InputError(f"gradcam.masks is {folder}, which is no folder; {NO_FILE} stands for no masks.")
+    return read_masks(expected_masks(images, folder, image_root=image_root), folder, side_px=side_px)
 
 
 def read_masks(paths: list[Path], folder: Path, *, side_px: int) -> np.ndarray:

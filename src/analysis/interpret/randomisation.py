@@ -38,8 +38,9 @@ def randomised(classifier: ImageClassifier, pixels: Tensor, *, down_to: str, see
         Of the weights.
     """
     network = copy.deepcopy(classifier)
-    parts = _parts(network)[: STEPS.index(down_to) + 1]
-    modules = [module for part in parts for child in part for module in child.modules()]
+    parts = network.parts()
+    steps = STEPS[: STEPS.index(down_to) + 1]
+    modules = [module for step in steps for child in parts[step] for module in child.modules()]
     with seeded_weights(seed):
         for module in modules:
             if hasattr(module, "reset_parameters"):
@@ -47,13 +48,6 @@ def randomised(classifier: ImageClassifier, pixels: Tensor, *, down_to: str, see
     norms = [module for module in modules if isinstance(module, nn.BatchNorm2d)]
     _calibrate(network, norms, pixels)
     return network
-
-
-def _parts(network: ImageClassifier) -> list[list[nn.Module]]:
-    """The modules of each of `STEPS`."""
-    backbone = network.backbone
-    layers = [backbone.layer4, backbone.layer3, backbone.layer2, backbone.layer1]
-    return [[network.head], *([layer] for layer in layers), [backbone.conv1, backbone.bn1]]
 
 
 @torch.inference_mode()
