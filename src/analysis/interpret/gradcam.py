@@ -137,33 +137,16 @@ def gradcam(
         If no image has both a picture and a label, the classifier is of other classes than the manifest, or
         a mask cannot be read or leads out of its folder.
     """
-    from analysis.interpret.explained_images import explain, sample_predictions
     from analysis.interpret.faithfulness import check_removal, is_surely_better
     from analysis.interpret.randomisation import cascade_likeness, random_shares
     from models.image_data import readable_images
 
     readable = readable_images(cleaned_manifest, scan)
     classes = list(cleaned_manifest["label"].cat.categories)
-    images, split = sample_predictions(
-        readable,
-        predictions,
-        right_per_class=parameters.right_per_class,
-        wrong_per_class=parameters.wrong_per_class,
-        seed=seed,
-    )
-    explained = explain(
-        model,
-        images,
-        classes,
-        methods=parameters.methods,
-        layer=parameters.layer,
-        batch_images=parameters.batch_images,
-        device=parameters.device,
-    )
+    explained, split = _explain_sample(readable, predictions, model, classes, parameters, seed=seed)
     regions = _regions(explained, readable["path"], parameters)
-    shares = {
-        name: share_inside(explained.maps[explained.method], region) for name, region in regions.items()
-    }
+    maps = explained.maps[explained.method]
+    shares = {name: share_inside(maps, region) for name, region in regions.items()}
     checked = explained.right_sample(parameters.n_checked_images, seed=seed)
     curves, areas = check_removal(explained, checked, n_steps=parameters.n_removal_steps, seed=seed)
     areas = areas.assign(is_surely_better=is_surely_better(areas))
@@ -190,6 +173,37 @@ def gradcam(
         kinds=(CONTEXT,),
         notes=_notes(explained, regions, tests, areas, cascade, split, parameters),
     )
+
+
+def _explain_sample(
+    readable: pd.DataFrame,
+    predictions: pd.DataFrame,
+    model: Path,
+    classes: list[str],
+    parameters: GradcamParameters,
+    *,
+    seed: int,
+) -> tuple[Explained, str]:
+    """Maps of a sample of the judged split's predictions, and that split's name."""
+    from analysis.interpret.explained_images import explain, sample_predictions
+
+    images, split = sample_predictions(
+        readable,
+        predictions,
+        right_per_class=parameters.right_per_class,
+        wrong_per_class=parameters.wrong_per_class,
+        seed=seed,
+    )
+    explained = explain(
+        model,
+        images,
+        classes,
+        methods=parameters.methods,
+        layer=parameters.layer,
+        batch_images=parameters.batch_images,
+        device=parameters.device,
+    )
+    return explained, split
 
 
 def _regions(explained: Explained, paths: pd.Series, parameters: GradcamParameters) -> dict[str, np.ndarray]:
