@@ -4,22 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
 from analysis.class_axis import label_class_axis, short_label
 from analysis.figures import ACCENT, MUTED, OKABE_ITO, new_figure
+from analysis.interpret.adjusted_accuracy import AS_IT_IS, OF_LABELS
 from analysis.stage import Figure
 
-FOR_COLOURS = {"nothing": "#444444", "copies": ACCENT, "labels": OKABE_ITO[1]}
+PLAIN, LABELS = OKABE_ITO[7], OKABE_ITO[1]
 
 
 def plot_adjusted_accuracies(table: pd.DataFrame, *, split: str) -> Figure:
     """A forest plot of what `adjusted_accuracies` makes; the accuracy as it is at the top."""
-    shown = table[table["n_images"] > 0]
+    shown = table[(table["case"] == AS_IT_IS) | ((table["n_doubted"] > 0) & (table["n_images"] > 0))]
     drawing, axes = new_figure(width=8.5, height=1.3 + 0.3 * len(shown))
     ax = axes[0, 0]
-    draw_forest(shown, shown["adjusted_for"].map(FOR_COLOURS), ax=ax)
+    colours = np.select([shown["case"] == AS_IT_IS, shown["case"].isin(OF_LABELS)], [PLAIN, LABELS], ACCENT)
+    draw_forest(shown, colours, ax=ax)
     labels = [f"{row.case} ({row.n_images:,})" for row in shown.itertuples()]
     ax.set_yticks(range(len(shown)), labels)
     ax.tick_params(axis="y", length=0)
@@ -59,7 +62,7 @@ def plot_class_groups(
     )
 
 
-def draw_forest(rows: pd.DataFrame, colours: Sequence[str] | pd.Series, *, ax: Axes) -> Axes:
+def draw_forest(rows: pd.DataFrame, colours: Sequence[str] | np.ndarray, *, ax: Axes) -> Axes:
     """Accuracies (`accuracy`, `accuracy_low`, `accuracy_high`) with intervals, the first at the top."""
     places = range(len(rows))
     ax.hlines(places, rows["accuracy_low"], rows["accuracy_high"], color=colours, linewidth=2, alpha=0.6)

@@ -25,6 +25,7 @@ NEAR_COPIES = "near copies alone"
 SUSPECTS_RIGHT = "every doubted image counted right"
 SUSPECTS_WRONG = "every doubted image counted wrong"
 SUGGESTED_LABELS = "suggested labels taken for the truth"
+OF_LABELS = (SUSPECTS_RIGHT, SUSPECTS_WRONG, SUGGESTED_LABELS)
 
 
 @dataclass(frozen=True)
@@ -100,14 +101,14 @@ def adjusted_accuracies(
     Returns
     -------
     DataFrame
-        One row a case: `adjusted_for` (nothing, copies, labels), `case`, `n_images`, `accuracy` with its 95%
-        Wilson interval, and `change`, that accuracy minus the one as it is, with a 95% bootstrap interval
-        paired by image. NaN where no image is left; copies taken alone are not compared.
+        One row a case: `case`, `n_doubted`, the images that it treats otherwise, `n_images`, `accuracy` with
+        its 95% Wilson interval, and `change`, that accuracy minus the one as it is, with a 95% bootstrap
+        interval paired by image. NaN where no image is left; copies taken alone are not compared.
     """
     cases = _cases(actual, predicted, doubts)
-    table = pd.DataFrame({"adjusted_for": [kind for kind, *_ in cases.values()], "case": list(cases)})
-    counted = np.column_stack([is_counted for _, is_counted, _ in cases.values()])
-    right = np.column_stack([is_right for *_, is_right in cases.values()]) & counted
+    doubted, counted, right = (np.column_stack(columns) for columns in zip(*cases.values(), strict=True))
+    right &= counted
+    table = pd.DataFrame({"case": list(cases), "n_doubted": doubted.sum(axis=0)})
     n, n_right = counted.sum(axis=0), right.sum(axis=0)
     table["n_images"], table["accuracy"] = n, proportion_of(n_right, n)
     table["accuracy_low"], table["accuracy_high"] = wilson_interval(n_right, n)
@@ -122,19 +123,19 @@ def adjusted_accuracies(
 
 def _cases(
     actual: np.ndarray, predicted: np.ndarray, doubts: Doubts
-) -> dict[str, tuple[str, np.ndarray, np.ndarray]]:
-    """Of each case what it adjusts for, which images count in it and which of them are right; (N,) each."""
+) -> dict[str, tuple[np.ndarray, np.ndarray, np.ndarray]]:
+    """Of each case which images it is about, which count in it and which of them are right; (N,) each."""
     is_right, everything = predicted == actual, np.ones(len(actual), dtype=bool)
-    is_copy, is_suspect = doubts.is_exact_copy | doubts.is_near_copy, doubts.is_suspect
+    exact, near, suspect = doubts.is_exact_copy, doubts.is_near_copy, doubts.is_suspect
     return {
-        AS_IT_IS: ("nothing", everything, is_right),
-        NO_EXACT_COPIES: ("copies", ~doubts.is_exact_copy, is_right),
-        NO_COPIES: ("copies", ~is_copy, is_right),
-        EXACT_COPIES: ("copies", doubts.is_exact_copy, is_right),
-        NEAR_COPIES: ("copies", doubts.is_near_copy, is_right),
-        SUSPECTS_WRONG: ("labels", everything, is_right & ~is_suspect),
-        SUGGESTED_LABELS: ("labels", everything, predicted == doubts.suggested_index),
-        SUSPECTS_RIGHT: ("labels", everything, is_right | is_suspect),
+        AS_IT_IS: (~everything, everything, is_right),
+        NO_EXACT_COPIES: (exact, ~exact, is_right),
+        NO_COPIES: (exact | near, ~(exact | near), is_right),
+        EXACT_COPIES: (exact, exact, is_right),
+        NEAR_COPIES: (near, near, is_right),
+        SUSPECTS_WRONG: (suspect, everything, is_right & ~suspect),
+        SUGGESTED_LABELS: (suspect, everything, predicted == doubts.suggested_index),
+        SUSPECTS_RIGHT: (suspect, everything, is_right | suspect),
     }
 
 
@@ -149,6 +150,7 @@ def adjusted_metrics(table: pd.DataFrame) -> dict[str, float]:
         "accuracy_change_without_copies_high": without["change_high"],
         "accuracy_if_doubted_labels_wrong": rows.loc[SUSPECTS_WRONG, "accuracy"],
         "accuracy_if_doubted_labels_right": rows.loc[SUSPECTS_RIGHT, "accuracy"],
-        "n_exact_copies_of_training": rows.loc[EXACT_COPIES, "n_images"],
-        "n_near_copies_of_training": rows.loc[NEAR_COPIES, "n_images"],
+        "n_exact_copies_of_training": rows.loc[EXACT_COPIES, "n_doubted"],
+        "n_near_copies_of_training": rows.loc[NEAR_COPIES, "n_doubted"],
+        "n_doubted_labels": rows.loc[SUSPECTS_WRONG, "n_doubted"],
     }

@@ -72,14 +72,14 @@ class Confidence:
 
 # ---- temperature -----------------------------------------------------------------------------------------
 def fit_temperature(probabilities: np.ndarray, actual: np.ndarray) -> float:
-    """The temperature by which to divide log-probabilities for the labels to be most likely (Guo et al. 2017).
+    """The temperature by which to divide log-probabilities for the labels to be likeliest (Guo et al. 2017).
 
-    Above 1 the classifier was too sure. NaN without images, and where the likelihood has no maximum: where
-    all images are right, the surer the better, without end.
+    Above 1 the classifier was too sure. NaN where none is best: without images, and where all are right, the
+    surer the better without end; or where chance is the best guess.
     """
     from scipy.optimize import minimize_scalar
 
-    if len(actual) == 0:
+    if (probabilities.argmax(axis=1) == actual).all():
         return np.nan
     images = np.arange(len(actual))
 
@@ -138,10 +138,12 @@ def calibration_table(
     before, resampled = _measured(parts), _bootstrap(parts, **resampling)
     table = pd.DataFrame({"measure": MEASURES, "value": before})
     table["low"], table["high"] = basic_interval(before, resampled)
-    is_positive = table["measure"] != "overconfidence"
-    table["low"] = table["low"].mask(is_positive & (table["low"] < 0), 0.0)
     chance = _if_calibrated(probabilities, n_bins, **resampling)
     table["if_calibrated"], table["if_calibrated_high"] = chance
+    # resamples shrink no error to 0, but the truth may be there wherever chance would show as much
+    may_be_0 = table["measure"].isin(ERRORS) & (table["value"] <= table["if_calibrated_high"])
+    is_below_0 = table["measure"].ne("overconfidence") & table["low"].lt(0)
+    table["low"] = table["low"].mask(may_be_0 | is_below_0, 0.0)
     if np.isnan(temperature):
         return table.assign(scaled=np.nan, change_low=np.nan, change_high=np.nan)
     scaled = _parts(with_temperature(probabilities, temperature), actual, n_bins)
@@ -163,7 +165,7 @@ def calibration_metrics(table: pd.DataFrame) -> dict[str, float]:
 
 
 def _parts(probabilities: np.ndarray, actual: np.ndarray, n_bins: int) -> dict[str, np.ndarray]:
-    """Of each measure the values (N, K) of which it is the mean, or the sum of K means without their signs."""
+    """Of each measure the values (N, K) of which it is the mean, or the sum of K absolute means."""
     judged = Confidence.of(probabilities, actual)
     gap = (judged.confidence - judged.is_correct)[:, None]
     errors = {name: bins.membership(judged.confidence) * gap for name, bins in judged.bins(n_bins).items()}

@@ -40,7 +40,7 @@ def check_groups(groups: Groups, classes: Sequence[str]) -> None:
 
 
 def group_scores(groups: Groups, per_class: pd.DataFrame) -> pd.DataFrame:
-    """One row a group: `group`, `n_classes` (with images), `n_images`, `accuracy` and its 95% Wilson interval.
+    """One row a group: `group`, `n_classes` with images, `n_images`, `accuracy`, its 95% Wilson interval.
 
     `per_class` as `per_class_scores` makes it.
     """

@@ -74,7 +74,7 @@ def image_log_losses(probabilities: np.ndarray, actual: np.ndarray) -> np.ndarra
 
 
 def image_brier_scores(probabilities: np.ndarray, actual: np.ndarray) -> np.ndarray:
-    """Squared distance of each image's probabilities to 1 for its class and 0 for the others (Brier 1950), (N,).
+    """Squared distance of each image's probabilities to 1 for its class and 0 for others (Brier 1950), (N,).
 
     From 0, best, to 2, sure and wrong: for two classes twice what is often called by that name.
     """

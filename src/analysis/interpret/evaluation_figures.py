@@ -146,18 +146,22 @@ def plot_confident_mistakes(mistakes: pd.DataFrame, classes: Sequence[str], *, s
 
 
 def most_confused_pairs(counts: np.ndarray, classes: Sequence[str], n: int) -> pd.DataFrame:
-    """At most `n` rows of `confusion_pairs` that are mistakes, those with most images first."""
+    """At most `n` rows of `confusion_pairs` that are repeated mistakes, those with most images first."""
     pairs = confusion_pairs(counts, classes)
-    return pairs[pairs["actual"] != pairs["predicted"]].head(n).reset_index(drop=True)
+    is_repeated = (pairs["actual"] != pairs["predicted"]) & (pairs["n_images"] > 1)
+    return pairs[is_repeated].head(n).reset_index(drop=True)
 
 
 def plot_confused_pairs(
     pairs: pd.DataFrame, judged: pd.DataFrame, classes: Sequence[str], *, split: str
 ) -> Figure:
-    """A row a pair (`actual`, `predicted`, `n_images`, `class_fraction`): its surest mistakes among `judged`."""
+    """A row a pair, as `most_confused_pairs` gives them: its surest mistakes among `judged`."""
     places = {label: i for i, label in enumerate(classes)}
     ranked = judged.sort_values("confidence", ascending=False, kind="stable")
-    drawing, axes = new_figure(width=9, height=1.35 * len(pairs), rows=len(pairs), columns=PAIR_COLUMNS + 1)
+    columns = min(PAIR_COLUMNS, pairs["n_images"].max()) + 1
+    drawing, axes = new_figure(
+        width=1.15 * columns, height=1.35 * len(pairs), rows=len(pairs), columns=columns
+    )
     shown = []
     for (title, *cells), pair in zip(axes, pairs.itertuples(), strict=True):
         is_pair = (ranked["class_index"] == places[pair.actual]) & (

@@ -171,8 +171,8 @@ def judge_adjusted(judged: Judged, doubts: Doubts, *, n_resamples: int, seed: in
         captions={
             "adjusted_accuracy": "The accuracy as it is, without images that are also in training (copies), "
             "and in the cases that doubts about labels leave open: the truth lies between every doubted "
-            "image counted wrong and counted right. change: from the accuracy as it is, over the same "
-            "images, with its 95% interval."
+            "image counted wrong and counted right. n_doubted: images that this is about. change: from the "
+            "accuracy as it is, over the same images, with its 95% interval."
         },
         figures=[plot_adjusted_accuracies(table, split=judged.split)] if doubts.any() else [],
         notes=[unknown] if judged.split == "train" else [],
