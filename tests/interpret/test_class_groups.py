@@ -13,6 +13,7 @@ from analysis.interpret.class_groups import (
     exchanged_images,
     group_notes,
     group_scores,
+    smallest_p_value,
 )
 from analysis.stage import InputError
 
@@ -117,6 +118,14 @@ def test_p_values_are_corrected_for_the_number_of_pairs() -> None:
     notes = group_notes({"x": ["a", "b"], "y": ["c", "d"], "z": ["c"]}, per_class, three)
     assert notes[0].startswith("1 of 3 pairs of groups are not compared")
     assert notes[1].startswith("x and y; x and z: with so few classes")
+
+
+def test_smallest_p_value_is_that_of_groups_that_do_not_overlap() -> None:
+    rng = np.random.default_rng(0)
+    for n_first, n_second in ((3, 3), (3, 4), (1, 1)):
+        classes = np.array([[10, 10]] * n_first + [[0, 10]] * n_second)
+        found = exchanged_classes(classes, n_first, n_permutations=999, rng=rng)
+        assert found == pytest.approx(smallest_p_value(n_first, n_second))
 
 
 def test_no_groups_no_rows_no_notes() -> None:

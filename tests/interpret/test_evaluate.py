@@ -216,7 +216,7 @@ def test_gate_fails_the_stage_with_its_results_only_if_asked_for(judge) -> None:
     assert judge(rows, minimum_accuracy=0.6).failure == ""
     artifacts = judge(rows, minimum_accuracy=0.6, fail_below_minimum=True)
     assert artifacts.failure.startswith(
-        "the accuracy of 55.0% (95% interval 34.2% to 74.2%, n = 20, test) is below the 60% of "
+        "the accuracy of 55.0% (95% interval 34.2% to 74.2%, n = 20, test) is below the 60.0% of "
         "evaluate.minimum_accuracy; recognised worst: light 10%, dark 100%."
     )
     assert artifacts.metrics["test_accuracy"] == 0.55

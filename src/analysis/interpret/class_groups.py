@@ -22,6 +22,7 @@ from analysis.stage import InputError
 
 Groups = Mapping[str, Sequence[str]]
 ROUNDING = 1e-9  # differences closer than this are equal
+LEVEL = 0.05  # where no p-value can fall below it, the report says so
 
 
 def check_groups(groups: Groups, classes: Sequence[str]) -> None:
@@ -99,14 +100,19 @@ def group_notes(groups: Groups, per_class: pd.DataFrame, compared: pd.DataFrame)
     too_few = [
         f"{row.group_a} and {row.group_b}"
         for row in compared.itertuples()
-        if 1 / comb(len(members[row.group_a]) + len(members[row.group_b]), len(members[row.group_a])) > 0.05
+        if smallest_p_value(len(members[row.group_a]), len(members[row.group_b])) > LEVEL
     ]
     if too_few:
         notes.append(
             f"{'; '.join(too_few)}: with so few classes no difference between kinds of classes could be told "
-            "from chance (p_classes_holm is above 0.05 whatever is found)."
+            f"from chance (p_classes_holm is above {LEVEL} whatever is found)."
         )
     return notes
+
+
+def smallest_p_value(n_first: int, n_second: int) -> float:
+    """The least that exchanging so many classes can give: groups of one size may also swap all of them."""
+    return (2 if n_first == n_second else 1) / comb(n_first + n_second, n_first)
 
 
 def _members(labels: Sequence[str], per_class: pd.DataFrame) -> pd.DataFrame:

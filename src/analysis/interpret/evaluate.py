@@ -13,12 +13,13 @@ of the same images (bootstrap).
 How the result misleads: intervals hold for new images from the same source, taken as independent, and not for
 another source; nor do they hold what another training would have given. Labels are taken for the truth unless
 they are doubted, and wrong labels that nobody doubts are in every number. Copies are left out as far as Scrub
-found them, and what is left may be easier or harder for other reasons. ECE depends on its bins and is above 0
-by chance, most of all with few images: read it beside what a calibrated classifier would show. A temperature
-fitted on validation images that are copies of training images is too low. With AUROC, a rare class among many
-looks better than it is to find: see its average precision, whose chance level is the class's share. An
-interval without width, where no image is ranked wrongly, says that there are too few images to be wrong on.
-Groups thought of after the result was seen prove nothing.
+found them, also of training images that a training on a sample never met, and what is left may be easier or
+harder for other reasons. ECE depends on its bins and is above 0 by chance, most of all with few images: read
+it beside what a calibrated classifier would show. A temperature fitted on validation images that are copies
+of training images is too low. With AUROC, a rare class among many looks better than it is to find: see its
+average precision, whose chance level is the class's share. An interval without width, where no image is
+ranked wrongly, says that there are too few images to be wrong on. Groups thought of after the result was seen
+prove nothing.
 """
 
 from __future__ import annotations
