@@ -97,6 +97,15 @@ def test_every_declared_output_is_written(workspace, capsys):
     assert not list(workspace.rglob(".partial"))
 
 
+def test_stage_that_fails_with_results_writes_them_first(workspace, capsys):
+    with pytest.raises(SystemExit) as error:
+        run(workspace, PLAIN.replace('notes=["a note"]', 'notes=["a note"], failure="the gate is shut"'))
+    assert error.value.code == "probe: the gate is shut"
+    assert capsys.readouterr().out.startswith("probe: 3 rows, ")
+    assert json.loads((workspace / "analysis_outputs" / "probe" / "metrics.json").read_text())["n"] == 3
+    assert not list(workspace.rglob(".partial"))
+
+
 def test_two_runs_give_the_same_bytes_even_after_a_comment(workspace):
     run(workspace, PLAIN)
     before = contents(workspace)

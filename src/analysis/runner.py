@@ -71,6 +71,8 @@ def _run(function: Callable[..., Any]) -> None:
     seconds = time.perf_counter() - started
     _record(stage, artifacts, seconds, reusable=arguments.reusable(function))
     print(f"{stage.name}: {artifacts.summary}, {seconds:.1f} s", flush=True)
+    if artifacts.failure:
+        raise InputError(artifacts.failure)
 
 
 def _find(function: Callable[..., Any], stages: dict[str, Stage]) -> Stage:

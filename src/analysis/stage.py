@@ -85,6 +85,9 @@ class Artifacts:
         Every kind of finding this stage can make.
     notes
         What could not be computed on this dataset, and why.
+    failure
+        In a sentence, why the stage must fail although its results are good to read, such as a gate that is
+        not passed; empty if it need not. The runner writes the outputs first.
     """
 
     summary: str = ""
@@ -95,6 +98,7 @@ class Artifacts:
     findings: pd.DataFrame | None = None
     kinds: Sequence[FindingKind] = ()
     notes: Sequence[str] = ()
+    failure: str = ""
 
 
 def findings_of(

@@ -25,6 +25,13 @@ DEFAULTS = EvaluateParameters.model_validate(
 CLASSES, CENTRES = ["dark", "grey", "light"], [0.0, 0.5, 1.0]
 DARK, GREY, LIGHT = 10, 128, 250  # levels that the grey classifier takes for these classes
 
+NO_DUPLICATES = pd.DataFrame({"image_id_a": [], "image_id_b": [], "kind": []}).astype(
+    {"image_id_a": int, "image_id_b": int, "kind": object}
+)
+NO_ISSUES = pd.DataFrame({"image_id": [], "label": [], "suggested_label": [], "is_issue": []}).astype(
+    {"image_id": int, "is_issue": bool}
+)
+
 Row = tuple[str | None, str, int | None]
 
 
@@ -32,14 +39,22 @@ Row = tuple[str | None, str, int | None]
 def judge(tmp_path: Path, make_dataset, make_grey_classifier) -> Callable[..., Artifacts]:
     """Evaluate the classifier that knows dark, grey and light on images of (label, split, level)."""
 
-    def run(rows: Sequence[Row], *, classes: Sequence[str] = CLASSES, **changes) -> Artifacts:
+    def run(
+        rows: Sequence[Row],
+        *,
+        classes: Sequence[str] = CLASSES,
+        duplicates: pd.DataFrame = NO_DUPLICATES,
+        label_issues: pd.DataFrame = NO_ISSUES,
+        **changes,
+    ) -> Artifacts:
         from models.networks import save_classifier
 
         path = tmp_path / "model.pt"
         save_classifier(make_grey_classifier(CLASSES, CENTRES), path)
         manifest, scan = make_dataset(rows, classes=classes)
-        parameters = DEFAULTS.model_copy(update={"device": "cpu", "batch_images": 64, **changes})
-        return evaluate(manifest, scan, path, parameters=parameters)
+        settings = {"device": "cpu", "batch_images": 64, "n_resamples": 200}
+        parameters = DEFAULTS.model_copy(update=settings | changes)
+        return evaluate(manifest, scan, path, duplicates, label_issues, parameters=parameters, seed=0)
 
     return run
 
@@ -171,11 +186,12 @@ def test_good_classifier_gives_no_findings(judge) -> None:
 
 def test_accuracy_below_the_minimum_names_the_classes_that_cause_it(judge) -> None:
     rows = [("dark", "test", DARK)] * 10 + [("light", "test", GREY)] * 9 + [("light", "test", LIGHT)]
-    findings = judge(rows, minimum_accuracy=0.6, recall_margin=1.0).findings
+    others = {"recall_margin": 1.0, "max_overconfidence": 1.0}
+    findings = judge(rows, minimum_accuracy=0.6, **others).findings
     assert findings["kind"].tolist() == ["accuracy_below_minimum"]
     assert (findings["label"][0], findings["score"][0]) == ("light", pytest.approx(0.9))
     assert "10% of 10 images recognised; 55.0% over all classes" in findings["detail"][0]
-    assert judge(rows, minimum_accuracy=0.55, recall_margin=1.0).findings.empty  # just reached
+    assert judge(rows, minimum_accuracy=0.55, **others).findings.empty  # just reached
 
 
 def test_class_far_below_the_rest_is_found(judge) -> None:
@@ -194,6 +210,90 @@ def test_class_that_may_be_low_by_chance_is_not_found(judge) -> None:
     assert judge(rows, minimum_accuracy=0).findings.empty
 
 
+# ---- the gate --------------------------------------------------------------------------------------------
+def test_gate_fails_the_stage_with_its_results_only_if_asked_for(judge) -> None:
+    rows = [("dark", "test", DARK)] * 10 + [("light", "test", GREY)] * 9 + [("light", "test", LIGHT)]
+    assert judge(rows, minimum_accuracy=0.6).failure == ""
+    artifacts = judge(rows, minimum_accuracy=0.6, fail_below_minimum=True)
+    assert artifacts.failure.startswith(
+        "the accuracy of 55.0% (95% interval 34.2% to 74.2%, n = 20, test) is below the 60.0% of "
+        "evaluate.minimum_accuracy; recognised worst: light 10%, dark 100%."
+    )
+    assert artifacts.metrics["test_accuracy"] == 0.55
+    assert judge(rows, minimum_accuracy=0.55, fail_below_minimum=True).failure == ""  # just reached
+
+
+# ---- how far to trust it ---------------------------------------------------------------------------------
+def test_temperature_is_fitted_on_validation_and_nothing_else(judge) -> None:
+    rows = [("dark", "test", DARK), ("grey", "test", 100), ("light", "test", 100)] * 4
+    validation = [("dark", "validation", 60), ("grey", "validation", 60), ("light", "validation", 200)] * 5
+    first = judge([*rows, *validation]).metrics
+    second = judge([*rows[:3], *validation, ("dark", "train", LIGHT)]).metrics
+    assert first["temperature"] == second["temperature"] > 0
+    assert np.isfinite(first["scaled_expected_calibration_error"])
+
+
+@pytest.mark.parametrize(
+    ("rows", "reason"),
+    [
+        ([("dark", "test", GREY), ("dark", "train", DARK)], "there are no validation images"),
+        ([("dark", "validation", GREY), ("dark", "train", DARK)], "would be fitted on are judged"),
+        ([("dark", "test", GREY), ("dark", "validation", DARK)], "all right, or no better than chance"),
+    ],
+)
+def test_temperature_that_cannot_be_had_is_not_fitted_on_test(judge, rows: list[Row], reason: str) -> None:
+    artifacts = judge(rows)
+    assert np.isnan([artifacts.metrics["temperature"], artifacts.metrics["scaled_brier_score"]]).all()
+    assert sum(reason in note for note in artifacts.notes) == 1
+
+
+def test_accuracy_is_adjusted_for_copies_and_doubted_labels(judge) -> None:
+    rows = [
+        ("dark", "test", DARK),
+        ("dark", "test", LIGHT),
+        ("light", "test", LIGHT),
+        ("dark", "train", DARK),
+    ]
+    issues = pd.DataFrame(
+        {"image_id": [1], "label": ["dark"], "suggested_label": ["light"], "is_issue": [True]}
+    )
+    pairs = pd.DataFrame({"image_id_a": [0], "image_id_b": [3], "kind": ["exact"]})
+    artifacts = judge(rows, duplicates=pairs, label_issues=issues)
+    assert artifacts.metrics["accuracy_without_copies"] == 1 / 2
+    assert artifacts.metrics["accuracy_if_doubted_labels_right"] == 1
+    assert artifacts.metrics["accuracy_if_doubted_labels_wrong"] == pytest.approx(2 / 3)
+    assert "adjusted_accuracy" in [figure.name for figure in artifacts.figures]
+
+
+def test_judged_training_images_are_no_copies(judge) -> None:
+    pairs = pd.DataFrame({"image_id_a": [0], "image_id_b": [1], "kind": ["exact"]})
+    artifacts = judge([("dark", "train", DARK), ("light", "train", LIGHT)], duplicates=pairs)
+    assert artifacts.metrics["n_exact_copies_of_training"] == 0
+    assert any("training images themselves are judged" in note for note in artifacts.notes)
+
+
+def test_groups_of_classes_are_compared(judge) -> None:
+    rows = [("dark", "test", DARK), ("grey", "test", GREY), ("light", "test", DARK)]
+    artifacts = judge(rows, class_groups={"plain": ["grey"], "extreme": ["dark", "light"]})
+    row = artifacts.tables["group_comparisons"].iloc[0]
+    assert (row["group_a"], row["group_b"], row["difference"]) == ("plain", "extreme", 0.5)
+    assert artifacts.figures[-1].name == "class_groups"
+    with pytest.raises(InputError, match="did you mean 'grey'"):
+        judge(rows, class_groups={"plain": ["gray"]})
+
+
+def test_class_names_that_yaml_reads_as_numbers_are_names() -> None:
+    content = DEFAULTS.model_dump() | {"class_groups": {"round": [0, 6, 8], "straight": [1, "7"]}}
+    groups = EvaluateParameters.model_validate(content).class_groups
+    assert groups == {"round": ["0", "6", "8"], "straight": ["1", "7"]}
+
+
+def test_tables_for_people_are_no_wider_than_a_page(judge) -> None:
+    tables = judge([("dark", "test", DARK), ("light", "test", GREY)]).tables
+    wide = {name: table.shape[1] for name, table in tables.items() if table.shape[1] > 9}
+    assert wide == {}
+
+
 # ---- figures ---------------------------------------------------------------------------------------------
 def test_surest_mistakes_come_first_and_no_more_than_asked(judge, tmp_path: Path) -> None:
     rows = [("dark", "test", 180), ("dark", "test", LIGHT), ("dark", "test", DARK), ("light", "test", 0)]
@@ -204,9 +304,19 @@ def test_surest_mistakes_come_first_and_no_more_than_asked(judge, tmp_path: Path
     figure.drawing.savefig(tmp_path / "mistakes.png")
 
 
+def test_pairs_confused_more_than_once_are_shown_surest_first(judge, tmp_path: Path) -> None:
+    rows = [("dark", "test", 200), ("dark", "test", LIGHT), ("grey", "test", LIGHT), ("light", "test", LIGHT)]
+    figure = {figure.name: figure for figure in judge(rows).figures}["confused_pairs"]
+    assert figure.table["image_id"].tolist() == [1, 0]  # grey for light happened once
+    assert figure.table[["label", "predicted_label"]].drop_duplicates().to_numpy().tolist() == [
+        ["dark", "light"]
+    ]
+    figure.drawing.savefig(tmp_path / "pairs.png")
+
+
 def test_faultless_predictions_show_no_mistakes(judge) -> None:
     names = [figure.name for figure in judge([("dark", "test", DARK), ("light", "test", LIGHT)]).figures]
-    assert names == ["confusion_matrix", "class_recall"]
+    assert names == ["confusion_matrix", "class_recall", "reliability"]
 
 
 @pytest.mark.parametrize("n_classes", [2, 10, 100])

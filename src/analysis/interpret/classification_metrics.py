@@ -64,7 +64,19 @@ def overall_scores(per_class: pd.DataFrame) -> dict[str, float]:
 
 def log_loss(probabilities: np.ndarray, actual: np.ndarray) -> float:
     """Mean negative log-likelihood of the labels in nats, 0 is best; NaN without images."""
-    if len(actual) == 0:
-        return float("nan")
+    return float(image_log_losses(probabilities, actual).mean()) if len(actual) else float("nan")
+
+
+def image_log_losses(probabilities: np.ndarray, actual: np.ndarray) -> np.ndarray:
+    """Negative log-likelihood of each image's label in nats, (N,)."""
     given = probabilities[np.arange(len(actual)), actual].astype(float)
-    return float(-np.log(np.clip(given, SMALLEST_PROBABILITY, 1)).mean())
+    return -np.log(np.clip(given, SMALLEST_PROBABILITY, 1))
+
+
+def image_brier_scores(probabilities: np.ndarray, actual: np.ndarray) -> np.ndarray:
+    """Squared distance of each image's probabilities to 1 for its class and 0 for others (Brier 1950), (N,).
+
+    From 0, best, to 2, sure and wrong: for two classes twice what is often called by that name.
+    """
+    given = probabilities[np.arange(len(actual)), actual].astype(float)
+    return (probabilities.astype(float) ** 2).sum(axis=1) - 2 * given + 1

@@ -12,7 +12,7 @@ from matplotlib.image import AxesImage
 from PIL import Image
 
 from analysis.class_axis import MAX_CLASSES, label_class_axis, note_on_shown, short_label
-from analysis.figures import ACCENT, MUTED, SEQUENTIAL, new_figure, plot_image_grid
+from analysis.figures import ACCENT, MUTED, SEQUENTIAL, new_figure, plot_image_grid, show_image
 from analysis.images import open_as_seen
 from analysis.proportions import proportion_of
 from analysis.stage import Figure
@@ -21,6 +21,7 @@ MAX_COUNTED_CLASSES = 20  # up to so many, each cell bears its number
 COUNTED_INCHES, BARE_INCHES = 0.36, 0.24  # side of a cell with and without its number
 MISTAKE_PX = 160  # of a picture's longer side; twice what it takes in print
 MISTAKE_COLUMNS = 8
+PAIR_COLUMNS = 7
 
 
 def plot_confusion_matrix(counts: np.ndarray, classes: Sequence[str], *, split: str) -> Figure:
@@ -129,25 +130,85 @@ def draw_recall(scores: pd.DataFrame, *, ax: Axes) -> Axes:
 
 def plot_confident_mistakes(mistakes: pd.DataFrame, classes: Sequence[str], *, split: str) -> Figure:
     """The pictures of `mistakes` (`path`, `is_truncated`, `class_index`, `predicted_index`, `confidence`)."""
-    pictures, captions = [], []
+    captions = []
     for row in mistakes.itertuples():
-        picture = open_as_seen(row.path, allow_truncated=row.is_truncated)
-        picture.thumbnail((MISTAKE_PX, MISTAKE_PX), Image.Resampling.BILINEAR)
-        pictures.append(np.asarray(picture))
         actual, predicted = (short_label(classes[i], 12) for i in (row.class_index, row.predicted_index))
         captions.append(f"{actual}\n→ {predicted}, {row.confidence:.0%}")
-    names = np.array(classes, dtype=object)
-    table = mistakes[["image_id", "path"]].assign(
-        label=names[mistakes["class_index"]],
-        predicted_label=names[mistakes["predicted_index"]],
-        probability=mistakes["confidence"],
-    )
     return Figure(
         name="confident_mistakes",
         title="The surest mistakes",
         caption=f"The {len(mistakes)} {split} images on which the classifier was surest and wrong, as "
         "actual → predicted class, with the probability it gave. Sure mistakes on clear pictures point to "
         "wrong labels; on unusual ones, to what training lacks.",
-        drawing=plot_image_grid(pictures, captions, columns=MISTAKE_COLUMNS),
-        table=table,
+        drawing=plot_image_grid(_pictures(mistakes), captions, columns=MISTAKE_COLUMNS),
+        table=_mistakes_table(mistakes, classes),
+    )
+
+
+def most_confused_pairs(counts: np.ndarray, classes: Sequence[str], n: int) -> pd.DataFrame:
+    """At most `n` rows of `confusion_pairs` that are repeated mistakes, those with most images first."""
+    pairs = confusion_pairs(counts, classes)
+    is_repeated = (pairs["actual"] != pairs["predicted"]) & (pairs["n_images"] > 1)
+    return pairs[is_repeated].head(n).reset_index(drop=True)
+
+
+def plot_confused_pairs(
+    pairs: pd.DataFrame, judged: pd.DataFrame, classes: Sequence[str], *, split: str
+) -> Figure:
+    """A row a pair, as `most_confused_pairs` gives them: its surest mistakes among `judged`."""
+    places = {label: i for i, label in enumerate(classes)}
+    ranked = judged.sort_values("confidence", ascending=False, kind="stable")
+    columns = min(PAIR_COLUMNS, pairs["n_images"].max()) + 1
+    drawing, axes = new_figure(
+        width=1.15 * columns, height=1.35 * len(pairs), rows=len(pairs), columns=columns
+    )
+    shown = []
+    for (title, *cells), pair in zip(axes, pairs.itertuples(), strict=True):
+        is_pair = (ranked["class_index"] == places[pair.actual]) & (
+            ranked["predicted_index"] == places[pair.predicted]
+        )
+        mistakes = ranked[is_pair].head(PAIR_COLUMNS)
+        draw_pair_title(pair, ax=title)
+        for ax in cells:
+            ax.set_axis_off()
+        for ax, picture, confidence in zip(cells, _pictures(mistakes), mistakes["confidence"], strict=False):
+            show_image(ax, picture, f"{confidence:.0%}")
+        shown.append(mistakes)
+    return Figure(
+        name="confused_pairs",
+        title="The pairs of classes most often confused",
+        caption=f"A row a pair, actual → predicted class, with the number of {split} images and their share "
+        f"of the actual class; beside it up to {PAIR_COLUMNS} of them, those on which the classifier was "
+        "surest, with the probability it gave. Ask of each row whether a person could do better.",
+        drawing=drawing,
+        table=_mistakes_table(pd.concat(shown), classes),
+    )
+
+
+def draw_pair_title(pair: tuple, *, ax: Axes) -> Axes:
+    ax.set_axis_off()
+    text = (
+        f"{short_label(pair.actual, 16)}\n→ {short_label(pair.predicted, 14)}\n"
+        f"{pair.n_images:,} images, {pair.class_fraction:.1%}"
+    )
+    ax.text(1, 0.5, text, ha="right", va="center", fontsize=8, transform=ax.transAxes, parse_math=False)
+    return ax
+
+
+def _pictures(images: pd.DataFrame) -> list[np.ndarray]:
+    """Of `images` (`path`, `is_truncated`), no larger than they are printed."""
+    pictures = []
+    for row in images.itertuples():
+        picture = open_as_seen(row.path, allow_truncated=row.is_truncated)
+        picture.thumbnail((MISTAKE_PX, MISTAKE_PX), Image.Resampling.BILINEAR)
+        pictures.append(np.asarray(picture))
+    return pictures
+
+
+def _mistakes_table(mistakes: pd.DataFrame, classes: Sequence[str]) -> pd.DataFrame:
+    names = np.array(classes, dtype=object)
+    return mistakes[["image_id", "path"]].assign(
+        label=names[mistakes["class_index"]],
+        predicted_label=names[mistakes["predicted_index"]],
+        probability=mistakes["confidence"],
     )

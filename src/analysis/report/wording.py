@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 SPELLINGS = {
     "auc": "AUC",
+    "auroc": "AUROC",
     "cramers": "Cramér’s",
     "csv": "CSV",
     "ece": "ECE",
