@@ -1,8 +1,8 @@
 """Can the attacks be believed? A weak attack makes any classifier look robust.
 
-The checks are those of Carlini et al. (2019) and the signs of masked gradients of Athalye et al. (2018):
-one step doing better than many, noise doing better than gradients, a larger ε doing worse than a smaller,
-an attack without bounds that fails, and gradients that vanish.
+The checks are those of Carlini et al. (2019) and the signs of masked gradients of Athalye et al. (2018): one
+step doing better than many, noise doing better than gradients, a larger ε doing worse than a smaller, an
+attack without bounds that fails, and gradients that vanish.
 """
 
 from __future__ import annotations

@@ -65,7 +65,8 @@ class Sweep:
     is_right
         (N,) whether the classifier is right about the untouched images.
     is_wrong
-        By attack (K, N), whether it is wrong within ε. Noise and FGSM are of size ε itself, PGD of any up to it.
+        By attack (K, N), whether it is wrong within ε. Noise and FGSM are of size ε,
+        PGD of any up to it.
     is_flat
         (N,) whether the gradient at the untouched image is zero or not finite.
     search
@@ -180,7 +181,7 @@ def find_smallest(
         steps.append({"n_attacked": len(rows), "n_raised": n_raised} | extent)
         held = torch.nonzero(reached <= 0)[:, 0]
         withstood[rows[held]] = epsilon
-        # from the edge of the ball that held, a few steps in the larger one end nearer than what it gave before
+        # a few steps from the edge of the ball that held end nearer than what the larger one gave before
         found[held] = pgd(
             target, own[held], truth[held], found[held], norm=norm, epsilon=larger, n_steps=n_steps
         )

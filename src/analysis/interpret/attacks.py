@@ -4,13 +4,13 @@ FGSM (Goodfellow et al. 2015) takes one step up the loss, PGD (Madry et al. 2018
 each put back into the ball of size ε about the image. The classifier takes pixels in [0, 1] and normalises
 them itself, so ε is a size in pixels.
 
-The loss is the margin by which the best other class leads the label (Carlini and Wagner 2017): where a network
-is sure, the gradient of the cross-entropy vanishes in float32 and would feign robustness.
+The loss is the margin by which the best other class leads the label (Carlini and Wagner 2017): where a
+network is sure, the gradient of the cross-entropy vanishes in float32 and would feign robustness.
 
 captum.robust (0.9) offers both attacks, but its PGD steps along the gradient's sign in L2 too, which is not
 the steepest way there, and scales the columns of a picture rather than the pictures at a random L2 start; it
-takes gradients below 1e-6 for none, has no restarts, and goes on with images already broken. So its FGSM serves
-as a check on ours (see `attack_checks`), and the loop is our own.
+takes gradients below 1e-6 for none, has no restarts, and goes on with images already broken. So its FGSM
+serves as a check on ours (see `attack_checks`), and the loop is our own.
 """
 
 from __future__ import annotations

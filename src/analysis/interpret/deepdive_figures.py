@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.image import AxesImage
 
-from analysis.class_axis import short_label, spread_over
+from analysis.class_axis import note_on_shown, short_label, spread_over
 from analysis.figures import (
     ACCENT,
     DIVERGING,
@@ -39,14 +41,14 @@ def plot_robust_accuracy(accuracy: pd.DataFrame, medians: dict[str, float], *, s
         draw_accuracy(accuracy[accuracy["norm"] == norm], medians[norm], ax=ax)
         ax.set_xlabel(f"ε: {UNITS[norm]}")
     axes[0, 0].set(ylabel="Accuracy", title=f"{split} (n = {accuracy['n_images'].iloc[0]:,})")
-    axes[0, -1].legend(loc="upper right")
+    axes[0, 0].legend(loc="lower left")
     return Figure(
         name="robust_accuracy",
         title="How large a change it takes to mislead the classifier",
-        caption="Share of images still right by the size ε of the change, with PGD's 95% Wilson interval; the "
-        "points at the left are without an attack. The dashed line is the median of the smallest changes that "
-        "PGD found of images rightly recognised. Curves that do not reach 0 at the right, or FGSM below PGD, are "
-        "signs of an attack that fails, not of a robust classifier.",
+        caption="Share of images still right by the size ε of the change, with PGD's 95% Wilson interval; "
+        "the points at the left are without an attack. The dashed line is the median of the smallest "
+        "changes that PGD found of images rightly recognised. Curves that do not reach 0 at the right, or "
+        "FGSM below PGD, are signs of an attack that fails, not of a robust classifier.",
         drawing=drawing,
         table=accuracy,
     )
@@ -85,9 +87,10 @@ def plot_adversarial_examples(
     return Figure(
         name="adversarial_examples",
         title="Changes that mislead the classifier",
-        caption=f"{len(table)} {split} images rightly recognised, in threes: the image with the probability of "
-        "its class; the image with the smallest change that PGD found (L∞), and the class it is taken for; and "
-        "the change alone, multiplied so that its largest reaches black or white, grey is none.",
+        caption=f"{len(table)} {split} images rightly recognised, in threes: the image with the "
+        "probability of its class; the image with the smallest change that PGD found (L∞), and the class "
+        "it is taken for; and the change alone, multiplied so that its largest reaches black or white, "
+        "grey is none.",
         drawing=plot_image_grid(
             [(picture * 255).round().astype(np.uint8) for picture in pictures],
             captions,
@@ -121,9 +124,9 @@ def plot_filters(filters: pd.DataFrame, clean_accuracy: float, *, split: str) ->
     return Figure(
         name="frequency_filters",
         title="What the classifier recognises in coarse shape alone, and in fine detail alone",
-        caption="Accuracy on what a filter leaves of the images, with 95% intervals; the dashed line is that on "
-        "whole images. A person recognises what is left below a few cycles per image, and not much of what is "
-        "above.",
+        caption="Accuracy on what a filter leaves of the images, with 95% intervals; the dashed line is "
+        "that on whole images. A person recognises what is left below a few cycles per image, and not "
+        "much of what is above.",
         drawing=drawing,
         table=filters,
     )
@@ -138,9 +141,10 @@ def plot_fourier_map(waves: pd.DataFrame, clean_error: float, *, rms: float, spl
     return Figure(
         name="fourier_map",
         title="Which waves mislead the classifier",
-        caption=f"Error rate with one wave of root mean square {rms:g} added to each image, by the wave's frequency "
-        f"down and across in cycles per image; the middle is a change of brightness, and without a wave the rate "
-        f"is {clean_error:.1%}. A wave and its opposite are one: the lower half mirrors the upper.",
+        caption=f"Error rate with one wave of root mean square {rms:g} added to each image, by the wave's "
+        "frequency down and across in cycles per image; the middle is a change of brightness, and without "
+        f"a wave the rate is {clean_error:.1%}. A wave and its opposite are one: the lower half mirrors "
+        "the upper.",
         drawing=drawing,
         table=waves,
     )
@@ -160,35 +164,43 @@ def draw_fourier_map(waves: pd.DataFrame, *, ax: Axes) -> AxesImage:
     return cells
 
 
-def plot_spectra(by_class: pd.DataFrame, by_outcome: pd.DataFrame, *, n_images: int, split: str) -> Figure:
-    """Mean power by frequency: columns are classes, and right and wrong predictions."""
+def plot_spectra(
+    by_class: pd.DataFrame, by_outcome: pd.DataFrame, counts: pd.Series, *, split: str
+) -> Figure:
+    """Mean power by frequency (rows) of classes, and of right and wrong; `counts` has each one's images."""
     drawing, axes = new_figure(width=9, height=3.8, columns=2)
     classes = list(by_class)
     shown = spread_over(classes, MAX_LINES)
-    colours = class_colours(classes)
-    for label in shown:
-        axes[0, 0].loglog(by_class.index, by_class[label], color=colours[label], linewidth=1.3)
-    if by_class.shape[1] > 0:
-        legend = axes[0, 0].legend([short_label(label, 14) for label in shown], fontsize=7, ncols=2)
-        for text in legend.get_texts():
-            text.set_parse_math(False)
-    for outcome, colour in zip(by_outcome, (ACCENT, WARNING), strict=False):
-        axes[0, 1].loglog(by_outcome.index, by_outcome[outcome], color=colour, label=outcome)
-    axes[0, 1].legend()
+    draw_spectra(by_class[shown], class_colours(classes), counts, ax=axes[0, 0])
+    draw_spectra(by_outcome, {"right": ACCENT, "wrong": WARNING}, counts, ax=axes[0, 1])
+    n_images = counts[list(by_outcome)].sum()
     axes[0, 0].set(ylabel="Power (mean over the ring)", title=f"{split} (n = {n_images:,}), by class")
     axes[0, 1].set_title("by prediction")
-    for ax in axes[0]:
-        ax.set_xlabel("Frequency (cycles per image)")
-    part = f" Shown are {len(shown)} of {len(classes)} classes." if len(shown) < len(classes) else ""
     return Figure(
         name="power_spectra",
         title="How much of the images is fine detail",
-        caption="Power of the grey pictures at the classifier's input size by frequency (geometric mean over "
-        "images). A class that lies apart at high frequencies is sharper, noisier or compressed otherwise than the "
-        "rest, which a classifier may use." + part,
+        caption="Power of the grey pictures at the classifier's input size by frequency (geometric mean "
+        "over images). A class that lies apart at high frequencies is sharper, noisier or compressed "
+        "otherwise than the rest, which a classifier may use."
+        + note_on_shown(len(shown), len(classes), "evenly spread"),
         drawing=drawing,
         table=pd.concat([by_class, by_outcome], axis=1).rename_axis("cycles").reset_index(),
     )
+
+
+def draw_spectra(
+    spectra: pd.DataFrame, colours: Mapping[str, str | tuple[float, ...]], counts: pd.Series, *, ax: Axes
+) -> Axes:
+    for name in spectra:
+        label = f"{short_label(name, 14)} ({counts[name]:,})"
+        ax.loglog(spectra.index, spectra[name], color=colours[name], linewidth=1.3, label=label)
+    for text in ax.legend(fontsize=7, ncols=2).get_texts():
+        text.set_parse_math(False)
+    octaves = 2 ** np.arange(int(np.log2(len(spectra))) + 1)
+    ax.set_xticks(octaves, [str(octave) for octave in octaves])
+    ax.minorticks_off()
+    ax.set_xlabel("Frequency (cycles per image)")
+    return ax
 
 
 def plot_occlusion(
@@ -197,7 +209,7 @@ def plot_occlusion(
     """Each image beside its map; images (N, H, H, 3) in [0, 1], maps (N, H, H)."""
     columns = 2 * 3
     rows = -(-2 * len(images) // columns)
-    drawing, axes = new_figure(width=8.4, height=rows * 1.75 + 0.5, rows=rows, columns=columns)
+    drawing, axes = new_figure(width=8.4, height=rows * 1.5 + 0.3, rows=rows, columns=columns)
     limit = max(float(np.abs(maps).max()), np.finfo(float).eps)
     for ax in axes.flat:
         ax.set_axis_off()
@@ -223,10 +235,10 @@ def plot_occlusion(
     return Figure(
         name="occlusion",
         title="Which part of the image the prediction hangs on",
-        caption=f"{len(table)} {split} images as actual → predicted class, right ones first, each beside the map "
-        f"of how far the probability of the predicted class falls when a square of {patch_px} × {patch_px} pixels "
-        "takes the mean colour (mean over the squares that cover a pixel), with the probability and the largest "
-        "fall. Red: the prediction hangs on it; blue: it speaks against it.",
+        caption=f"{len(table)} {split} images as actual → predicted class, right ones first, each beside "
+        f"the map of how far the probability of the predicted class falls when a square of {patch_px} × "
+        f"{patch_px} pixels takes the mean colour (mean over the squares that cover a pixel), with the "
+        "probability and the largest fall. Red: the prediction hangs on it; blue: it speaks against it.",
         drawing=drawing,
         table=table,
     )

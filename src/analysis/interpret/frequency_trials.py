@@ -1,4 +1,4 @@
-"""What a classifier makes of pictures of which only slow or only fast waves are left, or to which one is added."""
+"""What a classifier makes of pictures of which slow or fast waves are left, or to which one is added."""
 
 from __future__ import annotations
 
@@ -18,9 +18,8 @@ N_CUTOFFS = (
 
 
 def filter_cutoffs(px: int) -> np.ndarray:
-    """Cycles per image, ascending; the last is that of the fastest diagonal wave, below which is everything."""
-    along = np.unique(np.rint(np.geomspace(1, px / 2, N_CUTOFFS)).astype(int))
-    return np.r_[along, int(np.ceil(px / np.sqrt(2)))]
+    """Cycles per image, ascending."""
+    return np.unique(np.rint(np.geomspace(1, px / 2, N_CUTOFFS)).astype(int))
 
 
 def right_when_filtered(

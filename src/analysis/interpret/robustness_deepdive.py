@@ -7,18 +7,18 @@ in 1/255, L2 its length over all pixels in [0, 1]. ε is measured in the picture
 accuracy is the share of images still right, with 95% Wilson intervals; the median minimal ε is that of the
 smallest perturbations found of images rightly recognised, each shrunk by bisection. A weak attack makes any
 classifier look robust, so that the attacks are checked themselves (Carlini et al. 2019, Athalye et al. 2018).
-**Frequencies** are in cycles per image at the classifier's input size: power spectra, accuracy on what a low-pass
-or a high-pass filter leaves, and the Fourier heat map, the error rate with one wave added (Yin et al. 2019).
-**Occlusion** covers a patch with the mean colour and looks how far the predicted class's probability falls
-(Zeiler and Fergus 2014).
+**Frequencies** are in cycles per image at the classifier's input size: power spectra, accuracy on what a
+low-pass or a high-pass filter leaves, and the Fourier heat map, the error rate with one wave added (Yin et
+al. 2019). **Occlusion** covers a patch with the mean colour and looks how far the predicted class's
+probability falls (Zeiler and Fergus 2014).
 
 How the result misleads: robust accuracy is an upper bound, as a stronger attack may break more. Almost every
 network that was not trained against attacks falls to 0 at changes that nobody sees, so a low one is a fact to
 know where somebody might attack, and no finding; noise that an attacker did not choose does far less. An L2
 size grows with the side of the picture, so it compares only at one input size. Sharp filters leave ringing,
-and filtered pictures are like nothing in training, so accuracy on them says what suffices, not what is used. Waves
-are cut off at black and white, which takes half of them from a black background. An occlusion map shows what
-one patch does alone: where two parts each suffice, it shows neither.
+and filtered pictures are like nothing in training, so accuracy on them says what suffices, not what is used.
+Waves are cut off at black and white, which takes half of them from a black background. An occlusion map shows
+what one patch does alone: where two parts each suffice, it shows neither.
 """
 
 from __future__ import annotations
@@ -63,8 +63,8 @@ NOISE = FindingKind(
     severity="medium",
     why="No attacker is needed: a camera at night or a stronger compression does as much. The classifier "
     "looks at something in these images that a person does not see.",
-    action="Train with noise and blur added (augmentation), and look whether training images share a trace of "
-    "how they were made, such as compression or scaling, that tells the classes apart.",
+    action="Train with noise and blur added (augmentation), and look whether training images share a "
+    "trace of how they were made, such as compression or scaling, that tells the classes apart.",
 )
 FINE_TEXTURE = FindingKind(
     name="seen_by_fine_detail_only",
@@ -73,17 +73,18 @@ FINE_TEXTURE = FindingKind(
     why="These images are recognised from their fastest waves alone but not from the slower ones, which hold "
     "what a person sees; on the whole sample it is so more often than the reverse. Blur, compression or "
     "another camera will take that detail away.",
-    action="Look for a watermark, compression or sensor pattern that tells the classes apart; train with blur "
-    "and noise added.",
+    action="Look for a watermark, compression or sensor pattern that tells the classes apart; train with "
+    "blur and noise added.",
 )
 KINDS = (NOISE, FINE_TEXTURE)
 CAPTIONS = {
     "attack_checks": "One row a check of the attacks themselves. Where one failed, the classifier may only "
     "look robust, and the accuracies below are not to be trusted.",
-    "robust_accuracy": "One row an ε, in 1/255 for L∞ and in pixels of [0, 1] for L2: the share of images still "
-    "right under random noise of that size, FGSM and PGD, with PGD's 95% interval. Row 0 is without an attack.",
+    "robust_accuracy": "One row an ε, in 1/255 for L∞ and in pixels of [0, 1] for L2: the share of images "
+    "still right under random noise of that size, FGSM and PGD, with PGD's 95% interval. Row 0 is without "
+    "an attack.",
     "filters": "One row a cut-off: accuracy on what is left of each image below it (low pass) and above it "
-    "(high pass), with 95% intervals. Below the last is the whole image.",
+    "(high pass), with 95% intervals.",
 }
 
 
@@ -291,7 +292,8 @@ def _in_shown_units(accuracy: pd.DataFrame) -> pd.DataFrame:
 def _summary_of(medians: dict[str, float], checks: pd.DataFrame) -> str:
     half = medians["linf"]
     change = f"a change of {half:.2g}/255 misleads" if np.isfinite(half) else "no change tried misleads"
-    return f"{change} the classifier on half of the images, {checks['passed'].sum()} of {len(checks)} checks of attacks passed"
+    passed = f"{checks['passed'].sum()} of {len(checks)} checks of attacks passed"
+    return f"{change} the classifier on half of the images, {passed}"
 
 
 def _attack_metrics(
@@ -313,7 +315,8 @@ def _attack_metrics(
 
 def _attack_notes(attacked: Sample, failed: pd.DataFrame) -> list[str]:
     notes = [
-        f"A check of the attacks failed: {row.check} ({row.norm}): {row.found}. Robust accuracy may be overstated."
+        f"A check of the attacks failed, so robust accuracy may be overstated: {row.check} ({row.norm}): "
+        f"{row.found}."
         for row in failed.itertuples()
     ]
     if not attacked.is_right.any():
@@ -401,8 +404,8 @@ def _find_fine_texture(
         FINE_TEXTURE,
         image_id=rows["image_id"],
         score=float(by_fine.mean()),
-        detail=f"{by_fine.sum()} of {len(fine)} images are recognised only by what is above {cutoff} cycles per "
-        f"image, {by_coarse.sum()} only by what is below",
+        detail=f"{by_fine.sum()} of {len(fine)} images are recognised only by what is above {cutoff} "
+        f"cycles per image, {by_coarse.sum()} only by what is below",
     )
 
 
@@ -434,8 +437,9 @@ def _measure_spectra(sample: Sample, setting: Setting) -> Artifacts:
     groups = {label: codes == code for code, label in enumerate(setting.classes)}
     outcomes = {"right": sample.is_right, "wrong": ~sample.is_right}
     mistakes = first_against_second(fast, ~sample.is_right, np.zeros(len(fast), dtype=int), 1).iloc[0]
+    counts = pd.Series({name: mask.sum() for name, mask in (groups | outcomes).items()})
     figure = plot_spectra(
-        _mean_spectra(power, groups), _mean_spectra(power, outcomes), n_images=len(power), split=setting.split
+        _mean_spectra(power, groups), _mean_spectra(power, outcomes), counts, split=setting.split
     )
     return Artifacts(
         metrics={
@@ -448,13 +452,9 @@ def _measure_spectra(sample: Sample, setting: Setting) -> Artifacts:
 
 
 def _mean_spectra(power: np.ndarray, groups: dict[str, np.ndarray]) -> pd.DataFrame:
-    """Geometric mean of each group's spectra (N, K): rows are frequencies, columns groups with images."""
+    """Geometric mean of each group's spectra (N, K): rows are frequencies, columns the groups with images."""
     logs = np.log(power + SMALLEST_POWER)
-    means = {
-        f"{name} ({mask.sum():,})": np.exp(logs[mask].mean(axis=0))
-        for name, mask in groups.items()
-        if mask.any()
-    }
+    means = {name: np.exp(logs[mask].mean(axis=0)) for name, mask in groups.items() if mask.any()}
     return pd.DataFrame(means, index=pd.RangeIndex(1, power.shape[1] + 1))
 
 
