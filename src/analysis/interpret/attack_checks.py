@@ -131,7 +131,8 @@ def _monotone(target: Target, images: Tensor, labels: Tensor, result: Sweep, *, 
     for smaller, epsilon in itertools.pairwise(result.epsilons):
         rows = torch.from_numpy(tried[withstood[tried] == epsilon]).to(labels.device)
         own, truth = images[rows], labels[rows]
-        found = pgd(target, own, truth, own, norm=result.norm, epsilon=float(smaller), n_steps=n_steps)
+        ball = {"norm": result.norm, "epsilon": float(smaller), "n_steps": n_steps}
+        found = pgd(target, own, truth, own, loss=margins, **ball)
         n_broken += int((target.predict(found) != truth).sum())
     return (
         "a smaller ε breaks nothing that withstood a larger",
@@ -145,9 +146,8 @@ def _reaches_zero(target: Target, images: Tensor, labels: Tensor, result: Sweep,
     """Images that withstood every ε are attacked within the whole range of pixels."""
     rows = torch.from_numpy(np.flatnonzero(np.isinf(result.smallest))).to(labels.device)
     unbounded = 1.0 if result.norm == "linf" else float(np.sqrt(images[0].numel()))
-    found = pgd(
-        target, images[rows], labels[rows], images[rows], norm=result.norm, epsilon=unbounded, n_steps=n_steps
-    )
+    ball = {"norm": result.norm, "epsilon": unbounded, "n_steps": n_steps}
+    found = pgd(target, images[rows], labels[rows], images[rows], loss=margins, **ball)
     n_held = int((target.predict(found) == labels[rows]).sum())
     return "accuracy falls to 0 without bounds", n_held == 0, f"{n_held} of {len(labels)} images right", "0"
 

@@ -6,6 +6,7 @@ largest ε down, so that most of the work is done on images that fall in a few s
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -16,6 +17,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from analysis.interpret.attacks import (
+    LOSSES,
     Norm,
     Target,
     margins,
@@ -109,7 +111,7 @@ def sweep(
     generator = torch.Generator().manual_seed(seed)
     noise = unit_noise(images.shape, norm, generator).to(images.device)
     starts = [unit_starts(images.shape, norm, generator).to(images.device) for _ in range(n_restarts)]
-    gradients, logits = target.gradients(images, labels)
+    gradients, logits = target.gradients(images, labels, margins)
     search = find_smallest(
         target, images, labels, logits, starts, norm=norm, epsilons=epsilons, n_steps=n_steps
     )
@@ -182,9 +184,8 @@ def find_smallest(
         held = torch.nonzero(reached <= 0)[:, 0]
         withstood[rows[held]] = epsilon
         # a few steps from the edge of the ball that held end nearer than what the larger one gave before
-        found[held] = pgd(
-            target, own[held], truth[held], found[held], norm=norm, epsilon=larger, n_steps=n_steps
-        )
+        ball = {"norm": norm, "epsilon": larger, "n_steps": n_steps}
+        found[held] = pgd(target, own[held], truth[held], found[held], loss=margins, **ball)
         found = shrink(target, own, found, truth)
         # rounding may put a perturbation a hair beyond the ball
         size = sizes(found - own, norm).double().clamp(max=larger)
@@ -204,12 +205,16 @@ def strongest(
     epsilon: float,
     n_steps: int,
 ) -> tuple[Tensor, Tensor]:
-    """PGD from each of `starts`, of images not yet misled: the worst of each, and its margin (N,)."""
+    """PGD from each of `starts`, of images not yet misled: the worst of each, and its margin (N,).
+
+    The losses take turns: the first start climbs one, the second the other.
+    """
     worst, highest = images.clone(), torch.full((len(images),), -torch.inf, device=images.device)
-    for start in starts:
+    for start, loss in zip(starts, itertools.cycle(LOSSES), strict=False):
         rows = torch.nonzero(highest <= 0)[:, 0]
         begin = project(start[rows], images[rows], norm=norm, epsilon=epsilon)
-        found = pgd(target, images[rows], labels[rows], begin, norm=norm, epsilon=epsilon, n_steps=n_steps)
+        ball = {"norm": norm, "epsilon": epsilon, "n_steps": n_steps}
+        found = pgd(target, images[rows], labels[rows], begin, loss=loss, **ball)
         reached = margins(target.logits(found), labels[rows])
         is_worse = reached > highest[rows]
         worst[rows[is_worse]], highest[rows[is_worse]] = found[is_worse], reached[is_worse]

@@ -4,8 +4,10 @@ FGSM (Goodfellow et al. 2015) takes one step up the loss, PGD (Madry et al. 2018
 each put back into the ball of size ε about the image. The classifier takes pixels in [0, 1] and normalises
 them itself, so ε is a size in pixels.
 
-The loss is the margin by which the best other class leads the label (Carlini and Wagner 2017): where a
-network is sure, the gradient of the cross-entropy vanishes in float32 and would feign robustness.
+Two losses lead there (`LOSSES`), as neither is the stronger on every image (Croce and Hein 2020): the
+cross-entropy, whose gradient vanishes in float32 where a network is sure, which feigns robustness, and the
+margin by which the best other class leads the label (Carlini and Wagner 2017), whose gradient does not, but
+which minds one class at a time.
 
 captum.robust (0.9) offers both attacks, but its PGD steps along the gradient's sign in L2 too, which is not
 the steepest way there, and scales the columns of a picture rather than the pictures at a random L2 start; it
@@ -15,16 +17,18 @@ serves as a check on ours (see `attack_checks`), and the loop is our own.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from models.networks import ImageClassifier
 
 Norm = Literal["linf", "l2"]
+Loss = Callable[[Tensor, Tensor], Tensor]  # logits (N, C) and labels (N,) -> (N,)
 
 STEP_FRACTION = 2.5  # a step is this many times ε / steps, so that PGD can cross the ball (Madry et al. 2018)
 N_HALVINGS = 5  # a perturbation is made smaller to within 1/32 of itself
@@ -46,16 +50,16 @@ class Target:
         """Predicted classes (N,)."""
         return self.logits(images).argmax(dim=1)
 
-    def gradients(self, images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-        """Gradients (N, 3, H, W) of each image's margin by its pixels, and the logits (N, C)."""
+    def gradients(self, images: Tensor, labels: Tensor, loss: Loss) -> tuple[Tensor, Tensor]:
+        """Gradients (N, 3, H, W) of each image's loss by its pixels, and the logits (N, C)."""
         parts = zip(images.split(self.batch_images), labels.split(self.batch_images), strict=True)
-        gradients, logits = zip(*(self._gradients_of_batch(*part) for part in parts), strict=True)
+        gradients, logits = zip(*(self._gradients_of_batch(*part, loss) for part in parts), strict=True)
         return torch.cat(gradients), torch.cat(logits)
 
-    def _gradients_of_batch(self, images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+    def _gradients_of_batch(self, images: Tensor, labels: Tensor, loss: Loss) -> tuple[Tensor, Tensor]:
         pixels = images.detach().requires_grad_()
         logits = self.classifier(pixels)
-        (gradients,) = torch.autograd.grad(margins(logits, labels).sum(), pixels)
+        (gradients,) = torch.autograd.grad(loss(logits, labels).sum(), pixels)
         return gradients, logits.detach()
 
 
@@ -64,6 +68,14 @@ def margins(logits: Tensor, labels: Tensor) -> Tensor:
     own = logits.gather(1, labels[:, None])[:, 0]
     others = logits.scatter(1, labels[:, None], -torch.inf)
     return others.amax(dim=1) - own
+
+
+def cross_entropies(logits: Tensor, labels: Tensor) -> Tensor:
+    """(N,) nats"""
+    return functional.cross_entropy(logits, labels, reduction="none")
+
+
+LOSSES: tuple[Loss, ...] = (cross_entropies, margins)
 
 
 def sizes(perturbations: Tensor, norm: Norm) -> Tensor:
@@ -115,6 +127,7 @@ def pgd(
     labels: Tensor,
     starts: Tensor,
     *,
+    loss: Loss,
     norm: Norm,
     epsilon: float,
     n_steps: int,
@@ -124,7 +137,7 @@ def pgd(
     standing = torch.arange(len(images), device=images.device)
     step = STEP_FRACTION * epsilon / n_steps
     for _ in range(n_steps):
-        gradients, logits = target.gradients(perturbed[standing], labels[standing])
+        gradients, logits = target.gradients(perturbed[standing], labels[standing], loss)
         is_right = margins(logits, labels[standing]) <= 0
         standing = standing[is_right]
         if len(standing) == 0:

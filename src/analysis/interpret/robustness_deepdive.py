@@ -2,15 +2,15 @@
 
 Method: images of the judged split, the same number of each class, are changed until the classifier is wrong.
 **Attacks** are random noise, one step up the loss (FGSM, Goodfellow et al. 2015) and many (PGD, Madry et al.
-2018, from the image and from random points), within ε of the image: L∞ bounds the change of each pixel, here
-in 1/255, L2 its length over all pixels in [0, 1]. ε is measured in the picture, before normalisation. Robust
-accuracy is the share of images still right, with 95% Wilson intervals; the median minimal ε is that of the
-smallest perturbations found of images rightly recognised, each shrunk by bisection. A weak attack makes any
-classifier look robust, so that the attacks are checked themselves (Carlini et al. 2019, Athalye et al. 2018).
-**Frequencies** are in cycles per image at the classifier's input size: power spectra, accuracy on what a
-low-pass or a high-pass filter leaves, and the Fourier heat map, the error rate with one wave added (Yin et
-al. 2019). **Occlusion** covers a patch with the mean colour and looks how far the predicted class's
-probability falls (Zeiler and Fergus 2014).
+2018, from the image and from random points, up the cross-entropy and the margin by turns), within ε of the
+image: L∞ bounds the change of each pixel, here in 1/255, L2 its length over all pixels in [0, 1]. ε is
+measured in the picture, before normalisation. Robust accuracy is the share of images still right, with 95%
+Wilson intervals; the median minimal ε is that of the smallest perturbations found of images rightly
+recognised, each shrunk by bisection. A weak attack makes any classifier look robust, so that the attacks are
+checked themselves (Carlini et al. 2019, Athalye et al. 2018). **Frequencies** are in cycles per image at the
+classifier's input size: power spectra, accuracy on what a low-pass or a high-pass filter leaves, and the
+Fourier heat map, the error rate with one wave added (Yin et al. 2019). **Occlusion** covers a patch with the
+mean colour and looks how far the predicted class's probability falls (Zeiler and Fergus 2014).
 
 How the result misleads: robust accuracy is an upper bound, as a stronger attack may break more. Almost every
 network that was not trained against attacks falls to 0 at changes that nobody sees, so a low one is a fact to
@@ -41,10 +41,10 @@ from analysis.interpret.deepdive_figures import (
     plot_robust_accuracy,
     plot_spectra,
 )
+from analysis.interpret.deepdive_findings import KINDS, LEVELS, find_fine_texture, find_noise
 from analysis.interpret.judged_images import sample_of_judged, split_note
-from analysis.proportions import wilson_interval
 from analysis.runner import run_stage
-from analysis.stage import Artifacts, Figure, FindingKind, StageParameters, findings_of, no_findings
+from analysis.stage import Artifacts, Figure, StageParameters, no_findings
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -52,31 +52,10 @@ if TYPE_CHECKING:
     from analysis.interpret.attack_sweep import Sweep
     from analysis.interpret.attacks import Target
 
-LEVELS = 255  # steps of an 8-bit picture, in which L∞ sizes are given
 UNIT = {"linf": LEVELS, "l2": 1}  # by which a size in pixels of [0, 1] is multiplied to be shown
 SMALLEST_POWER = 1e-12  # far below the rounding of 8 bits: a constant picture has none at all
 CHECK_COLUMNS = ["check", "norm", "passed", "found", "expected"]
 
-NOISE = FindingKind(
-    name="misled_by_invisible_noise",
-    title="Noise that nobody sees changes the prediction",
-    severity="medium",
-    why="No attacker is needed: a camera at night or a stronger compression does as much. The classifier "
-    "looks at something in these images that a person does not see.",
-    action="Train with noise and blur added (augmentation), and look whether training images share a "
-    "trace of how they were made, such as compression or scaling, that tells the classes apart.",
-)
-FINE_TEXTURE = FindingKind(
-    name="seen_by_fine_detail_only",
-    title="Recognised by fine detail, not by shape",
-    severity="medium",
-    why="These images are recognised from their fastest waves alone but not from the slower ones, which hold "
-    "what a person sees; on the whole sample it is so more often than the reverse. Blur, compression or "
-    "another camera will take that detail away.",
-    action="Look for a watermark, compression or sensor pattern that tells the classes apart; train with "
-    "blur and noise added.",
-)
-KINDS = (NOISE, FINE_TEXTURE)
 CAPTIONS = {
     "attack_checks": "One row a check of the attacks themselves. Where one failed, the classifier may only "
     "look robust, and the accuracies below are not to be trusted.",
@@ -105,7 +84,7 @@ class RobustnessDeepdiveParameters(StageParameters):
     linf_epsilons: Sizes
     l2_epsilons: Sizes
     n_steps: int = Field(ge=1)
-    n_restarts: int = Field(ge=0)
+    n_restarts: int = Field(ge=1)
     wave_rms: float = Field(gt=0, le=1)
     n_wave_steps: int = Field(ge=1)
     patch_fraction: float = Field(gt=0, le=1)
@@ -280,7 +259,12 @@ def _attack(attacked: Sample, setting: Setting) -> Artifacts:
             plot_robust_accuracy(accuracy, medians, split=setting.split),
             *_example_figures(attacked, sweeps[0], setting),
         ],
-        findings=_find_noise(attacked, sweeps[0], parameters),
+        findings=find_noise(
+            attacked.rows["image_id"].to_numpy(),
+            sweeps[0],
+            largest=parameters.invisible_epsilon / LEVELS,
+            max_errors=parameters.max_noise_errors,
+        ),
         notes=_attack_notes(attacked, failed),
     )
 
@@ -350,21 +334,6 @@ def _example_figures(attacked: Sample, result: Sweep, setting: Setting) -> list[
     return [plot_adversarial_examples(attacked[shown].pictures, changed, table, split=setting.split)]
 
 
-def _find_noise(attacked: Sample, result: Sweep, parameters: RobustnessDeepdiveParameters) -> pd.DataFrame:
-    """Images that noise of the largest invisible size misleads, if they are surely more than the limit."""
-    at = np.flatnonzero(result.epsilons * LEVELS <= parameters.invisible_epsilon)[-1:]
-    misled = result.is_right & result.is_wrong["noise"][at].any(axis=0)
-    low, _ = wilson_interval(misled.sum(), result.is_right.sum())
-    rows = attacked.rows[misled & (low > parameters.max_noise_errors)]
-    share = f"{misled.sum()} of {result.is_right.sum()} images rightly recognised"
-    return findings_of(
-        NOISE,
-        image_id=rows["image_id"],
-        score=float(misled.mean()),
-        detail=f"noise of ±{result.epsilons[at].max(initial=0) * LEVELS:g}/255 misleads {share}",
-    )
-
-
 # ---- frequencies -----------------------------------------------------------------------------------------
 def _filter(sample: Sample, setting: Setting) -> Artifacts:
     from analysis.interpret.frequency_trials import filter_cutoffs, filter_table, right_when_filtered
@@ -379,33 +348,13 @@ def _filter(sample: Sample, setting: Setting) -> Artifacts:
         metrics={"low_pass_accuracy": float(coarse.mean()), "high_pass_accuracy": float(fine.mean())},
         tables={"filters": table.round(4)},
         figures=[plot_filters(table, float(sample.is_right.mean()), split=setting.split)],
-        findings=_find_fine_texture(sample, coarse, fine, int(cutoffs[half]), setting.parameters),
-    )
-
-
-def _find_fine_texture(
-    sample: Sample,
-    coarse: np.ndarray,
-    fine: np.ndarray,
-    cutoff: int,
-    parameters: RobustnessDeepdiveParameters,
-) -> pd.DataFrame:
-    """Images recognised by fine detail alone, if they are surely more than those by coarse shape alone.
-
-    The exact sign test on images recognised in one way only (McNemar 1947).
-    """
-    from scipy.stats import binomtest
-
-    by_fine, by_coarse = fine & ~coarse, coarse & ~fine
-    n = int(by_fine.sum() + by_coarse.sum())
-    p_value = binomtest(int(by_fine.sum()), n, alternative="greater").pvalue if n else 1.0
-    rows = sample.rows[by_fine & sample.is_right & (p_value < parameters.significance_level)]
-    return findings_of(
-        FINE_TEXTURE,
-        image_id=rows["image_id"],
-        score=float(by_fine.mean()),
-        detail=f"{by_fine.sum()} of {len(fine)} images are recognised only by what is above {cutoff} "
-        f"cycles per image, {by_coarse.sum()} only by what is below",
+        findings=find_fine_texture(
+            sample.rows["image_id"].to_numpy(),
+            coarse & sample.is_right,
+            fine & sample.is_right,
+            cutoff=cutoffs[half],
+            significance_level=setting.parameters.significance_level,
+        ),
     )
 
 
