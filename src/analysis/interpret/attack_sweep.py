@@ -166,8 +166,7 @@ def find_smallest(
 ) -> Search:
     """PGD within each ε, the largest first, on images that are right untouched; what falls is shrunk.
 
-    It starts from the image, within smaller ε from what the larger one found, put into the smaller ball, and
-    then from each of the random `starts` (N, 3, H, W) in the ball of size 1. An image that withstands an ε is
+    It starts from the image, then from each of the random `starts` (N, 3, H, W) in the ball of size 1. An image that withstands an ε is
     not attacked within smaller ones, which the larger holds, too; `attack_checks` tries whether that is so.
     """
     perturbed, steps, larger = images.clone(), [], float(epsilons[-1])
@@ -176,7 +175,7 @@ def find_smallest(
     for epsilon in tqdm(epsilons[::-1], desc=f"attacking, {norm}", unit="ε", leave=False):
         rows = torch.nonzero(withstood.isnan() & (smallest > epsilon))[:, 0]
         own, truth = images[rows], labels[rows]
-        begins = [perturbed[rows], *(own + epsilon * start[rows] for start in starts)]
+        begins = [own, *(own + epsilon * start[rows] for start in starts)]
         found, reached = strongest(target, own, truth, begins, norm=norm, epsilon=epsilon, n_steps=n_steps)
         n_raised = int((reached > margins(logits[rows], truth)).sum())
         extent = _extent(found, own, norm=norm, epsilon=epsilon)
@@ -187,8 +186,10 @@ def find_smallest(
         ball = {"norm": norm, "epsilon": larger, "n_steps": n_steps}
         found[held] = pgd(target, own[held], truth[held], found[held], loss=margins, **ball)
         found = shrink(target, own, found, truth)
-        # rounding may put a perturbation a hair beyond the ball
-        size = sizes(found - own, norm).double().clamp(max=larger)
+        # rounding may put a perturbation a hair beyond its ball, and so count it as too large
+        limit = torch.full_like(smallest[rows], epsilon)
+        limit[held] = larger
+        size = sizes(found - own, norm).double().minimum(limit)
         is_better = (margins(target.logits(found), truth) > 0) & (size < smallest[rows])
         perturbed[rows[is_better]], smallest[rows[is_better]] = found[is_better], size[is_better]
         larger = epsilon

@@ -231,7 +231,10 @@ def _attack(attacked: Sample, setting: Setting) -> Artifacts:
     if len(setting.classes) < 2:
         return Artifacts(
             summary="one class, nothing to mistake it for",
-            tables={"attack_checks": pd.DataFrame(columns=CHECK_COLUMNS), "robust_accuracy": pd.DataFrame()},
+            tables={
+                "attack_checks": pd.DataFrame(columns=CHECK_COLUMNS),
+                "robust_accuracy": pd.DataFrame(columns=["norm", "epsilon", "n_images"]),
+            },
             notes=["There is one class only, so that no attack can mislead the classifier."],
         )
     epsilons = {"linf": np.divide(parameters.linf_epsilons, LEVELS), "l2": np.array(parameters.l2_epsilons)}
