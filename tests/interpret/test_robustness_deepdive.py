@@ -151,11 +151,11 @@ def test_robust_enough_classifier_gives_no_findings(dive) -> None:
 
 def test_images_misled_by_invisible_noise_are_found(dive) -> None:
     near = int(BOUNDARY * 255)  # a quarter of a level below the boundary
-    rows = [("grey", "test", near)] * 10 + [("grey", "test", GREY)] * 10
+    rows = [("grey", "test", near)] * 8 + [("grey", "test", GREY)] * 8
     findings = dive(rows, linf_epsilons=(2.0, 4.0, 64.0)).findings
     assert findings["kind"].eq("misled_by_invisible_noise").all()
-    assert set(findings["image_id"]) <= set(range(10))
-    assert len(findings) >= 5
+    assert set(findings["image_id"]) <= set(range(8))
+    assert len(findings) >= 4
     assert findings["detail"][0].startswith("misled by noise of ±4/255, one of ")
     assert dive(rows, linf_epsilons=(2.0, 4.0, 64.0), max_noise_errors=0.6).findings.empty
 
@@ -208,14 +208,8 @@ def test_spectra_draw_any_number_of_classes(tmp_path: Path, n_classes: int) -> N
 
 
 def test_occlusion_of_one_image_is_drawn(tmp_path: Path) -> None:
-    table = pd.DataFrame(
-        {
-            "image_id": [0],
-            "label": ["a"],
-            "predicted_label": ["b"],
-            "probability": [1.0],
-            "largest_drop": [0.0],
-        }
+    table = pd.DataFrame({"image_id": [0], "label": "a", "predicted_label": "b"}).assign(
+        probability=1.0, largest_drop=0.0
     )
     figure = plot_occlusion(np.ones((1, 8, 8, 3)), np.zeros((1, 8, 8)), table, patch_px=2, split="test")
     figure.drawing.savefig(tmp_path / "figure.png")

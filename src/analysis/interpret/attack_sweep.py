@@ -166,8 +166,9 @@ def find_smallest(
 ) -> Search:
     """PGD within each ε, the largest first, on images that are right untouched; what falls is shrunk.
 
-    It starts from the image, then from each of the random `starts` (N, 3, H, W) in the ball of size 1. An image that withstands an ε is
-    not attacked within smaller ones, which the larger holds, too; `attack_checks` tries whether that is so.
+    It starts from the image, then from each of the random `starts` (N, 3, H, W) in the ball of size 1. An
+    image that withstands an ε is not attacked within smaller ones, which the larger holds, too;
+    `attack_checks` tries whether that is so.
     """
     perturbed, steps, larger = images.clone(), [], float(epsilons[-1])
     smallest = torch.where(logits.argmax(dim=1) == labels, torch.inf, 0.0).double()
