@@ -326,5 +326,5 @@ def test_pretrained_weights_train_the_head_first(tmp_path: Path, make_dataset) -
 
     torch.save(resnet18().state_dict(), tmp_path / "weights.pt")
     weights = {"weights": "file", "weights_file": str(tmp_path / "weights.pt"), "keep_resolution": False}
-    (figure,) = run(tmp_path, make_dataset(rows_of("train")), **weights, head_epochs=1, epochs=1).figures
+    figure, _ = run(tmp_path, make_dataset(rows_of("train")), **weights, head_epochs=1, epochs=1).figures
     assert figure.table["phase"].tolist() == ["head", "fine-tuning"]
