@@ -39,9 +39,9 @@ def plot_augmented(training: Batches, classes: Sequence[str], *, seed: int) -> F
         title="Augmented training images",
         caption=(
             f"Left, one training image of each class; beside it {N_VERSIONS} versions as training may see "
-            "it, drawn anew in each epoch. Below mixed images stand the shares of the classes in their target. A "
-            "version that you could not name yourself, or that will not come in use, teaches the network "
-            "something wrong: see baseline_resnet.augmentation in params.yaml."
+            "it, drawn anew in each epoch. Below mixed images stand the shares of the classes in their "
+            "target. A version that you could not name yourself, or that will not come in use, teaches the "
+            "network something wrong: see baseline_resnet.augmentation in params.yaml."
             + note_on_shown(len(shown), len(present), "evenly spread")
         ),
         drawing=plot_image_grid(
