@@ -33,6 +33,7 @@ INTERPOLATIONS = {  # by the names of the stage `interpolation`
     "lanczos": Image.Resampling.LANCZOS,
 }
 MAX_DECODING_THREADS = 8  # each holds a whole picture; beyond this, Python's lock leaves little to gain
+N_DECODED_TOGETHER = 4096  # images on their way to where they are kept
 N_BATCHES_AHEAD = 2  # decoded and waiting while one is trained on
 GIGABYTE = 10**9
 CPU = torch.device("cpu")
@@ -169,10 +170,16 @@ class ImageStore:
     ) -> None:
         self.images = images
         self.size = {"input_px": input_px, "interpolation": interpolation}
-        self.kept: Tensor | None = None
-        if home is not None:
-            with tqdm(total=len(images), desc=description, unit="image", leave=False) as progress:
-                self.kept = decode(images, **self.size, progress=progress).to(home)
+        self.kept = None if home is None else self._decode_all(home, description)
+
+    def _decode_all(self, home: torch.device, description: str) -> Tensor:
+        """In parts, so that what is kept on a GPU need not fit into memory as a whole."""
+        kept = torch.empty((len(self), 3, *[self.size["input_px"]] * 2), dtype=torch.uint8, device=home)
+        with tqdm(total=len(self), desc=description, unit="image", leave=False) as progress:
+            for start in range(0, len(self), N_DECODED_TOGETHER):
+                part = slice(start, start + N_DECODED_TOGETHER)
+                kept[part] = decode(self.images.iloc[part], **self.size, progress=progress)
+        return kept
 
     def __len__(self) -> int:
         return len(self.images)

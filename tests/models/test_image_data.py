@@ -164,6 +164,11 @@ def test_store_gives_the_same_pictures_kept_or_decoded_anew(make_dataset) -> Non
     assert kept[rows][:, 0, 0, 0].tolist() == [7, 0, 3]
 
 
+def test_what_is_kept_is_decoded_in_parts_and_in_order(make_dataset, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("models.image_data.N_DECODED_TOGETHER", 4)
+    assert store_of(make_dataset, list(range(11))).kept[:, 0, 0, 0].tolist() == list(range(11))
+
+
 def test_batches_hold_each_image_once_with_its_label(make_dataset) -> None:
     levels = list(range(21))
     batches = Batches(store_of(make_dataset, levels), batch_images=10, seed=0)
