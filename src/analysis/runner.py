@@ -173,7 +173,7 @@ def _read(path: Path) -> Any:
         case ".parquet":
             return pd.read_parquet(path)
         case ".csv":
-            return pd.read_csv(path)
+            return pd.read_csv(path, converters={"label": str})  # "01" and "NA" are labels
         case ".npy":
             return np.load(path, mmap_mode="r", allow_pickle=False)
         case ".json":

@@ -1,7 +1,7 @@
 """What does a ResNet reach on this dataset, trained by a sound and plain recipe?
 
-Method: a ResNet of torchvision's (He et al. 2016) on whole images squeezed to a square, shifted at random
-and, if the parameters say so, mirrored; AdamW with one cycle of the learning rate (Smith and Topin 2018).
+Method: a ResNet of torchvision's (He et al. 2016) on whole images squeezed to a square, shifted at random and
+mirrored where `geometric` finds that safe; AdamW with one cycle of the learning rate (Smith and Topin 2018).
 With pretrained weights a new head is trained first, on a frozen backbone, then the last stages with it, the
 earlier the slower (Howard and Ruder 2018). The epoch with the best macro-F1 on validation is kept; training
 stops when that has not improved for a while. A checkpoint from elsewhere is taken as it is, untrained.
@@ -17,11 +17,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
+import numpy as np
 import pandas as pd
 from pydantic import Field
 
 from analysis.runner import run_stage
 from analysis.stage import NO_FILE, Artifacts, StageParameters
+from models.augmentation_parameters import AugmentationParameters
+from models.flips import flip_notes
 from models.training_figures import plot_training_curves
 
 if TYPE_CHECKING:
@@ -60,8 +63,8 @@ class BaselineResnetParameters(StageParameters):
     layer_decay: Annotated[float, Field(gt=0, le=1)]
     weight_decay: Annotated[float, Field(ge=0)]
     label_smoothing: Annotated[float, Field(ge=0, lt=1)]
-    shift_fraction: Annotated[float, Field(ge=0, le=0.5)]
-    horizontal_flip: bool
+    class_weights: Literal["none", "balanced", "effective_number"]
+    augmentation: AugmentationParameters
     device: Literal["auto", "cpu", "cuda", "mps"]
     trainer: TrainerParameters
     cache_gigabytes: Annotated[float, Field(ge=0)]
@@ -72,6 +75,8 @@ def baseline_resnet(
     scan: pd.DataFrame,
     normalisation: pd.DataFrame,
     methods: pd.DataFrame,
+    augmentations: pd.DataFrame,
+    thumbnails: np.ndarray,
     *,
     parameters: BaselineResnetParameters,
     seed: int,
@@ -85,6 +90,8 @@ def baseline_resnet(
     InputError
         If fewer than two classes have images to train on, or weights, device or learning rate do not serve.
     """
+    from models.augmentation_figures import plot_augmented
+    from models.batch_contract import CONTRACT_CAPTION
     from models.fitting import fit_classifier
     from models.networks import save_classifier
 
@@ -97,6 +104,8 @@ def baseline_resnet(
         scan,
         normalisation,
         methods,
+        augmentations,
+        thumbnails,
         parameters=parameters,
         seed=seed,
         dvclive=dvclive,
@@ -106,9 +115,16 @@ def baseline_resnet(
     return Artifacts(
         summary=_summary(fitted),
         metrics=_metrics(fitted, cleaned_manifest, scan),
-        tables={"training_dynamics": fitted.dynamics},
-        figures=[plot_training_curves(fitted.run, fitted.images)],
-        notes=_notes(fitted, cleaned_manifest, scan),
+        tables={"training_dynamics": fitted.dynamics, "batch_contract": fitted.contract},
+        captions={"batch_contract": CONTRACT_CAPTION},
+        figures=[
+            plot_training_curves(fitted.run, fitted.images),
+            plot_augmented(fitted.training, fitted.classifier.classes, seed=seed),
+        ],
+        notes=[
+            *_notes(fitted, cleaned_manifest, scan),
+            *flip_notes(fitted.flips, fitted.classifier.classes, parameters.augmentation),
+        ],
     )
 
 
@@ -123,6 +139,7 @@ def _adopt_checkpoint(
     dvclive: Path,
 ) -> Artifacts:
     """Write the checkpoint's classifier to `model`; nothing is trained, so there are no curves."""
+    from models.batch_contract import CONTRACT_COLUMNS
     from models.fitting import channel_statistics, input_of, interpolation_of
     from models.networks import save_classifier
     from models.trained_elsewhere import classifier_from
@@ -144,7 +161,10 @@ def _adopt_checkpoint(
     return Artifacts(
         summary=f"{classifier.architecture} of {parameters.checkpoint}, not trained here",
         metrics=_size_of(classifier) | {"n_training_images": 0},
-        tables={"training_dynamics": TrainingDynamics(0).table(manifest["image_id"].head(0))},
+        tables={
+            "training_dynamics": TrainingDynamics(0).table(manifest["image_id"].head(0)),
+            "batch_contract": pd.DataFrame(columns=CONTRACT_COLUMNS),
+        },
         notes=[
             f"The classifier is that of {parameters.checkpoint}. Nothing was trained here, so there are no "
             "training curves, and what it was trained on is not known: a test image may be among it.",
@@ -185,6 +205,7 @@ def _metrics(fitted: FittedClassifier, manifest: pd.DataFrame, scan: pd.DataFram
         "n_training_images": len(fitted.images["train"]),
         "n_validation_images": len(fitted.images["validation"]),
         "n_left_out": len(manifest) - len(labelled_images(manifest, scan)),
+        "n_leaked_left_out": len(fitted.leaked),
         **_size_of(fitted.classifier),
         "n_epochs": len(run.curves),
         "best_epoch": run.best_epoch,
@@ -200,10 +221,15 @@ def _notes(fitted: FittedClassifier, manifest: pd.DataFrame, scan: pd.DataFrame)
     from models.image_data import left_out_note
 
     training = fitted.images["train"]
-    n_all = int((labelled_images(manifest, scan)["split"] == "train").sum())
+    n_all = int((labelled_images(manifest, scan)["split"] == "train").sum()) - len(fitted.leaked)
     classes = manifest["label"].cat.categories
     absent = classes.difference(training["label"].unique(), sort=False)
     notes = [f"Training started {fitted.start.description}.", left_out_note(manifest, scan)]
+    if n_leaked := len(fitted.leaked):
+        notes.append(
+            f"{n_leaked:,} training images are left out, as validation or test hold the same pictures: the "
+            "scores would count what was learnt by heart."
+        )
     if len(training) < n_all:
         notes.append(
             f"Trained on {len(training):,} of {n_all:,} images, a stratified sample: raise "

@@ -11,13 +11,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 import torch
-from torch import Tensor
 
 from analysis.stage import InputError
-from models.augmentation import random_horizontal_flip, random_shift
+from models.augmentation import new_augmentation
+from models.batch_contract import check_contract
+from models.class_weights import class_weights
 from models.devices import prepare_device
-from models.image_data import Augment, Batches, ImageStore, readable_images, stratified_sample
+from models.flips import classes_by_flip
+from models.image_data import Batches, ImageStore, home_of, readable_images, stratified_sample
 from models.input_size import suited_input_px
+from models.leaks import leaked_images
 from models.networks import ImageClassifier, seeded_weights
 from models.phases import PARTS, Phase, training_phases
 from models.pretrained import IMAGENET_MEAN, IMAGENET_STD, Start, find_start, load_backbone
@@ -26,18 +29,35 @@ from models.training import Hardware, Objective, TrainingRun, train
 if TYPE_CHECKING:
     from models.baseline_resnet import BaselineResnetParameters
 
-GIGABYTE = 10**9
 TINY_PX = 16  # up to this input, the stem for photographs would leave the first block fewer than 5×5 pixels
 FIRST_BFLOAT_CAPABILITY = (8, 0)  # of CUDA devices that compute in bfloat16: Ampere
 
 
 @dataclass(frozen=True)
 class FittedClassifier:
-    """A trained classifier, what it was trained and validated on (by split), and how that went."""
+    """A trained classifier, what it was trained on, and how that went.
+
+    Attributes
+    ----------
+    images
+        Those trained and validated on, by split.
+    leaked
+        `image_id` of the training images that were left out, as validation or test hold them too.
+    flips
+        Classes (C,) whose images were mirrored, by the name of the flip.
+    training
+        The batches as they were trained on.
+    contract
+        See `check_contract`.
+    """
 
     classifier: ImageClassifier
     start: Start
     images: dict[str, pd.DataFrame]
+    leaked: np.ndarray
+    flips: dict[str, np.ndarray]
+    training: Batches
+    contract: pd.DataFrame
     run: TrainingRun
 
     @property
@@ -51,6 +71,8 @@ def fit_classifier(
     scan: pd.DataFrame,
     normalisation: pd.DataFrame,
     methods: pd.DataFrame,
+    augmentations: pd.DataFrame,
+    thumbnails: np.ndarray,
     *,
     parameters: BaselineResnetParameters,
     seed: int,
@@ -61,8 +83,10 @@ def fit_classifier(
 
     Parameters
     ----------
-    normalisation, methods
-        Of the stages `image_stats` and `interpolation`.
+    normalisation, methods, augmentations
+        Of the stages `image_stats`, `interpolation` and `geometric`.
+    thumbnails
+        Of all images: by them a training image is found that validation or test hold too, and left out.
     dvclive, checkpoints
         Folders for the training curves, and for the state while training lasts. What another call left in
         `checkpoints` is gone on from if it was of the same training, and deleted at the end.
@@ -76,18 +100,28 @@ def fit_classifier(
     input_px, keep_resolution = input_of(scan, parameters)
     weights = weights_for(parameters.weights, keep_resolution=keep_resolution)
     start = find_start(weights, Path(parameters.weights_file), parameters.architecture)
-    images = images_by_split(manifest, scan, parameters.max_training_images, seed)
+    interpolation = interpolation_of(methods, parameters)
+    leaked = leaked_images(
+        readable_images(manifest, scan), thumbnails, input_px=input_px, interpolation=interpolation
+    )
+    images = images_by_split(manifest, scan, leaked, parameters.max_training_images, seed)
     with seeded_weights(seed):
         classifier = ImageClassifier(
             architecture=parameters.architecture,
             classes=list(manifest["label"].cat.categories),
             input_px=input_px,
-            interpolation=interpolation_of(methods, parameters),
+            interpolation=interpolation,
             keep_resolution=keep_resolution,
             **channel_statistics(normalisation, parameters.normalisation, is_pretrained=start.is_pretrained),
         )
     phases = _phases(load_backbone(classifier, start), parameters)
-    training, validation = _batches(images, classifier, parameters, seed)
+    flips = classes_by_flip(augmentations, classifier.classes, parameters.augmentation)
+    training, validation = _batches(images, classifier, parameters, flips, hardware, seed)
+    n_classes = len(classifier.classes)
+    contract = check_contract(
+        training, validation, n_classes=n_classes, input_px=input_px, n_leaked=len(leaked)
+    )
+    counts = np.bincount(images["train"]["class_index"], minlength=n_classes)
     run = train(
         classifier,
         training,
@@ -95,13 +129,13 @@ def fit_classifier(
         phases=phases,
         patience=parameters.patience,
         weight_decay=parameters.weight_decay,
-        objective=Objective(label_smoothing=parameters.label_smoothing),
+        objective=Objective(parameters.label_smoothing, class_weights(counts, parameters.class_weights)),
         hardware=hardware,
         dvclive=dvclive,
         checkpoints=checkpoints / _digest_of(classifier, images, parameters, seed),
     )
     shutil.rmtree(checkpoints)
-    return FittedClassifier(classifier, start, images, run)
+    return FittedClassifier(classifier, start, images, leaked, flips, training, contract, run)
 
 
 def hardware_for(parameters: BaselineResnetParameters) -> Hardware:
@@ -133,10 +167,15 @@ def labelled_images(manifest: pd.DataFrame, scan: pd.DataFrame) -> pd.DataFrame:
 
 
 def images_by_split(
-    manifest: pd.DataFrame, scan: pd.DataFrame, max_training_images: int | None, seed: int
+    manifest: pd.DataFrame,
+    scan: pd.DataFrame,
+    leaked: np.ndarray,
+    max_training_images: int | None,
+    seed: int,
 ) -> dict[str, pd.DataFrame]:
-    """The images to train on (sampled down to the maximum) and those to validate on."""
+    """The images to train on (without those leaked, sampled down to the maximum) and to validate on."""
     labelled = labelled_images(manifest, scan)
+    labelled = labelled[~labelled["image_id"].isin(leaked)]
     training, validation = (labelled[labelled["split"] == split] for split in ("train", "validation"))
     if training["class_index"].nunique() < 2:
         raise InputError(
@@ -188,34 +227,33 @@ def _batches(
     images: dict[str, pd.DataFrame],
     classifier: ImageClassifier,
     parameters: BaselineResnetParameters,
+    flips: dict[str, np.ndarray],
+    hardware: Hardware,
     seed: int,
 ) -> tuple[Batches, Batches | None]:
-    n_bytes = sum(len(rows) for rows in images.values()) * 3 * classifier.input_px**2
+    input_px = classifier.input_px
+    n_bytes = sum(len(rows) for rows in images.values()) * 3 * input_px**2
+    # several processes would keep them on the first one's GPU
+    keeper = hardware.device if hardware.n_devices == 1 else torch.device("cpu")
+    home = home_of(n_bytes, device=keeper, cache_gigabytes=parameters.cache_gigabytes)
 
     def store(split: str) -> ImageStore:
         return ImageStore(
             images[split],
-            input_px=classifier.input_px,
+            input_px=input_px,
             interpolation=classifier.interpolation,
-            is_kept=n_bytes <= parameters.cache_gigabytes * GIGABYTE,
+            home=home,
             description=f"decoding {split}",
         )
 
-    batch_images = parameters.batch_images
-    augment = _augmentation(parameters, classifier.input_px)
-    training = Batches(store("train"), batch_images=batch_images, seed=seed, augment=augment)
+    augment = new_augmentation(
+        parameters.augmentation, flips, n_classes=len(classifier.classes), input_px=input_px
+    )
+    in_batches = {"batch_images": parameters.batch_images, "device": hardware.device}
+    training = Batches(store("train"), seed=seed, augment=augment, **in_batches)
     if images["validation"].empty:
         return training, None
-    return training, Batches(store("validation"), batch_images=batch_images)
-
-
-def _augmentation(parameters: BaselineResnetParameters, input_px: int) -> Augment:
-    def augment(images: Tensor, labels: Tensor, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
-        if parameters.horizontal_flip:
-            images = random_horizontal_flip(images, rng)
-        return random_shift(images, rng, max_px=round(parameters.shift_fraction * input_px)), labels
-
-    return augment
+    return training, Batches(store("validation"), **in_batches)
 
 
 def _digest_of(

@@ -1,14 +1,16 @@
 """Images as tensors: which of them can be used, decoding, and batches.
 
 An image is decoded once into uint8 at the network's input size, the whole of it squeezed into a square, so
-that nothing at its border is cut off. Batches are then cut out of, and augmented in, one tensor.
+that nothing at its border is cut off. Batches are then cut out of one tensor, on the GPU that trains if it
+has room for it, and augmented there. What fits nowhere is decoded while the batches before it are in use.
 """
 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import NamedTuple
 
 import numpy as np
@@ -31,6 +33,10 @@ INTERPOLATIONS = {  # by the names of the stage `interpolation`
     "lanczos": Image.Resampling.LANCZOS,
 }
 MAX_DECODING_THREADS = 8  # each holds a whole picture; beyond this, Python's lock leaves little to gain
+N_DECODED_TOGETHER = 4096  # images on their way to where they are kept
+N_BATCHES_AHEAD = 2  # decoded and waiting while one is trained on
+GIGABYTE = 10**9
+CPU = torch.device("cpu")
 
 
 class Batch(NamedTuple):
@@ -145,23 +151,35 @@ def _decode_one(path: str, is_truncated: bool, input_px: int, kernel: Image.Resa
 
 
 class ImageStore:
-    """The pictures of `images` by row number: decoded once and kept, or decoded anew when asked for."""
+    """The pictures of `images` by row number: decoded once and kept, or decoded anew when asked for.
+
+    Parameters
+    ----------
+    home
+        The device that keeps them as uint8; None keeps none. See `home_of`.
+    """
 
     def __init__(
         self,
         images: pd.DataFrame,
         *,
         input_px: int,
-        is_kept: bool,
+        home: torch.device | None,
         description: str,
         interpolation: str = "bilinear",
     ) -> None:
         self.images = images
         self.size = {"input_px": input_px, "interpolation": interpolation}
-        self.kept: Tensor | None = None
-        if is_kept:
-            with tqdm(total=len(images), desc=description, unit="image", leave=False) as progress:
-                self.kept = decode(images, **self.size, progress=progress)
+        self.kept = None if home is None else self._decode_all(home, description)
+
+    def _decode_all(self, home: torch.device, description: str) -> Tensor:
+        """In parts, so that what is kept on a GPU need not fit into memory as a whole."""
+        kept = torch.empty((len(self), 3, *[self.size["input_px"]] * 2), dtype=torch.uint8, device=home)
+        with tqdm(total=len(self), desc=description, unit="image", leave=False) as progress:
+            for start in range(0, len(self), N_DECODED_TOGETHER):
+                part = slice(start, start + N_DECODED_TOGETHER)
+                kept[part] = decode(self.images.iloc[part], **self.size, progress=progress)
+        return kept
 
     def __len__(self) -> int:
         return len(self.images)
@@ -169,8 +187,37 @@ class ImageStore:
     def __getitem__(self, rows: np.ndarray) -> Tensor:
         """uint8 (len(rows), 3, H, W)"""
         if self.kept is not None:
-            return self.kept[torch.from_numpy(rows)]
+            return self.kept[torch.from_numpy(rows).to(self.kept.device)]
         return decode(self.images.iloc[rows], **self.size)
+
+    def batches(self, parts: Sequence[np.ndarray]) -> Iterator[Tensor]:
+        """The pictures of each of `parts`; what is not kept is decoded while the ones before it are used."""
+        if self.kept is not None:
+            yield from map(self.__getitem__, parts)
+            return
+        waiting: deque[Future[Tensor]] = deque()
+        # decoding changes the filters of warnings, of which there is one set for all threads
+        with warnings.catch_warnings(), ThreadPoolExecutor(1) as background:
+            try:
+                for part in parts:
+                    waiting.append(background.submit(self.__getitem__, part))
+                    if len(waiting) > N_BATCHES_AHEAD:
+                        yield waiting.popleft().result()
+                while waiting:
+                    yield waiting.popleft().result()
+            finally:
+                background.shutdown(wait=False, cancel_futures=True)  # of an iteration that is broken off
+
+
+def home_of(n_bytes: int, *, device: torch.device, cache_gigabytes: float) -> torch.device | None:
+    """Where decoded images are kept: on the GPU that trains, in memory, or (None) nowhere.
+
+    On the GPU they may fill half of what is free, which leaves the rest to the network; in memory
+    `cache_gigabytes` (10⁹ bytes).
+    """
+    if device.type == "cuda" and n_bytes <= torch.cuda.mem_get_info()[0] / 2:
+        return device
+    return torch.device("cpu") if n_bytes <= cache_gigabytes * GIGABYTE else None
 
 
 class Batches:
@@ -185,35 +232,51 @@ class Batches:
         Rows are shuffled anew in each epoch by this seed and the epoch's number; None keeps their order.
     augment
         Changes a batch, drawing from the epoch's generator; only with a seed.
+    device
+        Where batches are augmented and handed out.
     """
 
     def __init__(
-        self, store: ImageStore, *, batch_images: int, seed: int | None = None, augment: Augment | None = None
+        self,
+        store: ImageStore,
+        *,
+        batch_images: int,
+        seed: int | None = None,
+        augment: Augment | None = None,
+        device: torch.device = CPU,
     ) -> None:
         self.store = store
         self.labels = torch.from_numpy(store.images["class_index"].to_numpy())
         self.n_batches = -(-len(store) // batch_images)
         self.seed = seed
         self.augment = augment
+        self.device = device
         self.epoch = 0
 
     def __len__(self) -> int:
         return self.n_batches
 
     def __iter__(self) -> Iterator[Batch]:
+        self.epoch += 1
+        return self.of_epoch(self.epoch - 1)
+
+    def of_epoch(self, epoch: int) -> Iterator[Batch]:
+        """The batches of any epoch, from 0, as often as asked for."""
         rank, n_ranks = _rank()
-        rng = None if self.seed is None else np.random.default_rng([self.seed, self.epoch])
+        rng = None if self.seed is None else np.random.default_rng([self.seed, epoch])
         order = np.arange(len(self.store)) if rng is None else rng.permutation(len(self.store))
         if rng is not None and rank:  # the same order, other draws
-            rng = np.random.default_rng([self.seed, self.epoch, rank])
-        self.epoch += 1
-        for whole in np.array_split(order, self.n_batches):
-            rows = whole[rank::n_ranks]
-            images, labels = self.store[rows], self.labels[rows]
-            targets = labels
-            if self.augment and rng:
-                images, targets = self.augment(images, labels, rng)
-            yield Batch(images, labels, targets, torch.from_numpy(rows))
+            rng = np.random.default_rng([self.seed, epoch, rank])
+        parts = [whole[rank::n_ranks] for whole in np.array_split(order, self.n_batches)]
+        for part, images in zip(parts, self.store.batches(parts), strict=True):
+            yield self._batch(torch.from_numpy(part), images.to(self.device), rng)
+
+    def _batch(self, rows: Tensor, images: Tensor, rng: np.random.Generator | None) -> Batch:
+        labels = self.labels[rows].to(self.device)
+        targets = labels
+        if self.augment and rng:
+            images, targets = self.augment(images, labels, rng)
+        return Batch(images, labels, targets, rows.to(self.device))
 
 
 def _rank() -> tuple[int, int]:

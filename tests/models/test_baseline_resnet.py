@@ -23,12 +23,29 @@ DEFAULTS = BaselineResnetParameters.model_validate(
 NORMALISATION = pd.DataFrame(
     {"channel": ["blue", "green", "red"], "mean": [0.6, 0.5, 0.4], "std": [0.3, 0.2, 0.1]}
 )
+VERDICTS = pd.DataFrame(
+    {"label": ["dark", "light"], "transform": "horizontal_flip", "verdict": ["safe", "unusual pose"]}
+)
 METHODS = pd.DataFrame({"method": ["bilinear", "lanczos"], "is_recommended": [False, True]})
 TINY = {"epochs": 1, "input_px": 8, "device": "cpu"}
 
 
 def rows_of(split: str, *, n: int = 6) -> list[tuple[str, str, int]]:
-    return [(label, split, level + 3 * i) for label, level in (("dark", 0), ("light", 200)) for i in range(n)]
+    """No two splits hold the same picture."""
+    other = ["train", "validation", "test"].index(split)
+    return [
+        (label, split, level + 3 * i + other)
+        for label, level in (("dark", 0), ("light", 200))
+        for i in range(n)
+    ]
+
+
+def thumbnails_of(manifest: pd.DataFrame, scan: pd.DataFrame) -> np.ndarray:
+    thumbnails = np.zeros((len(manifest), 4, 4, 3), dtype=np.uint8)
+    for row, path in enumerate(manifest["path"]):
+        if scan["status"][row] == "ok":
+            thumbnails[row] = np.asarray(Image.open(path).convert("RGB"))[:4, :4]
+    return thumbnails
 
 
 def run(folder: Path, dataset: tuple[pd.DataFrame, pd.DataFrame], *, seed: int = 0, **changes) -> Artifacts:
@@ -37,6 +54,8 @@ def run(folder: Path, dataset: tuple[pd.DataFrame, pd.DataFrame], *, seed: int =
         *dataset,
         NORMALISATION,
         METHODS,
+        VERDICTS,
+        thumbnails_of(*dataset),
         parameters=DEFAULTS.model_copy(update={**TINY, **changes}),
         seed=seed,
         model=folder / "model.pt",
@@ -63,6 +82,27 @@ def test_images_left_out_are_counted_and_said(tmp_path: Path, make_dataset) -> N
     }
     assert counts == {"n_training_images": 12, "n_validation_images": 4, "n_left_out": 3}
     assert "3 of 19 images are left out: 2 cannot be read, 1 have no label." in artifacts.notes
+
+
+def test_training_images_that_are_held_out_too_are_left_out_and_said(tmp_path: Path, make_dataset) -> None:
+    copies = [("dark", "train", 77), ("dark", "train", 78), ("light", "test", 77), ("dark", "validation", 78)]
+    artifacts = run(tmp_path, make_dataset([*rows_of("train"), *rows_of("validation"), *copies]))
+    counts = {key: artifacts.metrics[key] for key in ("n_training_images", "n_leaked_left_out", "n_left_out")}
+    assert counts == {"n_training_images": 12, "n_leaked_left_out": 2, "n_left_out": 0}
+    assert any(
+        note.startswith("2 training images are left out, as validation or test") for note in artifacts.notes
+    )
+    contract = artifacts.tables["batch_contract"].set_index("check")
+    assert contract.loc["copies of validation or test images", ["found", "is_met"]].tolist() == [
+        "2, left out",
+        False,
+    ]
+
+
+def test_only_classes_found_safe_are_mirrored_and_that_is_said(tmp_path: Path, make_dataset) -> None:
+    artifacts = run(tmp_path, make_dataset(rows_of("train") + rows_of("validation")))
+    said = "Horizontal flip of half of the training images of 1 of 2 classes (dark), which `geometric` finds"
+    assert any(note.startswith(said) for note in artifacts.notes)
 
 
 def test_missing_validation_is_said_and_all_epochs_run(tmp_path: Path, make_dataset) -> None:
@@ -110,7 +150,7 @@ def test_sample_of_the_training_images_is_said(tmp_path: Path, make_dataset) -> 
 def test_same_seed_writes_the_same_bytes_and_metrics(tmp_path: Path, make_dataset) -> None:
     dataset = make_dataset(rows_of("train") + rows_of("validation"))
     runs = {
-        name: run(tmp_path / name, dataset, seed=seed, cache_gigabytes=cache, horizontal_flip=True)
+        name: run(tmp_path / name, dataset, seed=seed, cache_gigabytes=cache)
         for name, seed, cache in (("a", 0, 4.0), ("b", 0, 0.0), ("c", 1, 4.0))
     }
     models = {name: (tmp_path / name / "model.pt").read_bytes() for name in runs}
@@ -148,7 +188,7 @@ def test_weights_of_a_file_bring_imagenets_normalisation(tmp_path: Path, make_da
 
 
 def test_figure_shows_every_epoch(tmp_path: Path, make_dataset) -> None:
-    (figure,) = run(tmp_path, make_dataset(rows_of("train") + rows_of("validation")), epochs=2).figures
+    figure, _ = run(tmp_path, make_dataset(rows_of("train") + rows_of("validation")), epochs=2).figures
     losses, score = figure.drawing.axes
     assert [len(line.get_xdata()) for line in losses.get_lines()[:2]] == [2, 2]
     assert score.get_lines()[0].get_ydata().tolist() == figure.table["validation_macro_f1"].tolist()
@@ -192,6 +232,8 @@ def test_digits_are_told_apart_with_the_default_parameters(tmp_path: Path) -> No
         scan,
         NORMALISATION,
         METHODS,
+        VERDICTS,
+        thumbnails_of(manifest, scan),
         parameters=DEFAULTS,
         seed=0,
         model=tmp_path / "model.pt",
@@ -228,10 +270,13 @@ def test_weights_are_those_named_or_the_ones_that_suit_the_stem(weights, keep_re
 def test_images_are_resized_as_named_or_recommended(
     tmp_path: Path, make_dataset, named: str, recommended: list[bool], expected: str
 ) -> None:
+    dataset = make_dataset([*rows_of("train"), *rows_of("validation")])
     baseline_resnet(
-        *make_dataset([*rows_of("train"), *rows_of("validation")]),
+        *dataset,
         NORMALISATION,
         METHODS.assign(is_recommended=recommended),
+        VERDICTS,
+        thumbnails_of(*dataset),
         parameters=DEFAULTS.model_copy(update={**TINY, "interpolation": named}),
         seed=0,
         model=tmp_path / "model.pt",
@@ -281,5 +326,5 @@ def test_pretrained_weights_train_the_head_first(tmp_path: Path, make_dataset) -
 
     torch.save(resnet18().state_dict(), tmp_path / "weights.pt")
     weights = {"weights": "file", "weights_file": str(tmp_path / "weights.pt"), "keep_resolution": False}
-    (figure,) = run(tmp_path, make_dataset(rows_of("train")), **weights, head_epochs=1, epochs=1).figures
+    figure, _ = run(tmp_path, make_dataset(rows_of("train")), **weights, head_epochs=1, epochs=1).figures
     assert figure.table["phase"].tolist() == ["head", "fine-tuning"]

@@ -1,3 +1,6 @@
+import threading
+import time
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -9,9 +12,11 @@ from tqdm import tqdm
 
 from analysis.stage import InputError
 from models.image_data import (
+    N_BATCHES_AHEAD,
     Batches,
     ImageStore,
     decode,
+    home_of,
     left_out_note,
     readable_images,
     stratified_sample,
@@ -23,10 +28,13 @@ def table_of(*paths: Path, is_truncated: bool = False) -> pd.DataFrame:
     return pd.DataFrame({"path": [str(path) for path in paths], "is_truncated": is_truncated})
 
 
-def store_of(make_dataset, levels: list[int], *, is_kept: bool = True) -> ImageStore:
+CPU = torch.device("cpu")
+
+
+def store_of(make_dataset, levels: list[int], *, home: torch.device | None = CPU) -> ImageStore:
     """Images whose level says which they are; even ones are of class "a", odd ones of "b"."""
     manifest, scan = make_dataset([("ab"[level % 2], "train", level) for level in levels])
-    return ImageStore(readable_images(manifest, scan), input_px=8, is_kept=is_kept, description="")
+    return ImageStore(readable_images(manifest, scan), input_px=8, home=home, description="")
 
 
 # ---- which images are used -------------------------------------------------------------------------------
@@ -149,11 +157,16 @@ def test_file_that_vanished_since_the_scan_is_named(tmp_path: Path) -> None:
 
 # ---- batches ---------------------------------------------------------------------------------------------
 def test_store_gives_the_same_pictures_kept_or_decoded_anew(make_dataset) -> None:
-    kept, anew = (store_of(make_dataset, list(range(9)), is_kept=is_kept) for is_kept in (True, False))
+    kept, anew = (store_of(make_dataset, list(range(9)), home=home) for home in (CPU, None))
     assert (kept.kept is None, anew.kept is None) == (False, True)
     rows = np.array([7, 0, 3])
     assert torch.equal(kept[rows], anew[rows])
     assert kept[rows][:, 0, 0, 0].tolist() == [7, 0, 3]
+
+
+def test_what_is_kept_is_decoded_in_parts_and_in_order(make_dataset, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("models.image_data.N_DECODED_TOGETHER", 4)
+    assert store_of(make_dataset, list(range(11))).kept[:, 0, 0, 0].tolist() == list(range(11))
 
 
 def test_batches_hold_each_image_once_with_its_label(make_dataset) -> None:
@@ -206,6 +219,79 @@ def test_batches_are_augmented_with_the_epochs_generator(make_dataset) -> None:
     assert store[np.arange(4)].max() == 0  # what is kept does not change
 
 
+def test_a_batch_can_be_looked_at_without_moving_the_epochs_on(make_dataset) -> None:
+    batches = Batches(store_of(make_dataset, list(range(32))), batch_images=8, seed=1)
+    looked_at = next(batches.of_epoch(0))
+    assert torch.equal(looked_at.rows, next(iter(batches)).rows)
+    assert batches.epoch == 1
+
+
+def test_what_is_not_kept_is_decoded_ahead_in_order_and_never_more_than_a_few(
+    make_dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = store_of(make_dataset, list(range(30)), home=None)
+    decoded, is_first_done = [], threading.Event()
+
+    def decode_slowly(images: pd.DataFrame, **size) -> torch.Tensor:
+        decoded.append(len(images))
+        is_first_done.set()
+        return decode(images, **size)
+
+    monkeypatch.setattr("models.image_data.decode", decode_slowly)
+    batches = iter(Batches(store, batch_images=3))
+    first = next(batches)
+    assert is_first_done.is_set()
+    while len(decoded) < 1 + N_BATCHES_AHEAD:  # in the background, while this thread does other things
+        time.sleep(0.001)
+    time.sleep(0.05)
+    assert len(decoded) == 1 + N_BATCHES_AHEAD
+    levels = [level for batch in (first, *batches) for level in batch.images[:, 0, 0, 0].tolist()]
+    assert levels == list(range(30))
+
+
+def test_iteration_broken_off_decodes_no_further_and_leaves_the_filters_of_warnings(
+    make_dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = list(warnings.filters)
+    calls = []
+    monkeypatch.setattr(
+        "models.image_data.decode", lambda images, **size: calls.append(1) or decode(images, **size)
+    )
+    batches = iter(Batches(store_of(make_dataset, list(range(40)), home=None), batch_images=2))
+    next(batches)
+    batches.close()
+    assert len(calls) <= 2 + N_BATCHES_AHEAD
+    assert warnings.filters == before
+
+
+def test_file_that_vanished_is_named_by_the_batch_that_needs_it(make_dataset) -> None:
+    store = store_of(make_dataset, list(range(12)), home=None)
+    Path(store.images["path"][9]).unlink()
+    batches = iter(Batches(store, batch_images=4))
+    assert [len(next(batches).labels) for _ in range(2)] == [4, 4]
+    with pytest.raises(InputError, match="Run the scan again"):
+        next(batches)
+
+
+@pytest.mark.parametrize(
+    ("device", "n_bytes", "expected"),
+    [
+        ("cuda", 500, "cuda"),
+        ("cuda", 501, "cpu"),
+        ("cuda", 2001, None),
+        ("cpu", 500, "cpu"),
+        ("cpu", 2001, None),
+        ("mps", 2000, "cpu"),
+    ],
+)
+def test_images_are_kept_on_the_gpu_with_room_to_spare_else_in_memory_else_nowhere(
+    monkeypatch: pytest.MonkeyPatch, device: str, n_bytes: int, expected: str | None
+) -> None:
+    monkeypatch.setattr("torch.cuda.mem_get_info", lambda: (1000, 4000))
+    home = home_of(n_bytes, device=torch.device(device), cache_gigabytes=2e-6)
+    assert home == (expected and torch.device(expected))
+
+
 def test_interpolation_decides_what_a_smaller_picture_holds(tmp_path: Path) -> None:
     stripes = np.zeros((8, 8), dtype=np.uint8)
     stripes[:, 1::2] = 200
@@ -214,5 +300,5 @@ def test_interpolation_decides_what_a_smaller_picture_holds(tmp_path: Path) -> N
     area, nearest = (decode(images, input_px=4, interpolation=name) for name in ("area", "nearest"))
     assert (area == 100).all()  # each pixel is the mean of a black and a light one
     assert set(nearest.unique().tolist()) <= {0, 200}
-    store = ImageStore(images, input_px=4, is_kept=False, description="", interpolation="nearest")
+    store = ImageStore(images, input_px=4, home=None, description="", interpolation="nearest")
     assert (store[np.array([0])] == nearest).all()

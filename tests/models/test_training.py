@@ -26,7 +26,7 @@ def batches(make_dataset) -> dict[str, Batches]:
     rows += [("dark", "validation", 250), ("light", "validation", 3)]
     images = readable_images(*make_dataset(rows))
     stores = {
-        split: ImageStore(images[images["split"] == split], input_px=PX, is_kept=True, description=split)
+        split: ImageStore(images[images["split"] == split], input_px=PX, home=CPU.device, description=split)
         for split in ("train", "validation")
     }
     return {
