@@ -15,6 +15,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pandas as pd
 
 from analysis.runner import run_stage
@@ -32,6 +33,8 @@ def train_recipe(
     scan: pd.DataFrame,
     normalisation: pd.DataFrame,
     methods: pd.DataFrame,
+    augmentations: pd.DataFrame,
+    thumbnails: np.ndarray,
     *,
     compare_models: CompareModelsParameters,
     baseline_resnet: BaselineResnetParameters,
@@ -60,6 +63,8 @@ def train_recipe(
         scan,
         normalisation,
         methods,
+        augmentations,
+        thumbnails,
         parameters=parameters,
         seed=seed,
         dvclive=dvclive,

@@ -18,6 +18,7 @@ BASELINE = BaselineResnetParameters.model_validate(CONTENT["baseline_resnet"]).m
     update={"device": "cpu", "input_px": 8, "epochs": 1}
 )
 CHANNELS = pd.DataFrame({"channel": ["red", "green", "blue"], "mean": 0.5, "std": 0.3})
+AUGMENTATIONS = pd.DataFrame({"transform": [], "label": [], "verdict": []})
 METHODS = pd.DataFrame({"method": ["bilinear"], "is_recommended": [True]})
 CLASSES = ["cat", "dog", "owl"]
 
@@ -66,6 +67,8 @@ def rank(make_dataset) -> Callable[..., Artifacts]:
             doubts,
             CHANNELS,
             METHODS,
+            AUGMENTATIONS,
+            np.arange(len(manifest), dtype=np.uint8),  # thumbnails: no two images alike
             parameters=DEFAULTS.model_copy(update=changes),
             baseline_resnet=BASELINE,
             seed=0,

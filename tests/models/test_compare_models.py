@@ -121,6 +121,8 @@ def test_training_of_a_recipe_predicts_what_is_held_out(tmp_path, make_dataset):
         scan,
         channels,
         pd.DataFrame({"method": ["bilinear"], "is_recommended": [True]}),
+        pd.DataFrame({"transform": [], "label": [], "verdict": []}),
+        np.arange(len(manifest), dtype=np.uint8),  # no two images alike
         compare_models=comparison_of(recipes={"tiny": {"input_px": 8}}, compared=["tiny"], epochs=1),
         baseline_resnet=BASELINE.model_copy(update={"device": "cpu"}),
         arguments=["tiny", "3"],
@@ -140,7 +142,7 @@ def test_any_recipe_with_a_slip_stops_the_first_training(tmp_path):
     comparison = comparison_of(recipes={"fine": {}, "odd": {"epoch": 3}}, compared=["fine", "odd"])
     with pytest.raises(InputError, match=r"recipes\.odd\.epoch"):
         train_recipe(
-            *[pd.DataFrame()] * 4,
+            *[pd.DataFrame()] * 6,
             compare_models=comparison,
             baseline_resnet=BASELINE,
             arguments=["fine", "0"],

@@ -110,6 +110,8 @@ def hard_examples(
     label_issues: pd.DataFrame,
     normalisation: pd.DataFrame,
     methods: pd.DataFrame,
+    augmentations: pd.DataFrame,
+    thumbnails: np.ndarray,
     *,
     parameters: HardExamplesParameters,
     baseline_resnet: BaselineResnetParameters,
@@ -117,7 +119,7 @@ def hard_examples(
 ) -> Artifacts:
     """Rank every labelled, predicted image, and compare the rankings with one another and with label doubts.
 
-    `normalisation`, `methods` and `baseline_resnet` serve the second training alone.
+    `normalisation` and what stands after it serve the second training alone.
 
     Raises
     ------
@@ -135,7 +137,7 @@ def hard_examples(
     gains = _retrain(
         images,
         pairs,
-        (cleaned_manifest, scan, normalisation, methods),
+        (cleaned_manifest, scan, normalisation, methods, augmentations, thumbnails),
         parameters=parameters,
         baseline=baseline_resnet,
         seed=seed,
