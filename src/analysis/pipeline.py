@@ -9,11 +9,14 @@ from __future__ import annotations
 import importlib
 import re
 import shlex
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
+from functools import cache, cached_property
 from pathlib import Path
 from types import ModuleType
 from typing import Any
+
+import yaml
 
 from analysis.stage import InputError
 
@@ -39,6 +42,11 @@ class Stage:
     outs: tuple[Path, ...]
     metrics: tuple[Path, ...]
     parameters: dict[str, Any]  # dotted key of params.yaml -> its present value
+
+    @cached_property
+    def folders_made(self) -> tuple[str, ...]:
+        """The outputs as text that ends with a slash, so that one within another begins with it."""
+        return tuple(f"{out.as_posix()}/" for out in self.outs)
 
     @property
     def module_name(self) -> str:
@@ -79,21 +87,26 @@ def load_stages(workspace: Path = Path()) -> dict[str, Stage]:
     try:
         repo = Repo(str(workspace))
         resolved = [stage for stage in repo.index.stages if isinstance(stage, PipelineStage)]
-        stages = {stage.name: _stage_of(stage) for stage in resolved}
+        read = cache(_read_yaml)  # DVC would read params.yaml anew for each stage
+        stages = {stage.name: _stage_of(stage, read) for stage in resolved}
     except DvcException as error:
         details = f": {' '.join(str(error.__cause__).split())}" if error.__cause__ else ""
         raise InputError(f"{workspace.resolve()}: {error}{details}") from error
     return _in_order(stages)
 
 
-def _stage_of(stage: Any) -> Stage:
+def _read_yaml(file: str) -> Any:
+    return yaml.safe_load(Path(file).read_text(encoding="utf-8"))
+
+
+def _stage_of(stage: Any, read: Callable[[str], Any]) -> Stage:
     from dvc.dependency.param import ParamsDependency
 
     parameters: dict[str, Any] = {}
     deps: list[Path] = []
     for dep in stage.deps:
         if isinstance(dep, ParamsDependency):
-            parameters.update(dep.read_params() or {})
+            parameters.update({key: _value_at(read(dep.fs_path), key) for key in dep.params})
         else:
             deps.append(Path(dep.def_path))
     return Stage(
@@ -107,12 +120,20 @@ def _stage_of(stage: Any) -> Stage:
     )
 
 
+def _value_at(content: Any, key: str) -> Any:
+    """The value under a dotted key; None where there is none, of which `parameters.validate` says more."""
+    for part in key.split("."):
+        content = content.get(part) if isinstance(content, dict) else None
+    return content
+
+
 def producers(stages: dict[str, Stage], path: Path) -> list[str]:
     """The stages that make `path`, something in it, or the folder it lies in."""
+    wanted = f"{path.as_posix()}/"  # compared as text, as this is asked for every input of every stage
     return [
         name
         for name, stage in stages.items()
-        if any(out == path or path in out.parents or out in path.parents for out in stage.outs)
+        if any(wanted.startswith(made) or made.startswith(wanted) for made in stage.folders_made)
     ]
 
 
@@ -139,8 +160,9 @@ def _in_order(stages: dict[str, Stage]) -> dict[str, Stage]:
         if name in ordered:
             return
         for dep in stages[name].deps:
-            for producer in producers(stages, dep):
-                visit(producer)
+            if not stages[name].is_code(dep):
+                for producer in producers(stages, dep):
+                    visit(producer)
         ordered[name] = stages[name]
 
     for name in stages:

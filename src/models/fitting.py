@@ -132,7 +132,7 @@ def fit_classifier(
         objective=Objective(parameters.label_smoothing, class_weights(counts, parameters.class_weights)),
         hardware=hardware,
         dvclive=dvclive,
-        checkpoints=checkpoints / _digest_of(classifier, images, parameters, seed),
+        checkpoints=checkpoints / _digest_of(classifier, images, flips, parameters, seed),
     )
     shutil.rmtree(checkpoints)
     return FittedClassifier(classifier, start, images, leaked, flips, training, contract, run)
@@ -259,6 +259,7 @@ def _batches(
 def _digest_of(
     classifier: ImageClassifier,
     images: dict[str, pd.DataFrame],
+    flips: dict[str, np.ndarray],
     parameters: BaselineResnetParameters,
     seed: int,
 ) -> str:
@@ -267,8 +268,8 @@ def _digest_of(
     digest.update(f"{parameters.model_dump_json()} {seed} {torch.__version__}".encode())
     for rows in images.values():
         digest.update(rows[["path", "class_index"]].to_csv().encode())
-    for weights in classifier.state_dict().values():
-        digest.update(weights.numpy().tobytes())
+    for values in (*flips.values(), *(weights.numpy() for weights in classifier.state_dict().values())):
+        digest.update(values.tobytes())
     for module in sorted(Path(__file__).parent.glob("*.py")):
         digest.update(module.read_bytes())
     return digest.hexdigest()
