@@ -28,7 +28,7 @@ def plot_reliability(
             draw_reliability(bins[bins["measure"] == measure], ax=diagram, colour=colour, label=error)
         draw_bin_sizes(before[before["measure"] == measure], ax=histogram)
         diagram.set_title(TITLES[measure])
-        diagram.legend(loc="upper left")
+        diagram.legend(loc="lower right")
     start = max(0, pd.concat(bins for bins, *_ in drawn)["mean_confidence"].min() - 0.03)
     for ax in axes.flat:
         ax.set_xlim(start, 1.02)
