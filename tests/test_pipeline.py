@@ -106,3 +106,20 @@ def test_broken_parameters_are_one_sentence_with_the_line(workspace):
 def test_folder_that_is_no_workspace_is_named(tmp_path):
     with pytest.raises(InputError, match="not inside of a DVC repository"):
         load_stages(tmp_path)
+
+
+# ---- dvc.lock in the middle of being written -------------------------------------------------------------
+def test_stages_wait_for_a_lock_file_that_is_being_written(workspace, monkeypatch):
+    lock = workspace / "dvc.lock"
+    lock.write_text("stages:\n  first:\n    cmd: pyth")
+    monkeypatch.setattr(
+        "analysis.pipeline.time.sleep", lambda _: lock.write_text("schema: '2.0'\nstages: {}\n")
+    )
+    assert "first" in load_stages(workspace)
+
+
+def test_lock_file_that_stays_broken_is_named(workspace, monkeypatch):
+    (workspace / "dvc.lock").write_text("stages:\n  first:\n    cmd: pyth")
+    monkeypatch.setattr("analysis.pipeline.SECONDS_BETWEEN_READS", 0)
+    with pytest.raises(InputError, match=r"dvc\.lock"):
+        load_stages(workspace)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib
 import re
 import shlex
+import time
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from functools import cache, cached_property
@@ -29,6 +30,9 @@ CHAPTERS = {
     "interpret": "Interpret",
     "report": "Report",
 }
+
+
+N_LOCK_READS, SECONDS_BETWEEN_READS = 20, 0.1  # DVC writes its lock file in place, in a few milliseconds
 
 
 @dataclass(frozen=True)
@@ -81,18 +85,31 @@ def load_stages(workspace: Path = Path()) -> dict[str, Stage]:
         If the folder is no workspace, or `dvc.yaml` or `params.yaml` cannot be read.
     """
     from dvc.exceptions import DvcException
-    from dvc.repo import Repo
     from dvc.stage import PipelineStage
 
     try:
-        repo = Repo(str(workspace))
-        resolved = [stage for stage in repo.index.stages if isinstance(stage, PipelineStage)]
+        resolved = [stage for stage in _indexed(workspace) if isinstance(stage, PipelineStage)]
         read = cache(_read_yaml)  # DVC would read params.yaml anew for each stage
         stages = {stage.name: _stage_of(stage, read) for stage in resolved}
     except DvcException as error:
         details = f": {' '.join(str(error.__cause__).split())}" if error.__cause__ else ""
         raise InputError(f"{workspace.resolve()}: {error}{details}") from error
     return _in_order(stages)
+
+
+def _indexed(workspace: Path) -> list[Any]:
+    """All stages, as DVC has them. DVC reads `dvc.lock` too, which a stage beside this one may be writing."""
+    from dvc.exceptions import DvcException
+    from dvc.repo import Repo
+
+    for _ in range(N_LOCK_READS - 1):
+        try:
+            return Repo(str(workspace)).index.stages
+        except DvcException as error:
+            if "dvc.lock" not in str(error):
+                raise
+            time.sleep(SECONDS_BETWEEN_READS)
+    return Repo(str(workspace)).index.stages
 
 
 def _read_yaml(file: str) -> Any:

@@ -103,6 +103,10 @@ def test_site_gives_a_stage_it_has_never_heard_of_its_section(page: Callable[[st
         assert expected in text
 
 
+def test_chapter_of_one_stage_needs_no_summary_of_its_own(page: Callable[[str], str]) -> None:
+    assert "in-brief" not in page("obtain")
+
+
 def test_site_shows_notes_as_written(page: Callable[[str], str]) -> None:
     assert "Nothing was weighed , because there are no scales <here>." in text_of(page("obtain"))
 
@@ -135,6 +139,8 @@ def test_site_shows_stages_of_a_foreach_that_share_a_folder(manifest: pd.DataFra
     site = render(manifest, stages=(*stages, REPORT))
     html = (site / "interpret.html").read_text(encoding="utf-8")
     assert headings(html) == ["Exam: easy", "Exam: hard"]
+    brief = html[html.index("in-brief") : html.index("</dl>")]
+    assert re.findall(r"<dd>(.*?)</dd>", brief) == ["Exam@easy.", "Exam@hard."]
 
 
 def test_index_orders_findings_by_severity_then_by_how_many_are_concerned(page: Callable[[str], str]) -> None:

@@ -102,15 +102,15 @@ def evaluate(
     training = pd.Index(by_split["train"].images["image_id"])
     doubts = doubts_about(judged.images, training, cleaned_manifest, duplicates, label_issues)
     parts = _parts(by_split, judged, doubts, parameters, seed=seed)
+    metrics = _joined(part.metrics for part in parts)
     overall = overall_scores(judged.per_class)
     n_images = {
         "n_test_images": len(by_split["test"].images),
         "n_left_out": len(cleaned_manifest) - len(labelled),
     }
     return Artifacts(
-        summary=f"{overall['accuracy']:.1%} of {len(judged.images):,} {judged.split} images right, "
-        f"macro-F1 {overall['macro_f1']:.3f}",
-        metrics=_joined(part.metrics for part in parts) | n_images | judged.recalls,
+        summary=_summary(judged, overall, overconfidence=metrics["overconfidence"]),
+        metrics=metrics | n_images | judged.recalls,
         tables=_joined(part.tables for part in parts)
         | {"predictions": _predictions_table(cleaned_manifest, images, found)},
         captions=_joined(part.captions for part in parts),
@@ -124,6 +124,16 @@ def evaluate(
         failure=gate_failure(judged, overall, minimum=parameters.minimum_accuracy)
         if parameters.fail_below_minimum
         else "",
+    )
+
+
+def _summary(judged: Judged, overall: Mapping[str, float], *, overconfidence: float) -> str:
+    worst = judged.per_class.loc[judged.per_class["recall"].idxmin()]
+    return (
+        f"{overall['accuracy']:.1%} of {len(judged.images):,} {judged.split} images right (95% interval "
+        f"{overall['accuracy_low']:.1%} to {overall['accuracy_high']:.1%}), macro-F1 "
+        f"{overall['macro_f1']:.3f}, worst on {worst['label']} ({worst['recall']:.0%}), confidence "
+        f"{100 * abs(overconfidence):.1f} points {'above' if overconfidence > 0 else 'below'} accuracy"
     )
 
 

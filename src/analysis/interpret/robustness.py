@@ -144,7 +144,7 @@ def robustness(
     metrics = _metrics(outcomes, corruptions)
     return Artifacts(
         summary=f"{clean_accuracy:.1%} of {len(images):,} {split} images right, "
-        f"{1 - metrics['mean_corruption_error']:.1%} under corruption",
+        f"{1 - metrics['mean_corruption_error']:.1%} under corruption, worst under {_worst(corruptions)}",
         metrics=metrics,
         tables={
             "corruptions": corruptions.drop(columns="p_value_holm").round(4),
@@ -287,6 +287,11 @@ def find_mild_corruptions(
     worst_first = pd.concat(parts).sort_values("drop", ascending=False, kind="stable")
     joined = worst_first.groupby("label", sort=False).agg({"drop": "max", "detail": "; ".join})
     return findings_of(MILD_CORRUPTION, label=joined.index, score=joined["drop"], detail=joined["detail"])
+
+
+def _worst(corruptions: pd.DataFrame) -> str:
+    row = corruptions.loc[corruptions["corruption_error"].idxmax()]
+    return f"{row['corruption']} ({1 - row['corruption_error']:.0%})"
 
 
 def find_fragile_classes(
