@@ -11,6 +11,7 @@ from torch import Tensor
 from analysis.stage import InputError
 from models.networks import ARCHITECTURES, ImageClassifier, load_plain
 
+N_AXES = {"conv1.weight": 4, "fc.weight": 2, "fc.bias": 1}  # of what every such state_dict holds
 WRAPPERS = ("state_dict", "model_state_dict", "model")  # under which training scripts keep the weights
 
 
@@ -70,16 +71,15 @@ def _state_of(content: Mapping[str, object], path: Path) -> dict[str, Tensor]:
     for wrapper in WRAPPERS:
         if isinstance(content.get(wrapper), Mapping):
             content = content[wrapper]
-    stems = [name for name in content if name.endswith("conv1.weight") and "layer" not in name]
+    tensors = {str(name): tensor for name, tensor in content.items() if isinstance(tensor, Tensor)}
+    stems = [name for name in tensors if name.endswith("conv1.weight") and "layer" not in name]
     prefix = stems[0].removesuffix("conv1.weight") if stems else ""  # of a wrapper such as DataParallel
-    state = {
-        name.removeprefix(prefix): tensor for name, tensor in content.items() if isinstance(tensor, Tensor)
-    }
-    lacking = {"conv1.weight", "fc.weight", "fc.bias"} - set(state)
+    state = {name.removeprefix(prefix): tensor for name, tensor in tensors.items()}
+    lacking = {name for name, n_axes in N_AXES.items() if name not in state or state[name].ndim != n_axes}
     if lacking:
         raise InputError(
             f"{path} should hold the state_dict of a ResNet of torchvision's, but has no "
-            f"{', '.join(sorted(lacking))}."
+            f"{', '.join(sorted(lacking))} of its shape."
         )
     return state
 

@@ -83,8 +83,10 @@ def test_small_stem_is_seen_from_the_weights(tmp_path: Path) -> None:
         ),
         (lambda: resnet34(num_classes=2).state_dict(), ["a", "b"], {}, "does not fit .* resnet18"),
         (lambda: {"weights": torch.zeros(2)}, ["a", "b"], {}, r"has no conv1\.weight, fc\.bias, fc\.weight"),
+        (lambda: {0: torch.zeros(2), "fc.bias": 3}, ["a", "b"], {}, r"has no conv1\.weight, fc\.bias"),
+        (lambda: donor().state_dict() | {"fc.bias": torch.tensor(1.0)}, ["a"], {}, r"has no fc\.bias of its"),
     ],
-    ids=["outputs", "classes", "architecture", "no network"],
+    ids=["outputs", "classes", "architecture", "no network", "odd names", "odd shape"],
 )
 def test_checkpoint_that_does_not_fit_is_refused(tmp_path: Path, content, classes, changes, message) -> None:
     torch.save(content(), tmp_path / "model.pt")

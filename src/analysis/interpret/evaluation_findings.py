@@ -95,7 +95,7 @@ def gate_failure(judged: Judged, overall: dict[str, float], *, minimum: float) -
     return (
         f"the accuracy of {overall['accuracy']:.1%} (95% interval {overall['accuracy_low']:.1%} to "
         f"{overall['accuracy_high']:.1%}, n = {len(judged.images):,}, {judged.split}) is below the "
-        f"{minimum:.1%} of evaluate.minimum_accuracy; recognised worst: {named}. The results are written all "
-        "the same, and `dvc repro -s report` shows them; what depends on them runs once the classifier is "
-        "good enough or evaluate.fail_below_minimum is false."
+        f"{minimum:.1%} of evaluate.minimum_accuracy; recognised worst: {named}. DVC leaves the results "
+        "where they are, and `dvc repro -s report` shows them (Snakemake puts the earlier ones back); what "
+        "depends on them runs once the classifier is good enough or evaluate.fail_below_minimum is false."
     )
