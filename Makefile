@@ -8,7 +8,7 @@ READY := .venv/.ready
 UV := $(shell command -v uv || echo build/uv/bin/uv)
 REPORT := $(CURDIR)/analysis_outputs/report/index.html
 
-.PHONY: help setup report audit test lint format lock clean
+.PHONY: help setup report audit test lint format deps lock clean
 
 help:  ## list these targets
 	@sed -nE 's/^([a-z]+):.*## (.*)/make \1\t\2/p' Makefile | expand -t 16
@@ -34,6 +34,9 @@ format: $(READY)  ## mend style
 	@ruff check --fix .
 	@ruff format .
 	@snakefmt --line-length 110 workflow/Snakefile
+
+deps: $(READY)  ## write what code each stage depends on into dvc.yaml
+	@python -m analysis.pipeline.code_inputs
 
 lock: $(UV)  ## pin the dependencies of pyproject.toml in requirements.lock; with UPGRADE=1 the newest
 	@$(UV) pip compile pyproject.toml --extra dev --universal --python-version 3.11 --quiet \

@@ -21,11 +21,13 @@ import torchattacks
 from captum.robust import PGD
 from torch import Tensor
 
-from analysis.interpret.attack_sweep import sweep
-from analysis.interpret.attacks import Norm, Target, cross_entropies
+from analysis.dataset.readable import readable_images
 from analysis.interpret.judged_images import sample_of_judged
-from models.image_data import decode, readable_images
-from models.networks import in_unit_range, load_classifier
+from analysis.interpret.robustness_deepdive.attack_sweep import sweep
+from analysis.interpret.robustness_deepdive.attacks import Norm, Target, cross_entropies
+from models.data.decoding import decode
+from models.networks.checkpoint import load_classifier
+from models.networks.classifier import in_unit_range
 
 EPSILONS: dict[Norm, list[float]] = {
     "linf": [size / 255 for size in (1, 2, 4, 8, 16)],

@@ -27,14 +27,15 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from analysis.obtain.content_hash import content_hash
-from analysis.obtain.scan import scan
-from analysis.parameters import read_parameters
-from analysis.proportions import wilson_interval
-from analysis.scrub.candidates import hash_pairs
-from analysis.scrub.data_quality import DataQualityParameters, find_copies
-from analysis.scrub.planted_sample import Sample, draw_sample, with_planted
-from analysis.scrub.planted_trials import judge_pairs, plant_copies
+from analysis.dataset.content_hash import content_hash
+from analysis.obtain.scan.stage import scan
+from analysis.pipeline.parameters import read_parameters
+from analysis.scrub.data_quality.candidates import hash_pairs
+from analysis.scrub.data_quality.parameters import DataQualityParameters
+from analysis.scrub.data_quality.search import search_copies
+from analysis.scrub.self_test.copy_trials import judge_pairs, plant_copies
+from analysis.scrub.self_test.sample import Sample, draw_sample, with_planted
+from analysis.statistics.proportions import wilson_interval
 
 # Each reads a list of files (JSON) and prints pairs of their numbers, as JSON, after a line "pairs".
 PEERS = {
@@ -108,7 +109,7 @@ def read_dataset(folder: Path) -> Sample:
 
 def measure_search(dataset: Sample, parameters: DataQualityParameters, arguments: argparse.Namespace) -> None:
     started, worked = time.perf_counter(), time.process_time()
-    found = find_copies(dataset.manifest, dataset.scan, dataset.thumbnails, parameters=parameters, seed=0)
+    found = search_copies(dataset.manifest, dataset.scan, dataset.thumbnails, parameters=parameters, seed=0)
     seconds, work = time.perf_counter() - started, time.process_time() - worked
     gigabytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
     print(f"\n{len(dataset):,} images: {len(found.pairs):,} pairs in {seconds:.1f} s ({work:.1f} s of work),")
@@ -140,7 +141,7 @@ def try_planted(
     planted = plant_copies(sample, folder=folder, n_planted=arguments.planted, rng=rng)
     together = with_planted(sample, planted, to_other_split=True)
     planted = planted.assign(image_id=len(sample) + np.arange(len(planted)))
-    own = find_copies(together.manifest, together.scan, together.thumbnails, parameters=parameters, seed=0)
+    own = search_copies(together.manifest, together.scan, together.thumbnails, parameters=parameters, seed=0)
     natural = own.pairs[(own.pairs[["image_id_a", "image_id_b"]] < len(sample)).all(axis=1)]
     results = {"DeepSight": tabulate(own.pairs, planted, natural)}
     if arguments.peers:

@@ -23,10 +23,11 @@ import pandas as pd
 import yaml
 from sklearn.metrics import average_precision_score, roc_auc_score
 
-from analysis.obtain.embed import EmbedParameters, embed
-from analysis.obtain.scan import scan
-from analysis.scrub import label_models
-from analysis.scrub.confident_learning import judge
+from analysis.obtain.embed.parameters import EmbedParameters
+from analysis.obtain.embed.stage import embed
+from analysis.obtain.scan.stage import scan
+from analysis.scrub.label_issues import classifiers as label_models
+from analysis.scrub.label_issues.confident_learning import judge
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 MODELS = ("perceptron", "logistic_regression", "nearest_neighbours", "random_forest", "networks")

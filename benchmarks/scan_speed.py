@@ -242,7 +242,7 @@ def link(paths: list[Path], folder: Path, target: Path) -> None:
 
 
 def stage_command(stage: str) -> list[str]:
-    return [sys.executable, "-m", f"analysis.obtain.{stage}"]
+    return [sys.executable, "-m", "analysis.obtain"]
 
 
 def timed(command: list[str], workspace: Path, *, forget: bool = False) -> float:

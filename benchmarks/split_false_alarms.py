@@ -23,10 +23,10 @@ from PIL import Image, ImageEnhance, ImageFilter
 from tqdm import tqdm
 
 from analysis.explore.image_features import image_features
-from analysis.explore.split_comparison import CLASSIFIER, compare_splits, rows_of
-from analysis.explore.test_characterization import TestCharacterizationParameters
-from analysis.obtain.measures import measure
-from analysis.proportions import wilson_interval
+from analysis.explore.test_characterization.comparison import CLASSIFIER, compare_splits, rows_of
+from analysis.explore.test_characterization.parameters import TestCharacterizationParameters
+from analysis.obtain.scan.measures import measure
+from analysis.statistics.proportions import wilson_interval
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 SHARES = {"train": 0.65, "validation": 0.15, "test": 0.2}

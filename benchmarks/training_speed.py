@@ -32,13 +32,16 @@ from torch.utils.data import DataLoader, Subset
 from torchvision.datasets import ImageFolder
 from torchvision.transforms import v2
 
-from models.augmentation import Augmentation
-from models.devices import prepare_device
-from models.image_data import Batches, ImageStore, home_of
+from models.augmentation.images import Augmentation
+from models.data.batches import Batches
+from models.data.store import ImageStore, home_of
 from models.inference import predict
-from models.networks import ImageClassifier, seeded_weights
-from models.phases import PARTS, Phase
-from models.training import Hardware, Objective, train
+from models.networks.classifier import ImageClassifier, seeded_weights
+from models.training.devices import prepare_device
+from models.training.hardware import Hardware
+from models.training.loop import train
+from models.training.module import Objective
+from models.training.phases import PARTS, Phase
 
 PX = 32
 MAX_SHIFT_PX = 4

@@ -59,7 +59,7 @@ def make_grey_classifier() -> Callable[..., object]:
     """
     import torch
 
-    from models.networks import ImageClassifier
+    from models.networks.classifier import ImageClassifier
 
     def make(classes: Sequence[str], centres: Sequence[float], *, sharpness: float = 10.0) -> ImageClassifier:
         classifier = ImageClassifier(

@@ -12,18 +12,23 @@ import yaml
 from PIL import Image
 from scipy.ndimage import gaussian_filter
 
-from analysis.explore import (
-    class_imbalance,
-    feature_exploration,
-    image_stats,
-    label_analysis,
-    latent_structure,
-    test_characterization,
-)
-from analysis.obtain import embed, prepare, scan
-from analysis.scrub import data_quality, label_issues, quality_checks
-from analysis.stage import Artifacts
+from analysis.contract import Artifacts
+from analysis.explore.class_imbalance.stage import class_imbalance
+from analysis.explore.feature_exploration.stage import feature_exploration
+from analysis.explore.image_stats.stage import image_stats
+from analysis.explore.label_analysis.stage import label_analysis
+from analysis.explore.latent_structure.stage import latent_structure
+from analysis.explore.test_characterization.stage import test_characterization as characterize_splits
+from analysis.obtain.embed.stage import embed
+from analysis.obtain.prepare.stage import prepare
+from analysis.obtain.scan.stage import scan
+from analysis.pipeline.dag import load_stages
+from analysis.pipeline.parameters import models_of
+from analysis.scrub.data_quality.stage import data_quality
+from analysis.scrub.label_issues.stage import label_issues
+from analysis.scrub.quality_checks.stage import quality_checks
 
+STAGES = load_stages(Path(__file__).parents[1])
 PARAMETERS = yaml.safe_load((Path(__file__).parents[1] / "params.yaml").read_text(encoding="utf-8"))
 CLASSES = {"across": 0, "falling": 60, "rising": 120}  # degrees in which the stripes of their pictures run
 N_TRAIN, N_TEST, SIDE_PX = 80, 40, 40
@@ -60,9 +65,10 @@ class Audit:
         images = workspace / "data" / "images"
         images.mkdir(parents=True)
         settings = PARAMETERS["dataset"] | {"source": "folder", "path": str(root), "validation_fraction": 0}
-        dataset = prepare.DatasetParameters(**settings)
-        self.tables = dict(prepare.prepare(dataset=dataset, seed=0, images=images).tables)
-        (part,) = scan.scan(self.tables["manifest"])
+        dataset = DatasetParameters(**settings)
+        prepared = prepare(dataset=dataset, seed=0, images=images, memory=workspace / ".deepsight")
+        self.tables = dict(prepared.tables)
+        (part,) = scan(self.tables["manifest"])
         self.tables |= part
         self.findings = pd.DataFrame()
         for stage in (
@@ -74,19 +80,14 @@ class Audit:
             image_stats,
             feature_exploration,
             latent_structure,
-            test_characterization,
+            characterize_splits,
             class_imbalance,
         ):
             self._run(stage)
 
-    def _run(self, module) -> None:
-        name = module.__name__.rpartition(".")[2]
-        function: Callable[..., Artifacts] = getattr(module, name)
-        (model,) = [
-            value
-            for key, value in vars(module).items()
-            if key.lower() == f"{name.replace('_', '')}parameters"
-        ]
+    def _run(self, function: Callable[..., Artifacts]) -> None:
+        name = function.__name__
+        model = models_of(STAGES[name])[name]
         given = {**self.tables, "parameters": model.model_validate(PARAMETERS[name]), "seed": 0}
         names = function.__code__.co_varnames[
             : function.__code__.co_argcount + function.__code__.co_kwonlyargcount

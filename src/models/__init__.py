@@ -1,7 +1,3 @@
-"""What does a sound classifier reach on the dataset, and what helps the rare classes?"""
+"""The torch library: images as tensors, networks, losses, augmentation, training. It knows no stage."""
 
-import os
-
-# Before torch is imported: its threads sleep while they wait for one another. Spinning, which is the default,
-# makes training ten times slower as soon as another stage or program wants the same cores.
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+import analysis  # noqa: F401  sets the threads, which torch reads as it is imported

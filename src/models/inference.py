@@ -9,8 +9,9 @@ import pandas as pd
 import torch
 from tqdm import tqdm
 
-from models.image_data import decode, readable_images
-from models.networks import ImageClassifier, in_unit_range
+from analysis.dataset.readable import readable_images
+from models.data.decoding import decode
+from models.networks.classifier import ImageClassifier, in_unit_range
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from analysis.workspace import prepare_workspace
+from analysis.pipeline.workspace import prepare_workspace
 
 HOME = Path(__file__).resolve().parents[2]
 TOY = Path(__file__).parent / "toy"

@@ -36,12 +36,12 @@ def test_added_file_runs_everything_after_it(engine, workspace):
 
 
 def test_changed_module_runs_its_stages_and_those_after(engine, workspace):
-    workspace.replace("src/toy/explore/measure.py", "long enough", "not too short")
+    workspace.replace("src/toy/explore/measure/stage.py", "long enough", "not too short")
     assert stages_that_run(engine, workspace) == [*MEASURES, "report"]
 
 
 def test_comment_in_a_module_runs_its_stage_alone(engine, workspace):
-    workspace.replace("src/toy/obtain/collect.py", "import pandas", "# a remark\nimport pandas")
+    workspace.replace("src/toy/obtain/collect/stage.py", "import pandas", "# a remark\nimport pandas")
     assert stages_that_run(engine, workspace) == ["collect"]
 
 

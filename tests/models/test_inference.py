@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from models.image_data import readable_images
+from analysis.dataset.readable import readable_images
 from models.inference import predict
 
 CPU = torch.device("cpu")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from sklearn.covariance import ledoit_wolf
 
 SMALLEST_VARIANCE = 1e-6  # of features of the order of one: keeps constant ones from dividing by zero
 
@@ -37,8 +38,6 @@ class Discriminant:
 
 def fit_discriminant(features: np.ndarray, codes: np.ndarray, n_classes: int) -> Discriminant:
     """Fit to (n, d) features, comparable in scale; the covariance is shrunk after Ledoit and Wolf (2004)."""
-    from sklearn.covariance import ledoit_wolf
-
     features = features.astype(float)
     means = class_means(features, codes, n_classes)
     covariance, _ = ledoit_wolf(features - means[codes], assume_centered=True)

@@ -6,8 +6,11 @@ from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
+from scipy.special import ndtri
+from sklearn.decomposition import PCA
 
-MEASURED = ("ok", "truncated")  # of the scan's statuses, those with a picture
+from analysis.dataset.readable import READABLE
+
 # Colour is measured against green, so that brightness is counted once and grey images have a constant 0.
 SCAN_MEASURES = (
     "brightness_mean",
@@ -56,8 +59,6 @@ def thumbnail_components(
     The components are found on `n_fitted` of the rows, drawn at random without a look at label or split.
     Fewer come back where images are few, or vary in fewer directions.
     """
-    from sklearn.decomposition import PCA
-
     drawn = np.random.default_rng(seed).permutation(rows)[:n_fitted]
     n_found = min(n_components, len(drawn) - 1)
     if n_found < 1:
@@ -93,7 +94,7 @@ def image_features(
     A measure that is the same for all of them is left out: it can tell nothing apart.
     """
     measures = scan_measures(manifest, scan)
-    rows = np.flatnonzero(scan["status"].isin(MEASURED))
+    rows = np.flatnonzero(scan["status"].isin(READABLE))
     components = thumbnail_components(
         thumbnails, rows, n_components=n_components, n_fitted=n_fitted, seed=seed
     )
@@ -106,8 +107,6 @@ def normal_scores(features: pd.DataFrame) -> np.ndarray:
 
     A value that is not known counts as the median.
     """
-    from scipy.special import ndtri
-
     n = features.count()
     scores: Mapping[str, pd.Series] = {
         name: pd.Series(ndtri((values.rank() - 0.5) / n[name]), index=features.index)

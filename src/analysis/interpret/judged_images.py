@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from analysis.class_sample import balanced_sample
-from analysis.stage import InputError
+from analysis.contract import InputError
+from analysis.dataset.samples import balanced_sample
 
-SPLITS = ("test", "validation", "train")  # the first that has labelled images is judged
+JUDGED_FIRST = ("test", "validation", "train")  # the first that has labelled images is judged
 
 
 def split_to_judge(labelled: pd.DataFrame) -> str:
@@ -19,7 +19,7 @@ def split_to_judge(labelled: pd.DataFrame) -> str:
     InputError
         If there is no labelled image at all.
     """
-    present = [split for split in SPLITS if (labelled["split"] == split).any()]
+    present = [split for split in JUDGED_FIRST if (labelled["split"] == split).any()]
     if not present:
         raise InputError("No image has both a picture and a label: there is nothing to evaluate on.")
     return present[0]

@@ -1,0 +1,156 @@
+"""What a stage takes and what it gives back.
+
+A stage is one module with one public function of the module's name. Its arguments are filled by
+`analysis.pipeline.runner` by their names (see there); it returns `Artifacts` and touches no file of its own.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+import pandas as pd
+from pydantic import BaseModel, ConfigDict
+
+if TYPE_CHECKING:
+    import matplotlib.figure
+
+
+Severity = Literal["high", "medium", "low"]
+# What a path in params.yaml is where there is none: a file all the same, because DVC's inputs must exist.
+NO_FILE = "data/none"
+FINDING_COLUMNS = ["image_id", "label", "kind", "severity", "score", "detail", "stage"]
+
+
+def nearest(name: str, valid: list[str]) -> str:
+    """The end of a sentence on a wrong name: the valid one most like it, or all of them."""
+    matches = difflib.get_close_matches(name, valid, n=1, cutoff=0.5)
+    return f", did you mean '{matches[0]}'?" if matches else f" (there are: {', '.join(sorted(valid))})"
+
+
+class InputError(Exception):
+    """Something a person must mend: what was expected, what was found, where, and how to mend it.
+
+    The runner prints its text as one sentence, without a traceback, and exits with 1.
+    """
+
+
+class StageParameters(BaseModel):
+    """One section of params.yaml. Defaults stand in params.yaml alone, so every key is required."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A drawing, the numbers it was drawn from, and how to read it.
+
+    `caption` says in a sentence or two what is shown and how to read it; it goes under the figure in
+    the report. `table` holds the drawn numbers, one row a mark, and is offered beside the figure.
+    """
+
+    name: str
+    title: str
+    caption: str
+    drawing: matplotlib.figure.Figure
+    table: pd.DataFrame | None = None
+
+
+@dataclass(frozen=True)
+class FindingKind:
+    """One kind of fault: its title, why it matters and what a person should do about it."""
+
+    name: str
+    title: str
+    severity: Severity
+    why: str
+    action: str
+
+
+@dataclass(frozen=True)
+class Artifacts:
+    """What a stage found out.
+
+    Attributes
+    ----------
+    summary
+        Half a sentence for the log and the report, such as "1,797 images, 0 unreadable".
+    metrics
+        Flat, stable, numeric keys. A value that cannot be computed is NaN and is written as null.
+    tables
+        By the stem of the declared output: a DataFrame for `.parquet` and `.csv`, an array for `.npy`.
+    captions
+        For those tables that a person reads: what one row is and how to read it. The report shows them.
+    figures
+        In the order in which the report shows them.
+    findings
+        Rows of `FINDING_COLUMNS`, made with `findings_of`.
+    kinds
+        Every kind of finding this stage can make.
+    notes
+        What could not be computed on this dataset, and why.
+    failure
+        In a sentence, why the stage must fail although its results are good to read, such as a gate that is
+        not passed; empty if it need not. The runner writes the outputs first.
+    """
+
+    summary: str = ""
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    tables: Mapping[str, pd.DataFrame | np.ndarray] = field(default_factory=dict)
+    captions: Mapping[str, str] = field(default_factory=dict)
+    figures: Sequence[Figure] = ()
+    findings: pd.DataFrame | None = None
+    kinds: Sequence[FindingKind] = ()
+    notes: Sequence[str] = ()
+    failure: str = ""
+
+
+def findings_of(
+    kind: FindingKind,
+    *,
+    image_id: Sequence[int] | pd.Series | None = None,
+    label: Sequence[str] | pd.Series | None = None,
+    score: Sequence[float] | pd.Series | float = 1.0,
+    detail: Sequence[str] | pd.Series | str = "",
+) -> pd.DataFrame:
+    """Rows for the ledger, one an image (`image_id`) or one a class (`label`), worst first.
+
+    `score` lies in [0, 1], 1 is surely wrong. `detail` says in words what was measured.
+    The runner fills in `stage`.
+    """
+    subjects = image_id if image_id is not None else label
+    if subjects is None:
+        raise ValueError("a finding names images (image_id) or classes (label)")
+    n = len(subjects)
+    rows = pd.DataFrame(
+        {
+            "image_id": pd.array([pd.NA] * n if image_id is None else np.asarray(image_id), dtype="Int64"),
+            "label": pd.array([pd.NA] * n if label is None else list(label), dtype="string"),
+            "kind": pd.array([kind.name] * n, dtype="string"),
+            "severity": pd.array([kind.severity] * n, dtype="string"),
+            "score": np.broadcast_to(np.asarray(score, dtype=float), n),
+            "detail": pd.array([detail] * n if isinstance(detail, str) else list(detail), dtype="string"),
+            "stage": pd.array([pd.NA] * n, dtype="string"),
+        }
+    )
+    return rows.sort_values("score", ascending=False, kind="stable", ignore_index=True)
+
+
+def no_findings() -> pd.DataFrame:
+    """An empty ledger with the right columns and types."""
+    placeholder = FindingKind("", "", "low", "", "")
+    return findings_of(placeholder, image_id=[])
+
+
+def explain(section: str, model: type[StageParameters], item: Any) -> str:
+    """In words, what is wrong with a key of a section, given an item of `ValidationError.errors()`."""
+    key = ".".join([section, *(str(part) for part in item["loc"])])
+    if item["type"] == "extra_forbidden":
+        return f"unknown key '{key}'{nearest(str(item['loc'][-1]), list(model.model_fields))}"
+    if item["type"] == "missing":
+        return f"key '{key}' is missing"
+    message = item["msg"][0].lower() + item["msg"][1:]
+    return f"'{key}' is {item['input']!r}: {message.removeprefix('value error, ')}"

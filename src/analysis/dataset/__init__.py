@@ -1,0 +1,1 @@
+"""What holds of any dataset: files, labels, splits, copies; knows no network."""

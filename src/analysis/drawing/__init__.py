@@ -1,0 +1,1 @@
+"""Figures alone: style, axes of classes, pictures."""

@@ -1,0 +1,142 @@
+"""What is wrong with classes: absent, scarce, shifted between splits, spelt in two ways."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from statistics import NormalDist
+
+import pandas as pd
+
+from analysis.contract import FindingKind, findings_of, no_findings
+from analysis.explore.label_analysis.parameters import LabelAnalysisParameters
+from analysis.explore.label_analysis.shift import compare_shares
+
+ABSENT_FROM_TRAIN = FindingKind(
+    "class_absent_from_train",
+    "Class without training images",
+    "high",
+    "A model never sees the class in training and gets every image of it wrong.",
+    "Move images of the class into the training split, collect some, or drop the class.",
+)
+ABSENT_FROM_EVALUATION = FindingKind(
+    "class_absent_from_evaluation",
+    "Class without images to evaluate on",
+    "medium",
+    "Nothing is known of how well the class is recognised, and averages over classes leave it out.",
+    "Move images of the class into the split, or make the split anew, stratified by class.",
+)
+FEW_TRAINING_IMAGES = FindingKind(
+    "few_training_images",
+    "Class with very few training images",
+    "medium",
+    "A model memorises a handful of images instead of learning what the class looks like.",
+    "Collect more images of the class, merge it with a similar one, or augment and re-weight it.",
+)
+FEW_EVALUATION_IMAGES = FindingKind(
+    "few_evaluation_images",
+    "Class with very few images to evaluate on",
+    "low",
+    "A recall measured on ten images is uncertain by about 25 percentage points either way.",
+    "Read the recall of the class with its interval, or move more of its images into the split.",
+)
+MINORITY_CLASS = FindingKind(
+    "minority_class",
+    "Class much rarer than the largest one",
+    "low",
+    "Training favours frequent classes, and accuracy hides what happens to rare ones.",
+    "Judge by balanced accuracy or macro-F1; sample or weight classes in training; collect rare ones.",
+)
+LABEL_SHIFT = FindingKind(
+    "label_shift",
+    "Class whose share differs between splits",
+    "medium",
+    "Where splits hold classes in different shares, scores on one do not carry over to the other.",
+    "Make the splits anew, stratified by class; if the shift is real, re-weight scores by class.",
+)
+SIMILAR_CLASS_NAMES = FindingKind(
+    "similar_class_names",
+    "Classes whose names differ in spelling only",
+    "low",
+    "One class written in two ways (case, spaces, underscores) is learnt and scored as two.",
+    "Rename one to the other, unless they are meant to be two classes.",
+)
+KINDS = (
+    ABSENT_FROM_TRAIN,
+    ABSENT_FROM_EVALUATION,
+    FEW_TRAINING_IMAGES,
+    FEW_EVALUATION_IMAGES,
+    MINORITY_CLASS,
+    LABEL_SHIFT,
+    SIMILAR_CLASS_NAMES,
+)
+
+
+def find_label_faults(
+    counts: pd.DataFrame, shift: pd.DataFrame, parameters: LabelAnalysisParameters
+) -> pd.DataFrame:
+    """Every finding about classes; `counts` is (classes) × (splits), `shift` one row a pair of splits."""
+    parts = [_similar_names(counts.sum(axis=1))]
+    if "train" in counts:
+        parts += _scarce(
+            counts["train"], parameters.min_training_images, ABSENT_FROM_TRAIN, FEW_TRAINING_IMAGES
+        )
+        parts.append(_minority_classes(counts["train"], parameters.max_imbalance_ratio))
+    for split in counts.columns.drop("train", errors="ignore"):
+        parts += _scarce(
+            counts[split], parameters.min_evaluation_images, ABSENT_FROM_EVALUATION, FEW_EVALUATION_IMAGES
+        )
+    parts += [_shifted_classes(counts, pair, parameters) for pair in shift[shift["is_shifted"]].itertuples()]
+    found = [part for part in parts if len(part)]
+    return pd.concat(found, ignore_index=True) if found else no_findings()
+
+
+def _scarce(
+    n_images: pd.Series, min_images: int, absent_kind: FindingKind, few_kind: FindingKind
+) -> list[pd.DataFrame]:
+    """Classes of a split without images, and those with some but fewer than `min_images`."""
+    split, total = n_images.name, n_images.sum()
+    absent, few = n_images[n_images == 0], n_images[(n_images > 0) & (n_images < min_images)]
+    detail = [f"{n} of {total:,} images in {split}, fewer than {min_images}" for n in few]
+    return [
+        findings_of(absent_kind, label=absent.index, detail=f"none of {total:,} images in {split}"),
+        findings_of(few_kind, label=few.index, score=1 - few / min_images, detail=detail),
+    ]
+
+
+def _minority_classes(n_train: pd.Series, max_ratio: float) -> pd.DataFrame:
+    largest = n_train.max()
+    rare = n_train[(n_train > 0) & (n_train * max_ratio < largest)]
+    detail = [f"{n:,} training images, 1 for {largest / n:.0f} of '{n_train.idxmax()}'" for n in rare]
+    return findings_of(MINORITY_CLASS, label=rare.index, score=1 - rare * max_ratio / largest, detail=detail)
+
+
+def _shifted_classes(counts: pd.DataFrame, pair: tuple, parameters: LabelAnalysisParameters) -> pd.DataFrame:
+    """The classes that a shift comes from: significant after Bonferroni, or the one that differs most."""
+    shares = compare_shares(counts, pair.split_a, pair.split_b)
+    critical = NormalDist().inv_cdf(1 - parameters.significance_level / (2 * len(counts)))
+    apart = shares[shares["residual"] >= min(critical, shares["residual"].max())]
+    # how much of the larger share is gone in the other split: 1 is all of it
+    score = apart["difference"].abs() / apart[["share_a", "share_b"]].max(axis=1)
+    detail = [
+        f"{row.share_a:.1%} of {pair.split_a}, {row.share_b:.1%} of {pair.split_b}"
+        for row in apart.itertuples()
+    ]
+    return findings_of(LABEL_SHIFT, label=apart.index, score=score, detail=detail)
+
+
+def _similar_names(n_images: pd.Series) -> pd.DataFrame:
+    """Classes that share their name but for case, Unicode form, spaces and underscores."""
+    names = n_images.index.to_series()
+    keys = names.map(_folded)
+    shared = keys[keys.duplicated(keep=False)]
+    totals = n_images.groupby(keys).transform("sum")
+    # the rarer spelling is more likely the slip
+    score = 1 - (n_images / totals.where(totals > 0)).fillna(0)
+    spelt = names + n_images.map("' ({:,} images)".format)
+    detail = ["also '" + ", '".join(spelt[(keys == key) & (names != name)]) for name, key in shared.items()]
+    return findings_of(SIMILAR_CLASS_NAMES, label=shared.index, score=score[shared.index], detail=detail)
+
+
+def _folded(name: str) -> str:
+    return re.sub(r"[\s_]+", " ", unicodedata.normalize("NFKC", name).casefold()).strip()

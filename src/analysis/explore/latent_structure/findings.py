@@ -1,0 +1,27 @@
+from __future__ import annotations
+
+import pandas as pd
+
+from analysis.contract import FindingKind, findings_of, no_findings
+
+OUTLIER = FindingKind(
+    "unlike_all_others",
+    "Image unlike all others",
+    "low",
+    "What does not belong to the dataset (another subject, a scan gone wrong, a logo) lies far from "
+    "everything else; a model learns it by heart or is misled by it.",
+    "Look at it: drop it if it does not belong. If it does, collect more of its kind: it is a rare case.",
+)
+
+
+def find_outliers(unusual: pd.DataFrame) -> pd.DataFrame:
+    """The findings; the score is 0.5 at the threshold and nears 1 with the excess."""
+    found = unusual[unusual["is_outlier"]]
+    if found.empty:
+        return no_findings()
+    detail = [
+        f"{row.space}: {row.neighbour_distance_z:.1f} robust standard deviations farther from its nearest "
+        f"neighbours than usual, {row.local_outlier_factor:.1f} times as far as they are from theirs"
+        for row in found.itertuples()
+    ]
+    return findings_of(OUTLIER, image_id=found["image_id"], score=1 - 0.5 / found["excess"], detail=detail)

@@ -1,0 +1,155 @@
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from analysis.contract import Artifacts
+from analysis.dataset.readable import left_out_note, readable_images
+from analysis.interpret.evaluate.adjusted_accuracy import Doubts, doubts_about
+from analysis.interpret.evaluate.class_groups import check_groups
+from analysis.interpret.evaluate.findings import KINDS, gate_failure
+from analysis.interpret.evaluate.judged import Judged
+from analysis.interpret.evaluate.parameters import EvaluateParameters
+from analysis.interpret.evaluate.parts import (
+    judge_adjusted,
+    judge_calibration,
+    judge_groups,
+    judge_ranking,
+    judge_recognition,
+)
+from analysis.interpret.judged_images import JUDGED_FIRST, split_note, split_to_judge
+from analysis.statistics.classification import overall_scores
+from models.inference import Predictions, predict
+from models.networks.checkpoint import load_classifier
+from models.training.devices import prepare_device
+
+
+def evaluate(
+    cleaned_manifest: pd.DataFrame,
+    scan: pd.DataFrame,
+    model: Path,
+    duplicates: pd.DataFrame,
+    label_issues: pd.DataFrame,
+    *,
+    parameters: EvaluateParameters,
+    seed: int,
+) -> Artifacts:
+    """Predict every readable image with the classifier in `model`, and judge the predictions.
+
+    Raises
+    ------
+    InputError
+        If no image has both a picture and a label, the classifier is of other classes than the manifest, or
+        `class_groups` names a class that there is not.
+    """
+    classes = list(cleaned_manifest["label"].cat.categories)
+    check_groups(parameters.class_groups, classes)
+    images = readable_images(cleaned_manifest, scan)
+    found = _predict(model, images, classes, parameters)
+    images = images.assign(
+        predicted_index=found.probabilities.argmax(axis=1), confidence=found.probabilities.max(axis=1)
+    )
+    labelled = images[images["class_index"] >= 0]
+    by_split = {split: Judged.of(split, labelled, found.probabilities, classes) for split in JUDGED_FIRST}
+    judged = by_split[split_to_judge(labelled)]
+    training = pd.Index(by_split["train"].images["image_id"])
+    doubts = doubts_about(judged.images, training, cleaned_manifest, duplicates, label_issues)
+    parts = _parts(by_split, judged, doubts, parameters, seed=seed)
+    metrics = _joined(part.metrics for part in parts)
+    overall = overall_scores(judged.per_class)
+    n_images = {
+        "n_test_images": len(by_split["test"].images),
+        "n_left_out": len(cleaned_manifest) - len(labelled),
+    }
+    return Artifacts(
+        summary=_summary(judged, overall, overconfidence=metrics["overconfidence"]),
+        metrics=metrics | n_images | judged.recalls,
+        tables=_joined(part.tables for part in parts)
+        | {"predictions": _predictions_table(cleaned_manifest, images, found)},
+        captions=_joined(part.captions for part in parts),
+        figures=[figure for part in parts for figure in part.figures],
+        findings=pd.concat(part.findings for part in parts if part.findings is not None),
+        kinds=KINDS,
+        notes=[
+            *filter(None, [left_out_note(cleaned_manifest, scan), split_note(judged.split)]),
+            *(note for part in parts for note in part.notes),
+        ],
+        failure=gate_failure(judged, overall, minimum=parameters.minimum_accuracy)
+        if parameters.fail_below_minimum
+        else "",
+    )
+
+
+def _summary(judged: Judged, overall: Mapping[str, float], *, overconfidence: float) -> str:
+    worst = judged.per_class.loc[judged.per_class["recall"].idxmin()]
+    return (
+        f"{overall['accuracy']:.1%} of {len(judged.images):,} {judged.split} images right (95% interval "
+        f"{overall['accuracy_low']:.1%} to {overall['accuracy_high']:.1%}), macro-F1 "
+        f"{overall['macro_f1']:.3f}, worst on {worst['label']} ({worst['recall']:.0%}), confidence "
+        f"{100 * abs(overconfidence):.1f} points {'above' if overconfidence > 0 else 'below'} accuracy"
+    )
+
+
+def _parts(
+    by_split: Mapping[str, Judged],
+    judged: Judged,
+    doubts: Doubts,
+    parameters: EvaluateParameters,
+    *,
+    seed: int,
+) -> list[Artifacts]:
+    """In the order of the report."""
+    resampling = {"n_resamples": parameters.n_resamples, "seed": seed}
+    return [
+        judge_recognition(
+            judged,
+            by_split,
+            minimum_accuracy=parameters.minimum_accuracy,
+            recall_margin=parameters.recall_margin,
+            n_pairs=parameters.n_pairs_shown,
+            n_mistakes=parameters.n_mistakes,
+        ),
+        judge_adjusted(judged, doubts, **resampling),
+        judge_calibration(
+            judged,
+            by_split["validation"],
+            max_overconfidence=parameters.max_overconfidence,
+            n_bins=parameters.n_calibration_bins,
+            **resampling,
+        ),
+        judge_ranking(judged),
+        judge_groups(judged, parameters.class_groups, n_permutations=parameters.n_resamples, seed=seed),
+    ]
+
+
+def _joined(mappings: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+    return {key: value for mapping in mappings for key, value in mapping.items()}
+
+
+def _predict(
+    model: Path, images: pd.DataFrame, classes: list[str], parameters: EvaluateParameters
+) -> Predictions:
+    classifier = load_classifier(model, classes)
+    device = prepare_device(parameters.device)
+    return predict(classifier, images, batch_images=parameters.batch_images, device=device)
+
+
+def _predictions_table(manifest: pd.DataFrame, images: pd.DataFrame, found: Predictions) -> pd.DataFrame:
+    """One row an image of the manifest, in its order; nothing predicted where there is no picture."""
+    classes = manifest["label"].cat.categories
+    table = manifest[["image_id", "split", "label"]].reset_index(drop=True)
+    predicted = pd.DataFrame(
+        {
+            "image_id": images["image_id"],
+            "predicted_label": pd.Categorical.from_codes(images["predicted_index"], categories=classes),
+            "probabilities": list(found.probabilities),
+            "embedding": list(found.embeddings),
+        }
+    )
+    table = table.merge(predicted, on="image_id", how="left", validate="1:1")
+    is_judged = table["label"].notna() & table["predicted_label"].notna()
+    is_correct = (table["label"].astype(str) == table["predicted_label"].astype(str)).astype("boolean")
+    return table.assign(is_correct=is_correct.where(is_judged))

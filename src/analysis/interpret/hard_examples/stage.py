@@ -1,0 +1,196 @@
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from analysis.contract import Artifacts, Figure, InputError
+from analysis.interpret.hard_examples.agreement import tabulate_agreement, tabulate_label_doubts
+from analysis.interpret.hard_examples.figures import (
+    plot_class_hardness,
+    plot_dataset_map,
+    plot_hardest_by_loss,
+    plot_hardest_by_margin,
+    plot_pair_images,
+)
+from analysis.interpret.hard_examples.hardness import CRITERIA, hardest_by, measure_hardness, rank_within
+from analysis.interpret.hard_examples.mining import compare_training, hard_to_repeat, tabulate_gains
+from analysis.interpret.hard_examples.notes import captions_of, metrics_of, notes_on, summary_of
+from analysis.interpret.hard_examples.pairs import Pairs, with_pairs
+from analysis.interpret.hard_examples.parameters import HardExamplesParameters
+from analysis.statistics.proportions import proportion_of, wilson_interval
+from models.training.parameters import TrainingParameters
+
+
+def hard_examples(
+    cleaned_manifest: pd.DataFrame,
+    scan: pd.DataFrame,
+    predictions: pd.DataFrame,
+    training_dynamics: pd.DataFrame,
+    label_issues: pd.DataFrame,
+    normalisation: pd.DataFrame,
+    methods: pd.DataFrame,
+    augmentations: pd.DataFrame,
+    thumbnails: np.ndarray,
+    *,
+    parameters: HardExamplesParameters,
+    baseline_resnet: TrainingParameters,
+    seed: int,
+) -> Artifacts:
+    """Rank every labelled, predicted image, and compare the rankings with one another and with label doubts.
+
+    `normalisation` and what stands after it serve the second training alone.
+
+    Raises
+    ------
+    InputError
+        If no image has both a label and a prediction.
+    """
+    images = measure_hardness(predictions, training_dynamics)
+    if images.empty:
+        raise InputError("No image has both a label and a prediction: there is nothing to rank.")
+    images = _with_doubts(images, label_issues)
+    pairs, images = with_pairs(images, predictions, parameters.n_pairs)
+    agreement = tabulate_agreement(images, parameters.hardest_fraction)
+    doubts = tabulate_label_doubts(images, parameters.hardest_fraction)
+    by_class = tabulate_classes(images, parameters.hardest_fraction)
+    gains = _retrain(
+        images,
+        pairs,
+        (cleaned_manifest, scan, normalisation, methods, augmentations, thumbnails),
+        parameters=parameters,
+        baseline=baseline_resnet,
+        seed=seed,
+    )
+    return Artifacts(
+        summary=summary_of(images, by_class),
+        metrics=metrics_of(images, agreement, doubts, pairs),
+        tables={
+            "hard_examples": _ranked(images),
+            "hardest": _hardest(images, cleaned_manifest, parameters.n_listed),
+            "confused_pairs": pairs.table.drop(columns=["first", "second"]).round(4),
+            "agreement": agreement.round(4),
+            "label_doubt": doubts.round(3),
+            "mining": gains.round(4),
+        },
+        captions=captions_of(pairs, gains, parameters.n_repeats),
+        figures=_figures(images, by_class, pairs, cleaned_manifest, scan, parameters),
+        notes=notes_on(images, pairs),
+    )
+
+
+def _with_doubts(images: pd.DataFrame, label_issues: pd.DataFrame) -> pd.DataFrame:
+    """`is_suspected` and `label_doubt` (0 to 1) of labels that `label_issues` judged and nobody changed."""
+    judged = label_issues[["image_id", "label", "is_issue", "self_confidence"]]
+    merged = images[["image_id"]].merge(judged, on="image_id", how="left", validate="1:1")
+    is_same = merged["label"].astype(object).eq(images["label"].astype(object).to_numpy())
+    return images.assign(
+        is_suspected=merged["is_issue"].eq(True).to_numpy() & is_same.to_numpy(),
+        label_doubt=(1 - merged["self_confidence"]).where(is_same).to_numpy(),
+    )
+
+
+def _retrain(
+    images: pd.DataFrame,
+    pairs: Pairs,
+    tables: tuple[pd.DataFrame | np.ndarray, ...],
+    *,
+    parameters: HardExamplesParameters,
+    baseline: TrainingParameters,
+    seed: int,
+) -> pd.DataFrame:
+    """What a second training on the hard images gains, if one is asked for; see `hard_example_mining`."""
+    if not (parameters.retrain and images["was_trained_on"].any()):
+        return pd.DataFrame(columns=["split"])
+    is_hard = hardest_by(images["hardness_percentile"], parameters.hardest_fraction)
+    predictions = compare_training(
+        *tables,
+        trained_on=images.loc[images["was_trained_on"], "image_id"],
+        repeated=hard_to_repeat(images, is_hard, parameters.hardest_fraction),
+        n_repeats=parameters.n_repeats,
+        baseline=baseline,
+        seed=seed,
+    )
+    return tabulate_gains(predictions, {*pairs.table["first_label"], *pairs.table["second_label"]})
+
+
+def tabulate_classes(images: pd.DataFrame, fraction: float) -> pd.DataFrame:
+    """One row a class, the hardest first: its share of hard images, and how training went with it.
+
+    Returns
+    -------
+    DataFrame
+        `label`, `n_images`, `n_hard`, `hard_fraction` with its Wilson interval; of the images trained on
+        `n_trained_on`, `n_always_kept` (learnt and never forgotten), `n_forgotten`, `n_never_learnt`.
+    """
+    is_forgotten = images["n_forgetting_events"].gt(0).fillna(False)
+    never = images["is_never_learnt"].eq(True).fillna(False)
+    marked = images[["label"]].assign(
+        n_images=1,
+        n_hard=hardest_by(images["hardness_percentile"], fraction),
+        n_trained_on=images["was_trained_on"],
+        n_always_kept=images["was_trained_on"] & ~is_forgotten & ~never,
+        n_forgotten=is_forgotten & ~never,
+        n_never_learnt=never,
+    )
+    table = marked.groupby("label", observed=False).sum().astype(int).reset_index()
+    low, high = wilson_interval(table["n_hard"].to_numpy(), table["n_images"].to_numpy())
+    shares = {
+        "hard_fraction": proportion_of(table["n_hard"], table["n_images"]),
+        "hard_low": low,
+        "hard_high": high,
+    }
+    table = table.assign(label=table["label"].astype(str), **shares)
+    return table.sort_values("hard_fraction", ascending=False, kind="stable", ignore_index=True)
+
+
+def _ranked(images: pd.DataFrame) -> pd.DataFrame:
+    """The table for programs: measures, ranks (1 the hardest) and hardness."""
+    distance = -images["pair_log_odds"].abs()
+    by_pair = distance.groupby([images["pair"], images["split"]], observed=True)
+    return images.assign(
+        **{f"{name}_rank": rank_within(images[f"{name}_percentile"], images) for name in CRITERIA},
+        pair_rank=by_pair.rank(method="min", ascending=False).astype("Int64"),
+    ).drop(columns=[column for column in images if column.endswith("_percentile")])
+
+
+def _hardest(images: pd.DataFrame, manifest: pd.DataFrame, n: int) -> pd.DataFrame:
+    """The table for people."""
+    worst = images.sort_values(["hardness", "loss"], ascending=False, kind="stable").head(n)
+    paths = manifest.set_index("image_id")["path"]
+    return pd.DataFrame(
+        {
+            "path": paths.loc[worst["image_id"]].to_numpy(),
+            "split": worst["split"].to_numpy(),
+            "label": worst["label"].to_numpy(),
+            "predicted_label": worst["predicted_label"].to_numpy(),
+            "loss": worst["loss"].round(3).to_numpy(),
+            "n_forgetting_events": worst["n_forgetting_events"].to_numpy(),
+            "area_under_margin": worst["area_under_margin"].round(2).to_numpy(),
+            "hardness": worst["hardness"].round(3).to_numpy(),
+            "label_doubted": worst["is_suspected"].map({True: "yes", False: "no"}).to_numpy(),
+        }
+    )
+
+
+def _figures(
+    images: pd.DataFrame,
+    by_class: pd.DataFrame,
+    pairs: Pairs,
+    manifest: pd.DataFrame,
+    scan: pd.DataFrame,
+    parameters: HardExamplesParameters,
+) -> list[Figure]:
+    pictured = images.assign(
+        path=manifest.set_index("image_id")["path"].loc[images["image_id"]].to_numpy(),
+        is_truncated=scan.set_index("image_id")["status"].loc[images["image_id"]].eq("truncated").to_numpy(),
+    )
+    trained_on, others = (pictured[pictured["was_trained_on"] == was] for was in (True, False))
+    figures = [plot_class_hardness(by_class, parameters.hardest_fraction)]
+    if len(trained_on):
+        figures += [plot_dataset_map(trained_on), plot_hardest_by_margin(trained_on, parameters.n_shown)]
+    if len(others):
+        figures.append(plot_hardest_by_loss(others, parameters.n_shown))
+    if len(pairs.table):
+        near = pictured[pictured["split"] == pairs.judged]
+        figures.append(plot_pair_images(near, pairs.table, split=pairs.judged))
+    return figures

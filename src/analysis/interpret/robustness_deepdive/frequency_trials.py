@@ -1,0 +1,68 @@
+"""What a classifier makes of pictures of which slow or fast waves are left, or to which one is added."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor
+from tqdm import tqdm
+
+from analysis.interpret.robustness_deepdive.attacks import Target
+from analysis.interpret.robustness_deepdive.frequency import fourier_wave, half_plane, pass_above, pass_below
+from analysis.statistics.proportions import wilson_interval
+
+N_CUTOFFS = (
+    7  # from 1 cycle per image to the highest frequency along an axis, each about as much above the last
+)
+
+
+def filter_cutoffs(px: int) -> np.ndarray:
+    """Cycles per image, ascending."""
+    return np.unique(np.rint(np.geomspace(1, px / 2, N_CUTOFFS)).astype(int))
+
+
+def right_when_filtered(
+    target: Target, images: Tensor, labels: Tensor, cutoffs: np.ndarray
+) -> dict[str, np.ndarray]:
+    """Whether it is right about each image at each cut-off: "low_pass" and "high_pass" (K, N)."""
+    pixels = images.cpu().numpy()
+    is_right: dict[str, list[np.ndarray]] = {"low_pass": [], "high_pass": []}
+    for cutoff in tqdm(cutoffs, desc="filtering", unit="cut-off", leave=False):
+        for name, keep in (("low_pass", pass_below), ("high_pass", pass_above)):
+            kept = torch.from_numpy(keep(pixels, cutoff)).to(images.device)
+            is_right[name].append((target.predict(kept) == labels).cpu().numpy())
+    return {name: np.stack(found) for name, found in is_right.items()}
+
+
+def filter_table(is_right: dict[str, np.ndarray], cutoffs: np.ndarray) -> pd.DataFrame:
+    """One row a cut-off: accuracy on what is below it and on what is above, with 95% intervals."""
+    n = is_right["low_pass"].shape[1]
+    columns = {"cutoff_cycles": cutoffs, "n_images": n}
+    for name, right in is_right.items():
+        low, high = wilson_interval(right.sum(axis=1), n)
+        columns |= {name: right.mean(axis=1), f"{name}_low": low, f"{name}_high": high}
+    return pd.DataFrame(columns)
+
+
+def fourier_errors(
+    target: Target, images: Tensor, labels: Tensor, *, rms: float, n_steps: int, seed: int
+) -> pd.DataFrame:
+    """Error rate with one wave added to each image, for each frequency of `half_plane` (Yin et al. 2019).
+
+    The wave has the root mean square `rms` over the pixels, and a random sign in each image and channel, the
+    same at each frequency, so that frequencies are compared on like terms.
+
+    Returns
+    -------
+    DataFrame
+        One row a frequency: `down_cycles`, `across_cycles`, `n_images`, `error_rate`.
+    """
+    px = images.shape[-1]
+    signs = np.random.default_rng(seed).choice([-1.0, 1.0], size=(len(images), 3, 1, 1))
+    frequencies, rows = half_plane(px, n_steps), []
+    for down, across in tqdm(frequencies, desc="adding waves", unit="wave", leave=False):
+        change = torch.from_numpy(signs * px * rms * fourier_wave(px, down, across)).float()
+        is_wrong = target.predict((images + change.to(images.device)).clamp(0, 1)) != labels
+        rows.append((down, across, len(images), float(is_wrong.float().mean())))
+    return pd.DataFrame(rows, columns=["down_cycles", "across_cycles", "n_images", "error_rate"])

@@ -1,0 +1,36 @@
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, Field
+
+from analysis.contract import StageParameters
+
+
+def _ascending(values: tuple[float, ...]) -> tuple[float, ...]:
+    if any(b <= a for a, b in zip((0.0, *values), values, strict=False)):
+        raise ValueError("sizes must be above 0 and ascend")
+    return values
+
+
+Sizes = Annotated[tuple[float, ...], Field(min_length=1), AfterValidator(_ascending)]
+
+
+class RobustnessDeepdiveParameters(StageParameters):
+    """Sample, sizes and thresholds; see params.yaml."""
+
+    n_images: int = Field(ge=1)
+    n_attacked: int = Field(ge=1)
+    linf_epsilons: Sizes
+    l2_epsilons: Sizes
+    n_steps: int = Field(ge=1)
+    n_restarts: int = Field(ge=1)
+    wave_rms: float = Field(gt=0, le=1)
+    n_wave_steps: int = Field(ge=1)
+    patch_fraction: float = Field(gt=0, le=1)
+    n_examples: int = Field(ge=0, le=20)
+    invisible_epsilon: float = Field(gt=0)
+    max_noise_errors: float = Field(ge=0, le=1)
+    significance_level: float = Field(gt=0, lt=1)
+    batch_images: int = Field(ge=1)
+    device: Literal["auto", "cpu", "cuda", "mps"]

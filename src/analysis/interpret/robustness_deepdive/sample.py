@@ -1,0 +1,92 @@
+"""The images under test, and what every part of the stage needs to know."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor
+
+from analysis.dataset.readable import readable_images
+from analysis.interpret.judged_images import sample_of_judged
+from analysis.interpret.robustness_deepdive.attacks import Target
+from analysis.interpret.robustness_deepdive.parameters import RobustnessDeepdiveParameters
+from models.data.decoding import decode
+from models.networks.checkpoint import load_classifier
+from models.networks.classifier import in_unit_range
+from models.training.devices import prepare_device
+
+
+@dataclass(frozen=True)
+class Sample:
+    """Images under test, row by row.
+
+    Attributes
+    ----------
+    rows
+        As `readable_images` gives them, with `is_right` and `predicted_label` as `evaluate` found them.
+    pixels, labels
+        (N, 3, H, H) in [0, 1] and class indices (N,), on the classifier's device.
+    """
+
+    rows: pd.DataFrame
+    pixels: Tensor
+    labels: Tensor
+
+    def __getitem__(self, places: np.ndarray) -> Sample:
+        chosen = torch.from_numpy(places).to(self.labels.device)
+        return Sample(self.rows.iloc[places].reset_index(drop=True), self.pixels[chosen], self.labels[chosen])
+
+    @property
+    def is_right(self) -> np.ndarray:
+        return self.rows["is_right"].to_numpy()
+
+    @property
+    def pictures(self) -> np.ndarray:
+        """(N, H, H, 3) in [0, 1]"""
+        return as_pictures(self.pixels)
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What every part of the stage needs to know."""
+
+    target: Target
+    parameters: RobustnessDeepdiveParameters
+    classes: list[str]
+    split: str
+    seed: int
+
+
+def as_pictures(pixels: Tensor) -> np.ndarray:
+    """(N, 3, H, W) -> (N, H, W, 3)"""
+    return pixels.permute(0, 2, 3, 1).cpu().numpy()
+
+
+def target_of(model: Path, classes: list[str], parameters: RobustnessDeepdiveParameters) -> Target:
+    classifier = load_classifier(model, classes).to(prepare_device(parameters.device))
+    return Target(classifier.requires_grad_(False), parameters.batch_images)
+
+
+def draw_sample(
+    manifest: pd.DataFrame,
+    scan: pd.DataFrame,
+    predictions: pd.DataFrame,
+    target: Target,
+    parameters: RobustnessDeepdiveParameters,
+    *,
+    seed: int,
+) -> tuple[Sample, str]:
+    """Images of the judged split with what `evaluate` says of them, and the split's name."""
+    rows, split = sample_of_judged(readable_images(manifest, scan), parameters.n_images, seed=seed)
+    found = predictions[["image_id", "predicted_label", "is_correct"]]
+    rows = rows.merge(found, on="image_id", how="left", validate="1:1")
+    rows = rows.assign(is_right=rows["is_correct"].astype(bool))
+    classifier = target.classifier
+    pixels = decode(rows, input_px=classifier.input_px, interpolation=classifier.interpolation)
+    device = classifier.mean.device
+    labels = torch.from_numpy(rows["class_index"].to_numpy()).to(device)
+    return Sample(rows, in_unit_range(pixels).to(device), labels), split

@@ -1,0 +1,1 @@
+"""What does a sound classifier reach on the dataset, and what helps the rare classes?"""

@@ -1,0 +1,112 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from analysis.contract import NO_FILE, Artifacts
+from analysis.model.baseline_resnet.augmentation_figures import plot_augmented
+from analysis.model.baseline_resnet.figures import plot_training_curves
+from analysis.model.baseline_resnet.notes import metrics_of, notes_on, numbers, size_of, summary_of
+from analysis.model.baseline_resnet.parameters import BaselineResnetParameters
+from models.augmentation.flips import flip_notes
+from models.data.batch_checks import CONTRACT_CAPTION, CONTRACT_COLUMNS
+from models.networks.checkpoint import save_classifier
+from models.networks.trained_elsewhere import classifier_from
+from models.training.dynamics import TrainingDynamics
+from models.training.fitting import channel_statistics, fit_classifier, input_of, interpolation_of
+
+
+def baseline_resnet(
+    cleaned_manifest: pd.DataFrame,
+    scan: pd.DataFrame,
+    normalisation: pd.DataFrame,
+    methods: pd.DataFrame,
+    augmentations: pd.DataFrame,
+    thumbnails: np.ndarray,
+    *,
+    parameters: BaselineResnetParameters,
+    seed: int,
+    model: Path,
+    dvclive: Path,
+) -> Artifacts:
+    """Train on the readable, labelled images of the training split; write the classifier to `model`.
+
+    Raises
+    ------
+    InputError
+        If fewer than two classes have images to train on, or weights, device or learning rate do not serve.
+    """
+    if parameters.checkpoint != NO_FILE:
+        return _adopt_checkpoint(
+            cleaned_manifest, scan, normalisation, methods, parameters, model=model, dvclive=dvclive
+        )
+    fitted = fit_classifier(
+        cleaned_manifest,
+        scan,
+        normalisation,
+        methods,
+        augmentations,
+        thumbnails,
+        parameters=parameters,
+        seed=seed,
+        dvclive=dvclive,
+        checkpoints=model.parent / "checkpoints",
+    )
+    save_classifier(fitted.classifier, model)
+    return Artifacts(
+        summary=summary_of(fitted),
+        metrics=metrics_of(fitted, cleaned_manifest, scan),
+        tables={"training_dynamics": fitted.dynamics, "batch_contract": fitted.contract},
+        captions={"batch_contract": CONTRACT_CAPTION},
+        figures=[
+            plot_training_curves(fitted.run, fitted.images),
+            plot_augmented(fitted.training, fitted.classifier.classes, seed=seed),
+        ],
+        notes=[
+            *notes_on(fitted, cleaned_manifest, scan),
+            *flip_notes(fitted.flips, fitted.classifier.classes, parameters.augmentation),
+        ],
+    )
+
+
+def _adopt_checkpoint(
+    manifest: pd.DataFrame,
+    scan: pd.DataFrame,
+    normalisation: pd.DataFrame,
+    methods: pd.DataFrame,
+    parameters: BaselineResnetParameters,
+    *,
+    model: Path,
+    dvclive: Path,
+) -> Artifacts:
+    """Write the checkpoint's classifier to `model`; nothing is trained, so there are no curves."""
+    given = parameters.checkpoint_classes
+    classifier = classifier_from(
+        Path(parameters.checkpoint),
+        list(manifest["label"].cat.categories),
+        architecture=parameters.architecture,
+        checkpoint_classes=None if given == "auto" else given,
+        input_px=input_of(scan, parameters)[0],
+        interpolation=interpolation_of(methods, parameters),
+        **channel_statistics(normalisation, parameters.normalisation, is_pretrained=True),
+    )
+    save_classifier(classifier, model)
+    dvclive.mkdir(exist_ok=True)
+    size = f"{classifier.input_px}×{classifier.input_px} pixels"
+    return Artifacts(
+        summary=f"{classifier.architecture} of {parameters.checkpoint}, not trained here",
+        metrics=size_of(classifier) | {"n_training_images": 0},
+        tables={
+            "training_dynamics": TrainingDynamics(0).table(manifest["image_id"].head(0)),
+            "batch_contract": pd.DataFrame(columns=CONTRACT_COLUMNS),
+        },
+        notes=[
+            f"The classifier is that of {parameters.checkpoint}. Nothing was trained here, so there are no "
+            "training curves, and what it was trained on is not known: a test image may be among it.",
+            f"It sees images of {size}, {classifier.interpolation} interpolation, normalised by mean "
+            f"{numbers(classifier.mean)} and standard deviation {numbers(classifier.std)}. If it was "
+            "trained on others, set input_px, interpolation and normalisation of baseline_resnet to those.",
+        ],
+    )

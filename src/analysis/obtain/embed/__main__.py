@@ -1,0 +1,4 @@
+from analysis.obtain.embed.stage import embed
+from analysis.pipeline.runner import run_stage
+
+run_stage(embed)

@@ -1,0 +1,4 @@
+from analysis.obtain.prepare.stage import prepare
+from analysis.pipeline.runner import run_stage
+
+run_stage(prepare)

@@ -1,0 +1,90 @@
+from __future__ import annotations
+
+import hashlib
+
+import pandas as pd
+
+from analysis.dataset.splits import SPLITS
+from analysis.obtain.prepare.folder_walk import natural_key
+from analysis.obtain.prepare.parameters import DatasetParameters
+from analysis.obtain.prepare.sources import listed
+
+# what keeps an image from being opened, and how it is said in a sentence
+SAID = {
+    "missing": "missing",
+    "empty": "empty",
+    "unreadable": "not readable for this user",
+    "outside_root": "outside the dataset's folder",
+    "symlink_loop": "a symbolic link that leads in a circle",
+    "not_a_file": "no file",
+    "bad_name": "not named in UTF-8",
+}
+
+
+def summary_of(manifest: pd.DataFrame) -> str:
+    n_classes = len(manifest["label"].cat.categories)
+    sizes = ", ".join(f"{name} {n:,}" for name, n in manifest["split"].value_counts(sort=False).items())
+    n_faulty = (manifest["status"] != "ok").sum()
+    faulty = f", {n_faulty:,} that cannot be opened" if n_faulty else ""
+    return f"{len(manifest):,} images of {n_classes:,} classes ({sizes}){faulty}"
+
+
+def metrics_of(manifest: pd.DataFrame) -> dict[str, float]:
+    return {
+        "n_images": len(manifest),
+        "n_classes": len(manifest["label"].cat.categories),
+        **{f"n_{name}": (manifest["split"] == name).sum() for name in SPLITS},
+        "n_blank_labels": manifest["label"].isna().sum(),
+        "n_exact_duplicates": manifest["content_hash"].dropna().duplicated().sum(),
+        **{f"n_{status}": (manifest["status"] == status).sum() for status in SAID},
+        "total_bytes": manifest["bytes"].sum(),
+    }
+
+
+def describe(manifest: pd.DataFrame, dataset: DatasetParameters) -> pd.DataFrame:
+    """What a reader needs to tell one dataset from another."""
+    named = {"digits": "scikit-learn", "torchvision": dataset.name}
+    described = {
+        "source": dataset.source,
+        "from": named.get(dataset.source, dataset.path.as_posix()),
+        "images": len(manifest),
+        "classes": listed(manifest["label"].cat.categories, at_most=50),
+        "dataset_hash": _dataset_hash(manifest),
+    }
+    return pd.DataFrame({"property": described.keys(), "value": described.values()})
+
+
+def _dataset_hash(manifest: pd.DataFrame) -> str:
+    """BLAKE2b-128 over content, label and split of all images, in whatever order they come."""
+    columns = manifest[["content_hash", "label", "split", "status"]].astype(object).fillna("")
+    lines = sorted("\0".join(row) for row in columns.itertuples(index=False))
+    return hashlib.blake2b("\n".join(lines).encode(), digest_size=16).hexdigest()
+
+
+def split_notes(named: pd.DataFrame, rows: pd.DataFrame) -> list[str]:
+    """How the completed splits of `rows` differ from those that the dataset brings."""
+    notes = []
+    labelled = rows[rows["label"].notna()]
+    brought = set(named.loc[labelled.index, "split"].dropna())
+    n_unassigned = named["split"].isna().sum()
+    if brought and n_unassigned:
+        notes.append(f"Images without a split, taken for training: {n_unassigned:,}.")
+    in_training = set(labelled.loc[labelled["split"] == "train", "label"])
+    for name in sorted(set(labelled["split"]) - brought - {"train"}):
+        here = labelled.loc[labelled["split"] == name, "label"]
+        notes.append(
+            f"The dataset brings no labelled {name} split. Images cut from training for one: {len(here):,}."
+        )
+        absent = sorted(in_training - set(here), key=natural_key)
+        if absent:
+            notes.append(f"Classes with too few distinct images to be in the {name} split: {listed(absent)}.")
+    return notes
+
+
+def skipped_notes(skipped: dict[str, int]) -> list[str]:
+    reasons = {
+        "n_left_out": "Images left out by max_per_class or imbalance_ratio",
+        "n_hidden": "Hidden files and folders skipped",
+        "n_other_files": "Files skipped that have no extension of an image",
+    }
+    return [f"{reasons[name]}: {n:,}." for name, n in skipped.items() if n]

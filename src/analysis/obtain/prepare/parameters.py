@@ -1,0 +1,32 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from analysis.contract import StageParameters
+
+Fraction = Annotated[float, Field(ge=0, lt=1)]
+
+
+class DatasetParameters(StageParameters):
+    """The dataset, and what to do where it brings no splits."""
+
+    source: Literal["digits", "folder", "csv", "torchvision"]
+    path: Path
+    image_root: Path
+    name: str
+    path_column: str
+    label_column: str
+    split_column: str
+    validation_fraction: Fraction
+    test_fraction: Fraction
+    max_per_class: Annotated[int, Field(ge=1)] | None
+    imbalance_ratio: Annotated[float, Field(ge=1, allow_inf_nan=False)]
+
+    @model_validator(mode="after")
+    def _leaves_images_for_training(self) -> DatasetParameters:
+        if self.validation_fraction + self.test_fraction >= 1:
+            raise ValueError("validation_fraction and test_fraction must sum to less than 1")
+        return self

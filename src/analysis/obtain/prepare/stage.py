@@ -1,0 +1,156 @@
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from analysis.contract import Artifacts, InputError
+from analysis.dataset.content_hash import examine_files
+from analysis.dataset.splits import SPLITS
+from analysis.obtain.prepare.folder_walk import natural_key
+from analysis.obtain.prepare.notes import SAID, describe, metrics_of, skipped_notes, split_notes, summary_of
+from analysis.obtain.prepare.parameters import DatasetParameters
+from analysis.obtain.prepare.sources import Listing, listed, read_csv, read_folder, write_digits
+from analysis.obtain.prepare.splits import complete_splits, sample_classes, sample_long_tail
+from analysis.obtain.prepare.torchvision_source import write_torchvision
+
+
+def prepare(*, dataset: DatasetParameters, seed: int, images: Path, memory: Path) -> Artifacts:
+    """List the dataset, complete its splits, and draw the sample that the parameters ask for.
+
+    Parameters
+    ----------
+    dataset
+        Section `dataset` of params.yaml.
+    seed
+        For splits and samples.
+    images
+        Empty folder for the images of a source that brings no files of its own.
+    memory
+        Folder that outlives the run: contents that were hashed before, and downloads.
+
+    Raises
+    ------
+    InputError
+        If no image can be opened, none is for training, or there are fewer than two classes.
+    """
+    listing = _list_images(dataset, images, memory)
+    named = _examine(listing.rows, memory)
+    rows = named.assign(
+        split=complete_splits(
+            named,
+            validation_fraction=dataset.validation_fraction,
+            test_fraction=dataset.test_fraction,
+            seed=seed,
+        )
+    )
+    classes = sorted(rows["label"].dropna().unique(), key=natural_key)
+    _check(rows, classes, dataset)
+    kept = rows[_sample(rows, classes, dataset, seed)]
+    manifest = _manifest(kept, classes, images)
+    skipped = {
+        "n_left_out": len(rows) - len(kept),
+        "n_hidden": listing.n_hidden,
+        "n_other_files": listing.n_other_files,
+    }
+    return Artifacts(
+        summary=summary_of(manifest),
+        metrics=metrics_of(manifest) | skipped,
+        tables={"manifest": manifest, "dataset": describe(manifest, dataset)},
+        captions={
+            "dataset": "Which dataset this is. The hash is the same wherever the images lie and whatever "
+            "they are called; it changes with any image, label or split."
+        },
+        notes=[*listing.notes, *split_notes(named, rows), *skipped_notes(skipped)],
+    )
+
+
+def _list_images(dataset: DatasetParameters, images: Path, memory: Path) -> Listing:
+    match dataset.source:
+        case "digits":
+            return write_digits(images)
+        case "folder":
+            return read_folder(dataset.path)
+        case "csv":
+            return read_csv(
+                dataset.path,
+                image_root=dataset.image_root,
+                path_column=dataset.path_column,
+                label_column=dataset.label_column,
+                split_column=dataset.split_column,
+            )
+        case "torchvision":
+            return write_torchvision(dataset.name, images, downloads=memory / "downloads")
+
+
+def _examine(rows: pd.DataFrame, memory: Path) -> pd.DataFrame:
+    """The rows with `bytes` and `content_hash`; only files whose path is sound are looked at."""
+    sound = rows.index[rows["status"] == "ok"]
+    found = examine_files(rows.loc[sound, "path"].tolist(), memo=memory / "content_hashes.parquet")
+    found = found.set_index(sound).reindex(rows.index)
+    return rows.assign(
+        bytes=found["bytes"],
+        content_hash=found["content_hash"],
+        status=found["status"].fillna(rows["status"]),
+    )
+
+
+def _check(rows: pd.DataFrame, classes: Sequence[str], dataset: DatasetParameters) -> None:
+    is_csv = dataset.source == "csv"
+    if not (rows["status"] == "ok").any():
+        first = rows.iloc[0]
+        raise InputError(
+            f"none of the {len(rows):,} images that {dataset.path} names can be opened; the first, "
+            f"'{first['path']}', is {SAID[first['status']]}. "
+            + ("Correct dataset.image_root in params.yaml." if is_csv else "Mend the files, or give access.")
+        )
+    if len(classes) < 2:
+        found = f"only one class, '{classes[0]}'" if classes else "no class"
+        raise InputError(
+            f"{dataset.path} names {found} for its {len(rows):,} images, where at least two are needed. "
+            + ("Name the column with the classes" if is_csv else "Name the folder of the class folders")
+            + f" in params.yaml, dataset.{'label_column' if is_csv else 'path'}."
+        )
+    labelled = rows.loc[rows["label"].notna(), "split"].unique()
+    if "train" not in labelled:
+        raise InputError(
+            f"{dataset.path} has no labelled image for training: its splits are {listed(labelled)}. Add a "
+            "training split, or set dataset.path in params.yaml to a folder without splits; all are made."
+        )
+
+
+def _sample(rows: pd.DataFrame, classes: Sequence[str], dataset: DatasetParameters, seed: int) -> pd.Series:
+    """Mask of the images to keep: first `max_per_class` of each class and split, of these the long tail."""
+    is_kept = pd.Series(True, index=rows.index)
+    if dataset.max_per_class is not None:
+        is_kept &= sample_classes(rows, max_per_class=dataset.max_per_class, seed=seed)
+    if dataset.imbalance_ratio > 1:
+        tail = sample_long_tail(
+            rows[is_kept], classes=classes, imbalance_ratio=dataset.imbalance_ratio, seed=seed
+        )
+        is_kept &= tail.reindex(rows.index, fill_value=False)
+    return is_kept
+
+
+def _manifest(rows: pd.DataFrame, classes: Sequence[str], images: Path) -> pd.DataFrame:
+    rows = rows.reset_index(drop=True)
+    splits = [name for name in SPLITS if (rows["split"] == name).any()]
+    return pd.DataFrame(
+        {
+            "image_id": np.arange(len(rows), dtype=np.int64),
+            "path": _final_paths(rows["path"], images),
+            "label": pd.Categorical(rows["label"], categories=classes),
+            "split": pd.Categorical(rows["split"], categories=splits),
+            "bytes": rows["bytes"],
+            "content_hash": rows["content_hash"],
+            "status": rows["status"],
+        }
+    )
+
+
+def _final_paths(paths: pd.Series, images: Path) -> list[str]:
+    """The runner has us write to `data/.partial/images` and moves that to `data/images` when all is well."""
+    partial, final = images.as_posix() + "/", (images.parent.parent / images.name).as_posix() + "/"
+    return [final + path.removeprefix(partial) if path.startswith(partial) else path for path in paths]

@@ -1,0 +1,147 @@
+from __future__ import annotations
+
+import itertools
+import sys
+from collections import Counter
+from collections.abc import Iterator
+
+import numpy as np
+import pandas as pd
+from tqdm import tqdm
+
+from analysis.contract import Artifacts
+from analysis.dataset.readable import READABLE
+from analysis.obtain.scan.measures import MEASURES, NUMBERS, FileMeasures, no_measures
+from analysis.obtain.scan.workers import Workers
+
+PART_ROWS = 4096  # written together; a part takes 16 MB
+BATCH_FILES, BATCH_BYTES = 128, 2**20  # decoded by one worker in one go: small enough to share out evenly
+REUSABLE = (*READABLE, "too_large")  # decided by the file's bytes; any other reason may have passed by now
+TYPES = {
+    "status": "string",
+    "error": "string",
+    "format": "string",
+    "mode": "string",
+    "width_px": "Int32",
+    "height_px": "Int32",
+    "exif_orientation": "Int8",
+    "has_alpha": "boolean",
+}
+
+
+def scan(
+    manifest: pd.DataFrame,
+    *,
+    previous_scan: pd.DataFrame | None = None,
+    previous_thumbnails: np.ndarray | None = None,
+) -> Iterator[dict[str, pd.DataFrame | np.ndarray]]:
+    """Yield the tables `scan` and `thumbnails` part by part, row by row those of the manifest.
+
+    Parameters
+    ----------
+    manifest
+        Rows of `prepare`; those whose status is not "ok" stay as rows without measures.
+    previous_scan, previous_thumbnails
+        What the last run with the same code left, perhaps of another manifest. Used if both are there.
+    """
+    if previous_thumbnails is None:
+        previous_scan = None
+    n = len(manifest)
+    source = _rows_of_same_content(manifest, previous_scan)
+    is_decoded = (manifest["status"] == "ok").to_numpy() & (source < 0)
+    parts = [slice(start, start + PART_ROWS) for start in range(0, max(1, n), PART_ROWS)]
+    batches = [_batches(manifest[part][is_decoded[part]]) for part in parts]
+    n_with_status: Counter[str] = Counter()
+    with Workers() as workers, _progress_bar(source) as bar:
+        results = workers.measure(itertools.chain.from_iterable(batches))
+        for part, part_batches in zip(parts, batches, strict=True):
+            decoded = _collect(results, len(part_batches), bar)
+            rows = _rows(manifest[part], decoded, is_decoded[part], source[part], previous_scan)
+            thumbnails = _thumbnails(decoded, is_decoded[part], source[part], previous_thumbnails)
+            n_with_status.update(rows["status"])
+            yield {"scan": rows, "thumbnails": thumbnails}
+    n_unreadable = n - sum(n_with_status[status] for status in READABLE)
+    return Artifacts(
+        summary=f"{n:,} images, {n_unreadable:,} unreadable",
+        metrics={"n_images": n, "n_unreadable": n_unreadable, "n_truncated": n_with_status["truncated"]},
+        captions={"scan": "One row an image: whether it could be decoded, and what was measured of it."},
+    )
+
+
+def _rows_of_same_content(manifest: pd.DataFrame, previous_scan: pd.DataFrame | None) -> np.ndarray:
+    """For each row of the manifest the row of the last scan with the same content, or -1."""
+    if previous_scan is None:
+        return np.full(len(manifest), -1)
+    is_known = previous_scan["status"].isin(REUSABLE) & previous_scan["content_hash"].notna()
+    known = previous_scan.loc[is_known, "content_hash"].drop_duplicates()
+    wanted = manifest["content_hash"].where(manifest["status"] == "ok")
+    position = pd.Index(known).get_indexer(wanted)
+    return np.append(known.index.to_numpy(), -1)[position]  # not found is position -1, which picks the -1
+
+
+def _batches(rows: pd.DataFrame) -> list[list[str]]:
+    """Paths in groups that take about equally long: so many files, or so many bytes."""
+    n_bytes = rows["bytes"].to_numpy(float, na_value=0)
+    group = np.cumsum(1 / BATCH_FILES + n_bytes / BATCH_BYTES).astype(np.int64)
+    return [paths.to_list() for _, paths in rows["path"].groupby(group)]
+
+
+def _progress_bar(source: np.ndarray) -> tqdm:
+    n_known = int((source >= 0).sum())
+    if n_known:
+        print(f"scan: {n_known:,} of {len(source):,} images are known and not decoded again", file=sys.stderr)
+    return tqdm(total=len(source), initial=n_known, desc="scan", unit=" images", smoothing=0, delay=2)
+
+
+def _collect(results: Iterator[FileMeasures], n_batches: int, bar: tqdm) -> FileMeasures:
+    batches = []
+    for batch in itertools.islice(results, n_batches):
+        batches.append(batch)
+        bar.update(len(batch.measures))
+    return FileMeasures.joined(batches)
+
+
+def _rows(
+    manifest: pd.DataFrame,
+    decoded: FileMeasures,
+    is_decoded: np.ndarray,
+    source: np.ndarray,
+    previous_scan: pd.DataFrame | None,
+) -> pd.DataFrame:
+    """One part of the scan table: what was decoded now, what cannot be, and what the last scan knows."""
+    position = np.arange(len(manifest))
+    is_known = source >= 0
+    is_absent = ~is_decoded & ~is_known
+    absent = no_measures(manifest["status"][is_absent].to_list())
+    tables = [_table(decoded, position[is_decoded]), _table(absent, position[is_absent])]
+    if is_known.any():
+        known = previous_scan.iloc[source[is_known]].set_axis(position[is_known])
+        tables.append(known[tables[0].columns])
+    rows = pd.concat(tables).sort_index().set_axis(manifest.index)
+    rows.insert(0, "image_id", manifest["image_id"])
+    rows.insert(1, "content_hash", manifest["content_hash"].astype("string"))
+    return rows
+
+
+def _table(found: FileMeasures, index: np.ndarray) -> pd.DataFrame:
+    """Columns with the same types whatever they hold; measures are missing where there was no picture."""
+    columns: dict = {name: pd.array(found.columns[name], dtype=TYPES[name]) for name in TYPES}
+    is_measured = np.isin(found.columns["status"], READABLE)
+    for name in NUMBERS:
+        columns[name] = np.where(is_measured, found.measures[name], np.nan)
+    columns["is_greyscale"] = pd.arrays.BooleanArray(found.measures["is_greyscale"].copy(), ~is_measured)
+    columns["histogram"] = list(
+        np.where(is_measured[:, np.newaxis], found.measures["histogram"], np.float32(np.nan))
+    )
+    columns["phash"] = pd.arrays.IntegerArray(found.measures["phash"].copy(), ~is_measured)
+    return pd.DataFrame(columns, index=index)
+
+
+def _thumbnails(
+    decoded: FileMeasures, is_decoded: np.ndarray, source: np.ndarray, previous_thumbnails: np.ndarray | None
+) -> np.ndarray:
+    thumbnails = np.zeros(is_decoded.shape, MEASURES["thumbnail"])
+    thumbnails[is_decoded] = decoded.measures["thumbnail"]
+    if previous_thumbnails is not None:
+        thumbnails[source >= 0] = previous_thumbnails[source[source >= 0]]
+    return thumbnails

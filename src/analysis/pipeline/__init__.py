@@ -1,0 +1,1 @@
+"""How stages are declared, fed, run and recorded; knows no image."""

@@ -1,0 +1,118 @@
+"""A workspace: a folder laid out as the repository is, in which the same stages audit another dataset.
+
+Stage definitions, code and Snakefile are links to the repository's, so that there is one of each. Its own are
+params.yaml, decisions.csv, the results and DVC's record of them.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from analysis.contract import NO_FILE, InputError, nearest
+from analysis.dataset.decisions import COLUMNS, DECISIONS_FILE
+from analysis.pipeline.parameters import PARAMETERS_FILE
+
+SHARED = [
+    "dvc.yaml",
+    "src",
+    "workflow",
+    ".dvcignore",
+    "data/raw/README.md",
+    "data/recipes/README.md",
+    NO_FILE,
+]
+
+
+def is_workspace(folder: Path) -> bool:
+    return (folder / PARAMETERS_FILE).exists() and os.path.lexists(folder / "dvc.yaml")
+
+
+def prepare_workspace(workspace: Path, home: Path) -> None:
+    """Make a folder a workspace, or bring one up to date. Its params.yaml and decisions.csv stay as they are.
+
+    Raises
+    ------
+    InputError
+        If the folder holds something else.
+    """
+    is_begun = (workspace / "dvc.yaml").is_symlink()
+    holds_other = (
+        workspace.exists() and any(workspace.iterdir()) and not is_begun and not is_workspace(workspace)
+    )
+    if workspace == home or holds_other:
+        raise InputError(f"{workspace} holds something else than an audit; give --out a new folder.")
+    workspace.mkdir(parents=True, exist_ok=True)
+    for name in SHARED:
+        if (home / name).exists():
+            _link(workspace / name, home / name)
+    if not (workspace / ".dvc").exists():
+        _init_dvc(workspace)
+    if not (workspace / PARAMETERS_FILE).exists():
+        defaults = (home / PARAMETERS_FILE).read_text(encoding="utf-8")
+        (workspace / PARAMETERS_FILE).write_text(defaults, encoding="utf-8")
+    if not (workspace / DECISIONS_FILE).exists():  # the repository's are about other images
+        (workspace / DECISIONS_FILE).write_text(",".join(COLUMNS) + "\n", encoding="utf-8")
+
+
+def _link(link: Path, target: Path) -> None:
+    """Point to the repository, wherever it is by now. A copy that a person has put there is theirs."""
+    link.parent.mkdir(parents=True, exist_ok=True)
+    if link.is_symlink():
+        link.unlink()
+    if not link.exists():
+        link.symlink_to(target)
+
+
+def _init_dvc(workspace: Path) -> None:
+    from dvc.logger import set_loggers_level
+    from dvc.repo import Repo
+
+    with set_loggers_level(logging.WARNING):
+        repo = Repo.init(str(workspace), no_scm=True)  # a git repository around it is not touched
+    with repo.config.edit() as settings:
+        settings["core"]["analytics"] = False
+
+
+def settings_for(dataset: Path) -> dict[str, str]:
+    """The parameters that name a folder of images, or a CSV whose paths start from its own folder."""
+    if dataset.is_dir():  # `image_root` is not read, and DVC would hash the folder a second time
+        return {"dataset.source": "folder", "dataset.path": str(dataset)}
+    return {"dataset.source": "csv", "dataset.path": str(dataset), "dataset.image_root": str(dataset.parent)}
+
+
+def write_parameters(workspace: Path, settings: Mapping[str, Any]) -> None:
+    """Set dotted keys in the workspace's params.yaml; its comments and all else stay.
+
+    Raises
+    ------
+    InputError
+        If there is no such key, or params.yaml is not valid YAML.
+    """
+    from dvc.utils.serialize import ParseError, modify_yaml
+
+    path = workspace / PARAMETERS_FILE
+    try:
+        with modify_yaml(str(path)) as content:
+            known = [key for key, _ in _flatten(content)]
+            for key, value in settings.items():
+                if key not in known:
+                    raise InputError(f"there is no parameter '{key}'{nearest(key, known)}.")
+                *sections, last = key.split(".")
+                section = content
+                for name in sections:
+                    section = section[name]
+                section[last] = value
+    except ParseError as error:
+        raise InputError(f"{error}: {' '.join(str(error.__cause__).split())}") from error
+
+
+def _flatten(content: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for key, value in content.items():
+        if isinstance(value, Mapping):
+            yield from _flatten(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", value

@@ -1,0 +1,126 @@
+"""The ledger of what is wrong: every stage's findings, joined with the images and with what people have
+decided about them, grouped, worst first."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pandas as pd
+
+from analysis.contract import FindingKind, no_findings
+from analysis.dataset.decisions import check_kinds, decide, locate
+from analysis.report.report.results import StageResult
+
+SEVERITIES = ("high", "medium", "low")
+OF_FINDING = ["kind", "severity", "score", "detail", "stage", "decision", "reason"]
+LEDGER_COLUMNS = ["image_id", "path", "label", "split", *OF_FINDING, "content_hash"]
+
+
+@dataclass(frozen=True)
+class FindingGroup:
+    """All findings of one kind: `rows` those that are open, `decided` the others, worst first.
+
+    Both hold `LEDGER_COLUMNS`. What is counted are open ones.
+    """
+
+    kind: FindingKind
+    result: StageResult
+    rows: pd.DataFrame
+    decided: pd.DataFrame
+    n_images_of_dataset: int
+    n_classes_of_dataset: int
+
+    @property
+    def anchor(self) -> str:
+        return f"finding-{self.result.name}-{self.kind.name}"
+
+    @property
+    def is_of_classes(self) -> bool:
+        """Whether the findings name classes rather than images."""
+        return bool(self.rows["image_id"].isna().all() and self.decided["image_id"].isna().all())
+
+    @property
+    def n(self) -> int:
+        """Images or classes concerned, each counted once."""
+        return int(self.rows["label" if self.is_of_classes else "image_id"].nunique())
+
+    @property
+    def noun(self) -> str:
+        return "class" if self.is_of_classes else "image"
+
+    @property
+    def share(self) -> float:
+        """Of the dataset's images, or of its classes."""
+        whole = self.n_classes_of_dataset if self.is_of_classes else self.n_images_of_dataset
+        return self.n / max(whole, 1)
+
+    @property
+    def image_ids(self) -> list[int]:
+        """The images concerned, worst first."""
+        return [int(image_id) for image_id in self.rows["image_id"].dropna().unique()]
+
+    def counts(self, column: str) -> list[tuple[str, int]]:
+        """How often each value of `column` occurs among the images concerned.
+
+        In the order of the categories if the column has them, else the most frequent first.
+        """
+        images = self.rows.dropna(subset=["image_id", column]).drop_duplicates("image_id")
+        counts = images[column].value_counts(sort=False).sort_index()
+        if not isinstance(images[column].dtype, pd.CategoricalDtype):
+            counts = counts.sort_values(ascending=False, kind="stable")
+        return [(str(value), int(n)) for value, n in counts.items() if n]
+
+
+def make_ledger(
+    results: Sequence[StageResult], manifest: pd.DataFrame, decisions: pd.DataFrame
+) -> pd.DataFrame:
+    """`LEDGER_COLUMNS` of every finding, worst first: by severity, then by score.
+
+    `label` is the image's, unless the finding itself names one; `decision` is "" where the finding is open.
+
+    Raises
+    ------
+    InputError
+        If the decisions name kinds of findings that no stage makes, or contradict each other.
+    """
+    check_kinds(decisions, [kind.name for result in results for kind in result.kinds])
+    findings = pd.concat([no_findings(), *(result.findings for result in results)], ignore_index=True)
+    findings = decide(findings, locate(decisions, manifest).rows)
+    images = manifest[["image_id", "content_hash", "path", "label", "split"]].astype(
+        {"image_id": "Int64", "content_hash": "string", "path": "string", "label": "string"}
+    )
+    joined = findings.merge(
+        images, on="image_id", how="left", validate="m:1", suffixes=("", "_of_image"), sort=False
+    )
+    joined["label"] = joined["label"].fillna(joined["label_of_image"])
+    rank = joined["severity"].map({severity: i for i, severity in enumerate(SEVERITIES)})
+    order = joined.assign(rank=rank).sort_values(["rank", "score"], ascending=[True, False], kind="stable")
+    return order[LEDGER_COLUMNS].reset_index(drop=True)
+
+
+def group_findings(
+    ledger: pd.DataFrame, results: Sequence[StageResult], manifest: pd.DataFrame
+) -> list[FindingGroup]:
+    """One group a kind that was found, decided or not: by severity, then by how many are open.
+
+    Raises
+    ------
+    ValueError
+        If a stage has findings of a kind that it does not describe.
+    """
+    described = {(result.name, kind.name): (kind, result) for result in results for kind in result.kinds}
+    sizes = len(manifest), len(manifest["label"].cat.categories)
+    groups: list[FindingGroup] = []
+    for key, rows in ledger.groupby(["stage", "kind"], sort=False):
+        if key not in described:
+            raise ValueError(f"stage '{key[0]}' has findings of kind '{key[1]}' that it does not describe")
+        is_open = rows["decision"] == ""
+        groups.append(FindingGroup(*described[key], rows[is_open], rows[~is_open], *sizes))
+    return sorted(groups, key=lambda group: (SEVERITIES.index(group.kind.severity), -group.n))
+
+
+def clean_kinds(groups: Sequence[FindingGroup], results: Sequence[StageResult]) -> list[FindingKind]:
+    """The kinds of faults that were looked for and not found."""
+    found = {(group.result.name, group.kind.name) for group in groups}
+    return [kind for result in results for kind in result.kinds if (result.name, kind.name) not in found]

@@ -1,0 +1,52 @@
+"""How far each check is to be trusted on this dataset: what the self-test found of faults that it planted."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from analysis.report.report.results import StageResult
+from analysis.report.report.tables import read_csv
+from analysis.report.report.wording import write_percent
+from analysis.statistics.proportions import wilson_interval
+
+FILE = "self_test.csv"
+
+
+@dataclass(frozen=True)
+class Reliability:
+    """Of faults that should be found as one kind: how many were planted and found, reported and right."""
+
+    href: str
+    n_planted: int
+    n_found: int
+    n_reported: int
+    n_right: int
+
+    @property
+    def recall(self) -> str:
+        return write_percent(self.n_found / self.n_planted)
+
+    @property
+    def text(self) -> str:
+        low, high = (write_percent(end) for end in wilson_interval(self.n_found, self.n_planted))
+        planted = f"of {self.n_planted:,} such faults planted in this dataset"
+        found = f"{planted} {self.recall} were found (95% interval {low} to {high})"
+        if not self.n_reported:
+            return f"{found}."
+        return f"{found}; {write_percent(self.n_right / self.n_reported)} of what was reported was planted."
+
+
+def read_reliability(results: Sequence[StageResult]) -> dict[str, Reliability]:
+    """By the name of the kind of finding; empty where the self-test has not run."""
+    for result in results:
+        (file,) = [out for out in result.stage.outs if out.name == FILE] or [None]
+        if file is not None:
+            counts = ["n_planted", "n_found", "n_reported", "n_right"]
+            numbers = read_csv(file).astype(dict.fromkeys(counts, int)).groupby("kind")[counts].sum()
+            return {
+                str(kind): Reliability(result.href, *(int(n) for n in row))
+                for kind, row in zip(numbers.index, numbers.to_numpy(), strict=True)
+                if row[0]
+            }
+    return {}

@@ -1,0 +1,126 @@
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import pandas as pd
+
+from analysis.contract import Artifacts, Figure
+from analysis.dataset.decisions import COLUMNS, decide, locate, read_decisions
+from analysis.dataset.spreadsheet_cells import escape_formulas
+from analysis.scrub.clean.figures import plot_answers, plot_class_changes
+from analysis.scrub.clean.notes import CAPTIONS, metrics_of, metrics_of_use, notes_on, summary_of
+from analysis.scrub.clean.parameters import CleanParameters
+from analysis.scrub.clean.proposals import ANSWERS, LEAKED, propose
+from analysis.scrub.clean.steps import (
+    apply_decisions,
+    apply_drops,
+    cleaned_manifest,
+    count_classes,
+    tabulate_changes,
+    with_repaired_splits,
+    working_images,
+)
+
+
+def clean(
+    manifest: pd.DataFrame,
+    scan: pd.DataFrame,
+    quality_checks_findings: pd.DataFrame,
+    data_quality_findings: pd.DataFrame,
+    label_issues_findings: pd.DataFrame,
+    duplicates: pd.DataFrame,
+    label_issues: pd.DataFrame,
+    *,
+    inputs: Mapping[str, Path],
+    parameters: CleanParameters,
+) -> Artifacts:
+    """Hold `decisions.csv` against the findings, propose decisions for the rest, write what training uses.
+
+    Raises
+    ------
+    InputError
+        If `decisions.csv` cannot be understood or contradicts itself.
+    """
+    decisions = read_decisions(inputs["decisions"])
+    located = locate(decisions, manifest)
+    found = [quality_checks_findings, data_quality_findings, label_issues_findings]
+    findings = decide(pd.concat(found, ignore_index=True), located.rows)
+    pairs = open_pairs(duplicates, findings)
+
+    images = working_images(manifest, scan)
+    reviewed, spared = apply_decisions(images, located.rows)
+    repaired = with_repaired_splits(reviewed, pairs)
+    base = repaired if parameters.repair_splits else reviewed
+    proposed = propose(
+        findings,
+        base,
+        pairs,
+        label_issues,
+        kept=kept_images(located.rows),
+        splits_are_repaired=parameters.repair_splits,
+    )
+    planned = apply_drops(base, proposed)
+    if parameters.apply:
+        used = planned
+    else:
+        used = with_repaired_splits(images, pairs) if parameters.repair_splits else images
+
+    answers = tabulate_answers(located.rows, proposed)
+    counts = count_classes(images, planned)
+    changes = tabulate_changes(manifest, planned)
+    return Artifacts(
+        summary=summary_of(located, proposed, used),
+        metrics={
+            **metrics_of(decisions, located, proposed),
+            **metrics_of_use(manifest, used),
+            "n_to_move": int((repaired["split"] != reviewed["split"]).sum()),
+        },
+        tables={
+            "cleaned_manifest": cleaned_manifest(manifest, used),
+            "proposed": proposed[COLUMNS].astype(str).apply(escape_formulas),
+            "answers": answers,
+            "changes": changes,
+            "class_counts": counts,
+        },
+        captions=CAPTIONS if len(changes) else {"answers": CAPTIONS["answers"]},
+        figures=_figures(answers, counts, is_applied=parameters.apply),
+        notes=notes_on(located, images, used, spared),
+    )
+
+
+def open_pairs(duplicates: pd.DataFrame, findings: pd.DataFrame) -> pd.DataFrame:
+    """The pairs of copies, but for those of images that people have said not to leak."""
+    is_settled = findings["kind"].eq(LEAKED) & findings["decision"].isin(["ignore", "keep"])
+    settled = findings.loc[is_settled, "image_id"]
+    involved = duplicates["image_id_a"].isin(settled) | duplicates["image_id_b"].isin(settled)
+    crosses = duplicates["split_a"].astype(str) != duplicates["split_b"].astype(str)
+    return duplicates[~(involved & crosses)]
+
+
+def kept_images(rows: pd.DataFrame) -> pd.Index:
+    """Images that people have said to stay, as copies or in all respects."""
+    stays = rows["decision"].isin(["ignore", "keep"]) & rows["kind"].isin(["", LEAKED])
+    return pd.Index(rows.loc[stays & rows["image_id"].notna(), "image_id"].astype("int64"))
+
+
+def tabulate_answers(rows: pd.DataFrame, proposed: pd.DataFrame) -> pd.DataFrame:
+    """One row a kind of finding and an answer to it: images so decided, images for which it is proposed."""
+    of_image = rows[rows["image_id"].notna()]
+    counts = {
+        "n_decided": of_image.groupby(["kind", "decision"])["image_id"].nunique(),
+        "n_proposed": proposed.groupby(["kind", "decision"])["image_id"].nunique(),
+    }
+    table = pd.DataFrame(counts).fillna(0).astype("int64").rename_axis(["kind", "answer"]).reset_index()
+    table["kind"] = table["kind"].replace("", "all kinds")
+    order = table["answer"].map(ANSWERS.index)
+    n_of_kind = table.groupby("kind")[["n_decided", "n_proposed"]].transform("sum").sum(axis=1)
+    table = table.assign(order=order, n=-n_of_kind).sort_values(["n", "kind", "order"], ignore_index=True)
+    return table.drop(columns=["order", "n"])
+
+
+def _figures(answers: pd.DataFrame, counts: pd.DataFrame, *, is_applied: bool) -> list[Figure]:
+    figures = [plot_answers(answers)] if len(answers) else []
+    if counts["change"].any():
+        figures.append(plot_class_changes(counts, is_applied=is_applied))
+    return figures

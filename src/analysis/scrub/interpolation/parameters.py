@@ -1,0 +1,12 @@
+from __future__ import annotations
+
+from pydantic import Field
+
+from analysis.contract import StageParameters
+
+
+class InterpolationParameters(StageParameters):
+    """Size of the sample and what a recommendation asks for; see params.yaml."""
+
+    sample_images: int = Field(ge=2)
+    min_ssim_gain: float = Field(ge=0, le=1)

@@ -1,0 +1,96 @@
+"""What each way to resize keeps of one picture, what it loses and what it makes up."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from scipy.fft import idctn
+from skimage.metrics import structural_similarity
+
+from analysis.scrub.interpolation.resampling import METHODS, cut_spectrum, low_passed, spectrum
+
+MAX_PIXELS = 512**2  # measured of one picture; of a larger one its middle, at the same scale
+SMALLEST_SIDE_PX = 4  # of that middle, resized
+SSIM_WINDOW_PX = 7  # scikit-image's default
+SMALLEST_ERROR = 1 / (12 * 255**2)  # mean square of rounding to 8 bits: no error below it can be seen
+N_BANDS = 16
+FINE_FROM = 0.5  # of the frequencies that both pictures can hold, those above are fine detail
+
+
+def central_part(picture: np.ndarray, target_px: int) -> tuple[np.ndarray, tuple[int, int]]:
+    """The picture, or its middle if it is large, and the shape it is resized to at the same scale."""
+    share = min(1.0, np.sqrt(MAX_PIXELS / picture.size))
+    if share == 1:
+        return picture, (target_px, target_px)
+    side = max(SMALLEST_SIDE_PX, round(target_px * share))
+    sizes = [round(length * side / target_px) for length in picture.shape]
+    top, left = ((length - size) // 2 for length, size in zip(picture.shape, sizes, strict=True))
+    return picture[top : top + sizes[0], left : left + sizes[1]], (side, side)
+
+
+def measure_picture(picture: np.ndarray, shape: tuple[int, int]) -> tuple[pd.DataFrame, np.ndarray]:
+    """Every method on one picture (H, W) in [0, 1].
+
+    Returns
+    -------
+    DataFrame
+        One row a method: `psnr_db` and `ssim` of the picture resized to `shape` against the original, both
+        at the larger of the two sizes, to which an ideal interpolation brings the other (so there and back
+        when reducing; when enlarging, against what the original would be at that size);
+        `fine_detail_fraction`: power kept of the upper half of the frequencies that both can hold, 1 is all;
+        `stray_fraction`: power that the resized picture should not have, over all that it should. When
+        reducing, that is detail folded down from above (aliasing); when enlarging, the steps or ripples of
+        the kernel (imaging). NaN where the picture has no power to compare with.
+    ndarray
+        (methods, 3, N_BANDS) by frequency: power kept, stray power, and the ideal's power.
+    """
+    low = low_passed(picture, shape)
+    ideal = cut_spectrum(spectrum(picture), shape)
+    shared = tuple(min(sides) for sides in zip(picture.shape, shape, strict=True))
+    # frequencies of the resized picture that the original holds too; when enlarging it has more
+    is_shared = np.zeros(shape, dtype=bool)
+    is_shared[: shared[0], : shared[1]] = True
+    is_fine = is_shared & (_radii(shape, shared) >= FINE_FROM)
+    bands = np.minimum((_radii(shape, shape) * N_BANDS).astype(int), N_BANDS - 1)  # corners: the last one
+    rows, powers = [], []
+    for method, resize in METHODS.items():
+        of_low = spectrum(resize(low, shape))
+        stray = spectrum(resize(picture - low, shape)) + np.where(is_shared, 0, of_low)
+        power = np.stack([np.where(is_shared, of_low, 0), stray, ideal]) ** 2
+        power[:, 0, 0] = 0  # the mean is no detail
+        kept_power, stray_power, ideal_power = power
+        ratios = {
+            "fine_detail_fraction": _ratio(kept_power[is_fine].sum(), ideal_power[is_fine].sum()),
+            "stray_fraction": _ratio(stray_power.sum(), ideal_power.sum()),
+        }
+        rows.append({"method": method, **_likeness(picture, resize(picture, shape)), **ratios})
+        powers.append([np.bincount(bands.ravel(), part.ravel(), minlength=N_BANDS) for part in power])
+    return pd.DataFrame(rows), np.array(powers)
+
+
+def _likeness(picture: np.ndarray, resized: np.ndarray) -> dict[str, float]:
+    larger = tuple(max(sides) for sides in zip(picture.shape, resized.shape, strict=True))
+    # in 64 bits: in 32, rounding makes differences of variances where there are none
+    original, back = (_enlarged(part.astype(float), larger) for part in (picture, resized))
+    window = min(SSIM_WINDOW_PX, (min(larger) - 1) // 2 * 2 + 1)  # odd, and no larger than the picture
+    return {
+        "psnr_db": -10 * np.log10(max(np.mean((back - original) ** 2), SMALLEST_ERROR)),
+        "ssim": float(structural_similarity(original, back, data_range=1, win_size=window)),
+    }
+
+
+def _enlarged(picture: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+    """Brought to at least its own size by no kernel at all: the same cosines, drawn finer."""
+    if picture.shape != shape:
+        picture = idctn(cut_spectrum(spectrum(picture), shape), norm="ortho")
+    return np.clip(picture, 0, 1)  # as 8 bits would
+
+
+def _ratio(part: float, whole: float) -> float:
+    return part / whole if whole > 1e-9 else np.nan
+
+
+def _radii(shape: tuple[int, int], highest: tuple[int, int]) -> np.ndarray:
+    """Radial frequency of each coefficient; 1 is the highest that a picture of shape `highest` can hold."""
+    y, x = (np.arange(length) / top for length, top in zip(shape, highest, strict=True))
+    return np.hypot(y[:, None], x)

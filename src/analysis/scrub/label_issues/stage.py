@@ -1,0 +1,99 @@
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from analysis.contract import Artifacts, Figure
+from analysis.scrub.label_issues.confident_learning import Verdict
+from analysis.scrub.label_issues.figures import (
+    plot_class_noise,
+    plot_noise_matrix,
+    plot_scores,
+    plot_suspects,
+)
+from analysis.scrub.label_issues.findings import NOISY_CLASS, SUSPECTED_LABEL, findings_in
+from analysis.scrub.label_issues.judging import judge_labels
+from analysis.scrub.label_issues.notes import CAPTIONS, metrics_of, notes_on, summary_of
+from analysis.scrub.label_issues.parameters import LabelIssuesParameters
+from analysis.scrub.label_issues.tables import (
+    codes,
+    tabulate_classes,
+    tabulate_contradictions,
+    tabulate_images,
+    tabulate_pairs,
+)
+
+
+def label_issues(
+    manifest: pd.DataFrame,
+    scan: pd.DataFrame,
+    thumbnails: np.ndarray,
+    embeddings: np.ndarray,
+    duplicates: pd.DataFrame,
+    *,
+    parameters: LabelIssuesParameters,
+    seed: int,
+) -> Artifacts:
+    """Score the label of every image of every split, and doubt those that are probably wrong.
+
+    Images of classes with fewer pictures than folds, those without a label or a picture stay rows without a
+    score; they neither teach nor are judged.
+    """
+    images, classes, verdict = judge_labels(
+        manifest, scan, thumbnails, embeddings, duplicates, parameters=parameters, seed=seed
+    )
+    return _artifacts(manifest, scan, duplicates, images, verdict, classes, parameters)
+
+
+def _artifacts(
+    manifest: pd.DataFrame,
+    scan: pd.DataFrame,
+    duplicates: pd.DataFrame,
+    images: pd.DataFrame,
+    verdict: Verdict | None,
+    classes: list[str],
+    parameters: LabelIssuesParameters,
+) -> Artifacts:
+    """What is reported; without a verdict (fewer than two classes to tell apart) everything stays empty."""
+    labels = codes(images["label"], classes)
+    table = tabulate_images(manifest, images, labels, verdict, classes)
+    noise = tabulate_classes(table, labels, verdict, classes)
+    pairs = tabulate_pairs(table, verdict, classes)
+    contradicting = tabulate_contradictions(table, duplicates)
+    metrics = metrics_of(table, labels, verdict, contradicting)
+    return Artifacts(
+        summary=summary_of(metrics),
+        metrics=metrics,
+        tables={
+            "label_issues": table,
+            "class_noise": noise,
+            "confused_pairs": pairs,
+            "contradicting_copies": contradicting,
+        },
+        captions=CAPTIONS,
+        figures=[] if verdict is None else _figures(table, noise, verdict, classes, scan, parameters),
+        findings=findings_in(table, noise, contradicting, parameters),
+        kinds=[SUSPECTED_LABEL, NOISY_CLASS],
+        notes=notes_on(manifest, scan, table, metrics, len(classes), parameters),
+    )
+
+
+def _figures(
+    table: pd.DataFrame,
+    noise: pd.DataFrame,
+    verdict: Verdict,
+    classes: list[str],
+    scan: pd.DataFrame,
+    parameters: LabelIssuesParameters,
+) -> list[Figure]:
+    is_truncated = scan.set_index("image_id")["status"].eq("truncated")
+    suspects = table[table["is_issue"]].head(parameters.max_suspects_shown)
+    suspects = suspects.assign(is_truncated=suspects["image_id"].map(is_truncated))
+    n_issues = int(table["is_issue"].sum())
+    shown = [plot_suspects(suspects, n_issues)] if n_issues else []
+    return [
+        *shown,
+        plot_class_noise(noise),
+        plot_noise_matrix(verdict.noise, classes, n_anchors=int(verdict.anchors.sum())),
+        plot_scores(table, min_score=parameters.min_score),
+    ]

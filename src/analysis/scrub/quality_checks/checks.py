@@ -1,0 +1,40 @@
+"""Every check of quality on every image: its score, and whether it is flagged."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from analysis.scrub.quality_checks import facts, scores
+from analysis.scrub.quality_checks.findings import Check
+from analysis.scrub.quality_checks.parameters import QualityChecksParameters
+
+
+def run_checks(images: pd.DataFrame, parameters: QualityChecksParameters) -> list[Check]:
+    """Every check, in the order of the summary: the row, the file, what is stored, what is seen."""
+    p = parameters
+    usual = {"unusual_fraction": p.unusual_fraction, "min_images": p.min_images}
+    rare = {"minority_fraction": p.minority_fraction, "min_images": p.min_images}
+    return [
+        *facts.status_checks(images),
+        *facts.repeated_listings(images),
+        facts.blank_label(images),
+        facts.wrong_extension(images),
+        facts.exif_rotated(images),
+        scores.unexpected_mode(images, **rare),
+        scores.greyscale_among_colour(images, **rare),
+        scores.colour_among_greyscale(images, **rare),
+        scores.odd_size(images, factor=p.odd_size_factor, min_images=p.min_images),
+        scores.odd_aspect_ratio(images, factor=p.odd_aspect_ratio_factor, min_images=p.min_images),
+        scores.low_information(images, below=p.low_information_below, **usual),
+        scores.too_dark(images, below=p.too_dark_below, **usual),
+        scores.too_bright(images, above=p.too_bright_above, **usual),
+        scores.blurry(images, below=p.blurry_below, **usual),
+    ]
+
+
+def tabulate_scores(checks: list[Check]) -> pd.DataFrame:
+    columns = {}
+    for check in checks:
+        columns[f"{check.kind.name}_score"] = check.score.astype("float32")
+        columns[f"is_{check.kind.name}"] = check.is_flagged
+    return pd.DataFrame(columns).reset_index()

@@ -1,0 +1,233 @@
+"""Checks that measure by how much an image is dark, bright, blurry, bare, odd in size or unlike the others.
+
+Every check takes the `images` table (see `quality_facts`) and, by keyword, its thresholds. Pixels are judged
+only of images that were read whole: what stands for the missing part of a truncated one was never seen.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+
+from analysis.contract import FindingKind
+from analysis.scrub.quality_checks import findings as kinds
+from analysis.scrub.quality_checks.findings import Check
+
+SHARP_DETAIL = 7.0  # the median of photographs: 7.1 over 1,000 of ImageNet's
+USUAL_QUANTILES = (0.05, 0.95)
+
+
+# ---- light, detail and information -----------------------------------------------------------------------
+
+
+def too_dark(images: pd.DataFrame, *, below: float, unusual_fraction: float, min_images: int) -> Check:
+    """Score: 1 − 99th percentile of brightness, so that 1 is black throughout."""
+    p99 = _of_whole(images, "brightness_p99").rename("99th percentile of brightness")
+    lower = min(below, _unusually_low(p99, unusual_fraction, min_images))
+    return _judged(kinds.TOO_DARK, p99, score=1 - p99, lower=lower)
+
+
+def too_bright(images: pd.DataFrame, *, above: float, unusual_fraction: float, min_images: int) -> Check:
+    """Score: 1st percentile of brightness, so that 1 is white throughout."""
+    p01 = _of_whole(images, "brightness_p01").rename("1st percentile of brightness")
+    upper = max(above, 1 - _unusually_low(1 - p01, unusual_fraction, min_images))
+    return _judged(kinds.TOO_BRIGHT, p01, score=p01, upper=upper)
+
+
+def blurry(images: pd.DataFrame, *, below: float, unusual_fraction: float, min_images: int) -> Check:
+    """Fine detail: variance of the Laplacian (Pech-Pacheco et al. 2000) over squared mean local contrast.
+
+    The variance of the Laplacian alone takes fog, night and plain backgrounds for blur. Divided by how
+    strong local contrast is, it says how fine it is: scaling the contrast does not change it, and it
+    falls as edges widen. Score: 0 from `SHARP_DETAIL` upwards, 1 for no fine detail. Unknown where there is
+    no local contrast at all.
+    """
+    sharpness, texture = _of_whole(images, "sharpness"), 255 * _of_whole(images, "texture")
+    fine_detail = (sharpness / texture.where(texture > 0) ** 2).rename("fine detail (about 7 in photographs)")
+    lower = min(below, _unusually_low(fine_detail, unusual_fraction, min_images))
+    return _judged(kinds.BLURRY, fine_detail, score=(1 - fine_detail / SHARP_DETAIL).clip(0, 1), lower=lower)
+
+
+def low_information(images: pd.DataFrame, *, below: float, unusual_fraction: float, min_images: int) -> Check:
+    """Entropy of brightness as a share of the most that so many pixels can have; score: 1 − share.
+
+    An 8×8 image has 6 bits at most, so that a threshold in bits would flag small images.
+    """
+    most_bits = np.log2(_n_pixels(images).clip(2, 256))
+    bits = _of_whole(images, "entropy_bits").abs()  # of a constant image it is -0
+    share = (bits / most_bits).clip(upper=1).rename("entropy, share of the possible")
+    lower = min(below, _unusually_low(share, unusual_fraction, min_images))
+    return _judged(kinds.LOW_INFORMATION, share, score=1 - share, lower=lower)
+
+
+def _of_whole(images: pd.DataFrame, column: str) -> pd.Series:
+    return images[column].where(images["status"] == "ok").astype(float)
+
+
+def _unusually_low(measure: pd.Series, fraction: float, min_images: int) -> float:
+    """A fraction of the dataset's median, or infinity where there are too few images to know it.
+
+    Where a whole dataset is dark, bare or soft, as X-rays, digits and microscopy are, this keeps the
+    absolute threshold from flagging what is usual there.
+    """
+    return fraction * measure.median() if measure.count() >= min_images else np.inf
+
+
+def _judged(
+    kind: FindingKind,
+    measure: pd.Series,
+    *,
+    score: pd.Series,
+    lower: float = -np.inf,
+    upper: float = np.inf,
+    style: str = "{:.3g}",
+    usual: str = "",
+) -> Check:
+    """Flags the images whose `measure` (its name says what it is) lies beyond a threshold."""
+    is_flagged = (measure < lower) | (measure > upper)
+    values = measure[is_flagged]
+    crossed = np.where(values < lower, lower, upper)
+    detail = [
+        f"{measure.name} is {style.format(value)}, threshold {style.format(limit)}{usual}"
+        for value, limit in zip(values, crossed, strict=True)
+    ]
+    limits = {"below": lower, "above": upper}
+    beyond = [f"{side} {style.format(limit)}" for side, limit in limits.items() if np.isfinite(limit)]
+    return Check(
+        kind,
+        score,
+        is_flagged,
+        detail=pd.Series(detail, index=measure.index[is_flagged], dtype="string"),
+        rule=f"{measure.name} {' or '.join(beyond) or 'not judged: too few images'}{usual}",
+        measure=measure,
+        lower=lower,
+        upper=upper,
+    )
+
+
+# ---- size and shape --------------------------------------------------------------------------------------
+
+
+def odd_size(images: pd.DataFrame, *, factor: float, min_images: int) -> Check:
+    """Number of pixels against the range of the middle 90% of images."""
+    n_pixels = _n_pixels(images).rename("number of pixels")
+    return _outside_usual(kinds.ODD_SIZE, images, n_pixels, factor, min_images, style="{:,.0f}")
+
+
+def odd_aspect_ratio(images: pd.DataFrame, *, factor: float, min_images: int) -> Check:
+    """Width over height against the range of the middle 90% of images."""
+    ratio = images["width_px"].astype(float) / images["height_px"].astype(float)
+    ratio = ratio.rename("width / height")
+    return _outside_usual(kinds.ODD_ASPECT_RATIO, images, ratio, factor, min_images, style="{:.3g}")
+
+
+def _n_pixels(images: pd.DataFrame) -> pd.Series:
+    return images["width_px"].astype(float) * images["height_px"].astype(float)
+
+
+def _outside_usual(
+    kind: FindingKind,
+    images: pd.DataFrame,
+    measure: pd.Series,
+    factor: float,
+    min_images: int,
+    *,
+    style: str,
+) -> Check:
+    """Score: 1 − 1 / times outside the usual range, so 0 within it, 0.5 at twice its end, 0.9 at ten times.
+
+    Quantiles hold where quartile fences do not: where most images have one size, the fences lie on it and a
+    single pixel more is an outlier. Here nothing within `factor` is flagged, and a second size that over 5%
+    of the images have is usual too. With fewer than `min_images` nothing is known to be usual.
+    """
+    known = measure.dropna()
+    if len(known) < min_images:
+        unknown = pd.Series(np.nan, index=measure.index)
+        return _judged(kind, unknown.rename(measure.name), score=unknown, style=style)
+    low = known.quantile(USUAL_QUANTILES[0], interpolation="higher")
+    high = known.quantile(USUAL_QUANTILES[1], interpolation="lower")
+    times = np.maximum(low / measure, measure / high).clip(lower=1)
+    usual = f" (usual: {style.format(low)} to {style.format(high)})"
+    check = _judged(
+        kind, measure, score=1 - 1 / times, lower=low / factor, upper=high * factor, style=style, usual=usual
+    )
+    size = images["width_px"].astype("string") + "×" + images["height_px"].astype("string") + " px: "
+    return replace(check, detail=size[check.is_flagged] + check.detail)
+
+
+# ---- unlike the others -----------------------------------------------------------------------------------
+
+
+def greyscale_among_colour(images: pd.DataFrame, *, minority_fraction: float, min_images: int) -> Check:
+    """Score: for a greyscale image the share of colour images; 0 for a colour image."""
+    is_grey = _is_greyscale(images)
+    return _rare_content(kinds.GREYSCALE_AMONG_COLOUR, is_grey, "greyscale", minority_fraction, min_images)
+
+
+def colour_among_greyscale(images: pd.DataFrame, *, minority_fraction: float, min_images: int) -> Check:
+    """Score: for a colour image the share of greyscale images; 0 for a greyscale image."""
+    is_colour = ~_is_greyscale(images)
+    return _rare_content(kinds.COLOUR_AMONG_GREYSCALE, is_colour, "in colour", minority_fraction, min_images)
+
+
+def unexpected_mode(images: pd.DataFrame, *, minority_fraction: float, min_images: int) -> Check:
+    """Score: the share of images stored in another mode.
+
+    A greyscale image in mode L is compared with greyscale images and a colour one in RGB with colour images,
+    so that a greyscale image among colour ones is not reported again for being stored as one.
+    """
+    mode, is_grey = _mode(images), _is_greyscale(images)
+    is_natural = ((is_grey & (mode == "L")) | (~is_grey & (mode == "RGB"))).fillna(False).astype(bool)
+    n_alike = _group_sizes([mode]).mask(is_natural, _group_sizes([mode, is_grey]))
+    n = _group_sizes([mode.notna()]).where(mode.notna()).mask(is_natural, _group_sizes([is_grey]))
+    what = "stored as " + mode
+    what = what.mask(is_natural, is_grey.map({True: "a greyscale image ", False: "a colour image "}) + what)
+    return _rare(kinds.UNEXPECTED_MODE, what, n_alike, n, minority_fraction, min_images)
+
+
+def _mode(images: pd.DataFrame) -> pd.Series:
+    """Pillow's name of the mode, and transparency where the name does not show it."""
+    mode = images["mode"].astype("string")
+    is_hidden = images["has_alpha"].astype("boolean") & ~mode.str.upper().str.endswith("A")
+    return mode.mask(is_hidden.fillna(False).astype(bool), mode + " with transparency")
+
+
+def _is_greyscale(images: pd.DataFrame) -> pd.Series:
+    return images["is_greyscale"].astype("boolean").where(images["status"] == "ok")
+
+
+def _group_sizes(keys: list[pd.Series]) -> pd.Series:
+    """For each image how many have its keys; null where a key is null."""
+    return keys[0].groupby(keys).transform("size").astype(float)
+
+
+def _rare_content(
+    kind: FindingKind, is_so: pd.Series, what: str, minority_fraction: float, min_images: int
+) -> Check:
+    """Judges images of which it `is_so`; the others count as alike to all, so that they are never rare."""
+    n = pd.Series(float(is_so.count()), index=is_so.index).where(is_so.notna())
+    n_alike = n.mask(is_so.fillna(False).astype(bool), float(is_so.sum()))
+    return _rare(kind, pd.Series(what, index=n.index), n_alike, n, minority_fraction, min_images)
+
+
+def _rare(
+    kind: FindingKind,
+    what: pd.Series,
+    n_alike: pd.Series,
+    n: pd.Series,
+    minority_fraction: float,
+    min_images: int,
+) -> Check:
+    """Flags an image if it is the only one of its sort, or one of a small minority of the `n` compared."""
+    is_flagged = (n_alike <= (minority_fraction * n).clip(lower=1)) & (n >= min_images)
+    flagged = zip(what[is_flagged], n_alike[is_flagged], n[is_flagged], strict=True)
+    detail = [f"{sort}: {k:,.0f} of {total:,.0f} images" for sort, k, total in flagged]
+    return Check(
+        kind,
+        score=1 - n_alike / n,
+        is_flagged=is_flagged,
+        detail=pd.Series(detail, index=n.index[is_flagged], dtype="string"),
+        rule=f"at most {minority_fraction:.2%} of images are so, or a single one",
+    )

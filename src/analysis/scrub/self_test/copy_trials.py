@@ -1,0 +1,166 @@
+"""How many planted copies and leaks are found, and how many of those found were planted."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from analysis.scrub.data_quality.findings import EXACT, LEAKED, NEAR
+from analysis.scrub.data_quality.leaks import leaks_of
+from analysis.scrub.data_quality.parameters import DataQualityParameters
+from analysis.scrub.data_quality.search import MIN_SIDE_PX, Copies, search_copies
+from analysis.scrub.self_test.faults import NEAR_COPIES, copied, plant_pictures
+from analysis.scrub.self_test.sample import Sample, with_planted
+from analysis.scrub.self_test.trials import Outcome, Threshold, Trial, quantile_above
+
+LOWEST_COPY_SCORE = 0.1  # down to which pairs are looked at when a threshold is suggested
+
+
+# ---- copies ----------------------------------------------------------------------------------------------
+
+
+def try_copies(
+    sample: Sample,
+    parameters: DataQualityParameters,
+    *,
+    folder: Path,
+    n_planted: int,
+    target_rate: float,
+    seed: int,
+    rng: np.random.Generator,
+) -> Outcome:
+    """Copies of other images for every change, all at once, each in another split than its original."""
+    planted = plant_copies(sample, folder=folder, n_planted=n_planted, rng=rng)
+    if planted.empty:
+        return [], []
+    together = with_planted(sample, planted, to_other_split=True)
+    lowered = parameters.model_copy(update={"min_score": min(LOWEST_COPY_SCORE, parameters.min_score)})
+    copies = search_copies(
+        together.manifest, together.scan, together.thumbnails, parameters=lowered, seed=seed
+    )
+    planted = planted.assign(image_id=len(sample) + np.arange(len(planted)))
+    pairs = judge_pairs(copies.pairs, planted, min_score=parameters.min_score)
+    leaked = _leaked(copies, planted, min_score=parameters.min_score)
+    trials = [
+        _copy_trial(change, rows, pairs, together, min_score=parameters.min_score)
+        for change, rows in planted.groupby("fault", sort=False)
+    ]
+    trials.append(_leak_trial(leaked, planted, pairs, together))
+    is_near = planted["fault"].isin(NEAR_COPIES)
+    return trials, _copy_threshold(planted[is_near], pairs, parameters.min_score, target_rate)
+
+
+def plant_copies(sample: Sample, *, folder: Path, n_planted: int, rng: np.random.Generator) -> pd.DataFrame:
+    """One row a copy: `fault`, `original_id`, `path`. No image is the original of two.
+
+    Near copies are planted where images are large enough for the search to look for them.
+    """
+    is_large = sample.scan[["width_px", "height_px"]].min(axis=1).to_numpy() >= MIN_SIDE_PX
+    changes = {"copied": copied} | (dict(NEAR_COPIES) if is_large.any() else {})
+    usable = sample.manifest[is_large] if is_large.any() else sample.manifest
+    n_each = min(n_planted, len(usable) // len(changes))
+    chosen = rng.choice(len(usable), (len(changes), n_each), replace=False)
+    parts = [
+        plant_pictures(usable.iloc[rows], change, folder / name, rng).assign(fault=name)
+        for (name, change), rows in zip(changes.items(), chosen, strict=True)
+    ]
+    return pd.concat(parts, ignore_index=True)
+
+
+def judge_pairs(pairs: pd.DataFrame, planted: pd.DataFrame, *, min_score: float) -> pd.DataFrame:
+    """The pairs with a planted copy: `fault` and `planted_id` of it, `is_direct`, `is_right`, `score`.
+
+    A pair is right if it joins a copy with its original, or with a natural copy of that.
+    """
+    original_of = dict(zip(planted["image_id"], planted["original_id"], strict=True))
+    ends = pairs[["image_id_a", "image_id_b"]].to_numpy()
+    is_planted = np.isin(ends, planted["image_id"])
+    natural = {
+        frozenset(end) for end in ends[~is_planted.any(axis=1) & (pairs["score"] >= min_score)].tolist()
+    }
+    rows = []
+    for end, marks, score in zip(ends.tolist(), is_planted, pairs["score"], strict=True):
+        for place in np.flatnonzero(marks):
+            copy, other = end[place], end[1 - place]
+            original, root = original_of[copy], original_of.get(other, other)
+            is_right = root == original or frozenset((root, original)) in natural
+            rows.append((copy, other == original, is_right, score))
+    judged = pd.DataFrame(rows, columns=["planted_id", "is_direct", "is_right", "score"])
+    faults = planted.set_index("image_id")["fault"]
+    return judged.assign(fault=judged["planted_id"].map(faults))
+
+
+def _copy_trial(
+    change: str, planted: pd.DataFrame, pairs: pd.DataFrame, together: Sample, *, min_score: float
+) -> Trial:
+    reported = pairs[(pairs["fault"] == change) & (pairs["score"] >= min_score)]
+    found = planted["image_id"].isin(reported.loc[reported["is_direct"], "planted_id"]).to_numpy()
+    return Trial(
+        "data_quality",
+        EXACT if change == copied.__name__ else NEAR,
+        change,
+        found,
+        len(reported),
+        int(reported["is_right"].sum()),
+        together.thumbnails[planted["original_id"]],
+        together.thumbnails[planted["image_id"]],
+    )
+
+
+def _leaked(copies: Copies, planted: pd.DataFrame, *, min_score: float) -> pd.DataFrame:
+    """The leaks that a planted copy has part in."""
+    pairs = copies.pairs[copies.pairs["score"] >= min_score]
+    leaks = leaks_of(pairs, copies.first, copies.images)
+    return leaks[leaks[["image_id", "twin"]].isin(set(planted["image_id"])).any(axis=1)]
+
+
+def _leak_trial(leaks: pd.DataFrame, planted: pd.DataFrame, pairs: pd.DataFrame, together: Sample) -> Trial:
+    """Every planted copy lies in another split than its original: one of the two leaks."""
+    leaking = set(leaks["image_id"])
+    found = [
+        copy in leaking or original in leaking
+        for copy, original in zip(planted["image_id"], planted["original_id"], strict=True)
+    ]
+    wrong = set(pairs.loc[~pairs["is_right"], "planted_id"]) - set(pairs.loc[pairs["is_right"], "planted_id"])
+    is_right = ~leaks[["image_id", "twin"]].isin(wrong).any(axis=1)
+    return Trial(
+        "data_quality",
+        LEAKED,
+        "copy in another split",
+        np.array(found),
+        len(leaks),
+        int(is_right.sum()),
+        together.thumbnails[planted["original_id"]],
+        together.thumbnails[planted["image_id"]],
+    )
+
+
+def _copy_threshold(
+    planted: pd.DataFrame, pairs: pd.DataFrame, min_score: float, target_rate: float
+) -> list[Threshold]:
+    """The score that a wrong partner of a planted copy reaches for only the wanted share of the copies."""
+    if planted.empty:
+        return []
+    ids = planted["image_id"]
+    best = (
+        pairs.groupby(["planted_id", "is_right"])["score"]
+        .max()
+        .unstack()
+        .reindex(index=ids, columns=[False, True])
+    )
+    wrong = best[False].fillna(0).to_numpy()
+    direct = pairs[pairs["is_direct"]].groupby("planted_id")["score"].max().reindex(ids).fillna(0).to_numpy()
+    suggested = max(quantile_above(wrong, target_rate), LOWEST_COPY_SCORE)
+    return [
+        Threshold(
+            "data_quality.min_score",
+            min_score,
+            len(ids),
+            int((wrong >= min_score).sum()),
+            float((direct >= min_score).mean()),
+            suggested,
+            float((direct >= suggested).mean()),
+        )
+    ]

@@ -1,0 +1,143 @@
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from analysis.contract import Artifacts
+from analysis.scrub.data_quality.parameters import DataQualityParameters
+from analysis.scrub.data_quality.search import MIN_SIDE_PX
+from analysis.scrub.label_issues.parameters import LabelIssuesParameters
+from analysis.scrub.quality_checks.parameters import QualityChecksParameters
+from analysis.scrub.self_test.copy_trials import try_copies
+from analysis.scrub.self_test.faults import NEAR_COPIES
+from analysis.scrub.self_test.figures import plot_examples, plot_recall
+from analysis.scrub.self_test.label_trials import try_flips
+from analysis.scrub.self_test.parameters import SelfTestParameters
+from analysis.scrub.self_test.quality_trials import try_quality, try_truncation
+from analysis.scrub.self_test.sample import draw_sample
+from analysis.scrub.self_test.trials import Threshold, Trial
+from analysis.statistics.proportions import proportion_of, wilson_interval
+
+MIN_IMAGES = 50
+COUNTED = ["stage", "kind", "fault", "n_planted", "n_found", "n_reported", "n_right"]
+CAPTION = (
+    "One row a fault: how many were planted, the share of them that the check found (recall), and the share "
+    "of what it then reported that was planted (precision), each with its 95% interval."
+)
+THRESHOLDS_CAPTION = (
+    "One row a threshold: its value, the share of images that it flags falsely, the value that would flag "
+    "the wanted share, and the recall with either. Untouched images with a fault of their own count as false."
+)
+
+
+def self_test(
+    manifest: pd.DataFrame,
+    scan: pd.DataFrame,
+    thumbnails: NDArray[np.uint8],
+    embeddings: NDArray[np.float32],
+    duplicates: pd.DataFrame,
+    *,
+    parameters: SelfTestParameters,
+    data_quality: DataQualityParameters,
+    quality_checks: QualityChecksParameters,
+    label_issues: LabelIssuesParameters,
+    seed: int,
+) -> Artifacts:
+    """Plant faults in a sample of the images and count which of them the checks find."""
+    rng, rate = np.random.default_rng(seed), parameters.target_false_positive_rate
+    sample = draw_sample(manifest, scan, thumbnails, n_images=parameters.n_images, rng=rng)
+    if len(sample) < MIN_IMAGES:
+        return _nothing_tested(len(sample), rate)
+    with tempfile.TemporaryDirectory(prefix="deepsight-") as name:
+        place = {"folder": Path(name), "n_planted": parameters.n_planted, "rng": rng}
+        outcomes = [
+            try_copies(sample, data_quality, target_rate=rate, seed=seed, **place),
+            try_quality(sample, quality_checks, target_rate=rate, **place),
+            try_truncation(sample, quality_checks, **place),
+        ]
+    flips = {"n_planted": parameters.n_planted, "target_rate": rate, "seed": seed, "rng": rng}
+    outcomes.append(try_flips(sample, embeddings, duplicates, label_issues, **flips))
+    trials = [trial for outcome in outcomes for trial in outcome[0]]
+    results = _results(trials)
+    return Artifacts(
+        summary=f"{len(sample):,} images, {results['n_planted'].sum():,} faults planted, "
+        f"{results['n_found'].sum():,} found",
+        metrics=_metrics(results, n_images=len(sample)),
+        tables={
+            "self_test": results,
+            "thresholds": _thresholds([threshold for outcome in outcomes for threshold in outcome[1]], rate),
+        },
+        captions={"self_test": CAPTION, "thresholds": THRESHOLDS_CAPTION},
+        figures=[plot_recall(results), plot_examples(trials, n_examples=parameters.n_examples_shown)],
+        notes=_notes(trials, len(sample), len(manifest)),
+    )
+
+
+def _results(trials: Sequence[Trial]) -> pd.DataFrame:
+    rows = [
+        {
+            "stage": trial.stage,
+            "kind": trial.kind.name,
+            "fault": trial.fault,
+            "n_planted": len(trial.is_found),
+            "n_found": int(trial.is_found.sum()),
+            "n_reported": trial.n_reported,
+            "n_right": trial.n_right,
+        }
+        for trial in trials
+    ]
+    table = pd.DataFrame(rows, columns=COUNTED)
+    for measure, part, whole in (("recall", "n_found", "n_planted"), ("precision", "n_right", "n_reported")):
+        table[measure] = proportion_of(table[part].to_numpy(float), table[whole].to_numpy(float))
+        low, high = wilson_interval(table[part].to_numpy(float), table[whole].to_numpy(float))
+        table[f"{measure}_low"], table[f"{measure}_high"] = low, high
+    return table.round(4)
+
+
+def _metrics(results: pd.DataFrame, *, n_images: int) -> dict[str, float]:
+    """Recall of each fault; its precision stands in the table."""
+    recall = {f"recall_{row.fault.replace(' ', '_')}": row.recall for row in results.itertuples()}
+    return {
+        "mean_recall": float(results["recall"].mean()),
+        "mean_precision": float(results["precision"].mean()),
+        "n_images": n_images,
+        **recall,
+    }
+
+
+def _thresholds(thresholds: Sequence[Threshold], target_rate: float) -> pd.DataFrame:
+    columns = ["parameter", "value", "n", "false_positive_rate", "recall", "suggested", "recall_at_suggested"]
+    rows = [vars(t) | {"false_positive_rate": t.n_false / t.n} for t in thresholds]
+    table = pd.DataFrame(rows, columns=columns).rename(
+        columns={
+            "suggested": f"value_for_{target_rate:g}",
+            "recall_at_suggested": f"recall_at_{target_rate:g}",
+        }
+    )
+    return table.round(4)
+
+
+def _notes(trials: Sequence[Trial], n_sample: int, n_images: int) -> list[str]:
+    notes = [f"Tested on {n_sample:,} of {n_images:,} images, drawn at random among those read whole."]
+    if not any(trial.fault in NEAR_COPIES for trial in trials):
+        notes.append(
+            f"Near copies were not planted: too few images have sides of {MIN_SIDE_PX} pixels or more, below "
+            "which data_quality does not look for them."
+        )
+    if not any(trial.stage == "label_issues" for trial in trials):
+        notes.append("Labels were not flipped: too few images or classes can be judged by label_issues.")
+    return notes
+
+
+def _nothing_tested(n: int, target_rate: float) -> Artifacts:
+    return Artifacts(
+        summary=f"{n:,} images, too few to test with",
+        metrics={"mean_recall": np.nan, "mean_precision": np.nan, "n_images": n},
+        tables={"self_test": _results([]), "thresholds": _thresholds([], target_rate)},
+        notes=[f"Of the images {n:,} were read whole; {MIN_IMAGES} are needed to plant faults among."],
+    )

@@ -1,0 +1,117 @@
+"""Intervals and tests of differences that were measured on the same images, classes or seeds."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from scipy.special import ndtr, stdtr, stdtrit
+
+from analysis.statistics.proportions import Z_95, proportion_of, wilson_interval
+
+MIN_CLASSES_FOR_INTERVAL = 5  # of a rank correlation
+N_BISECTIONS = 50  # halvings of [-1, 1]: far below what rounding leaves
+
+
+def newcombe_interval(
+    n_both: np.ndarray, n_gained: np.ndarray, n_lost: np.ndarray, n_neither: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """95% interval of `(n_gained - n_lost) / n` of pairs (Newcombe 1998, method 10); NaN of none."""
+    n = n_both + n_gained + n_lost + n_neither
+    after, before = proportion_of(n_both + n_gained, n), proportion_of(n_both + n_lost, n)
+    after_low, after_high = wilson_interval(n_both + n_gained, n)
+    before_low, before_high = wilson_interval(n_both + n_lost, n)
+    margins = (
+        (n_both + n_gained) * (n_lost + n_neither).astype(float) * (n_both + n_lost) * (n_gained + n_neither)
+    )
+    covariance = n_both * n_neither - n_gained * n_lost.astype(float)
+    corrected = np.where(covariance > 0, np.maximum(covariance - n / 2, 0), covariance)
+    correlation = np.divide(corrected, np.sqrt(margins), out=np.zeros(len(n)), where=margins > 0)
+
+    def distance(one: np.ndarray, other: np.ndarray) -> np.ndarray:
+        return np.sqrt(np.maximum(one**2 - 2 * correlation * one * other + other**2, 0))
+
+    low = after - before - distance(after - after_low, before_high - before)
+    high = after - before + distance(after_high - after, before - before_low)
+    return low, high
+
+
+def mean_with_interval(table: pd.DataFrame) -> tuple[float, float, float]:
+    """Mean `lost_to_rarity` over classes with its 95% interval, from theirs (Zou et al. 2009)."""
+    if table.empty:
+        return np.nan, np.nan, np.nan
+    lost = table["lost_to_rarity"]
+    below = np.sqrt(((lost - table["lost_low"]) ** 2).sum()) / len(table)
+    above = np.sqrt(((table["lost_high"] - lost) ** 2).sum()) / len(table)
+    return float(lost.mean()), float(lost.mean() - below), float(lost.mean() + above)
+
+
+def mean_interval(values: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Mean over the last axis and the ends of its 95% interval (Student 1908).
+
+    Nothing has no mean, and a single value no interval: NaN. Few values that happen to be equal make it too
+    narrow.
+    """
+    n = values.shape[-1]
+    unknown = np.full(values.shape[:-1], np.nan)
+    if n == 0:
+        return unknown, unknown, unknown
+    mean = values.mean(axis=-1)
+    if n == 1:
+        return mean, unknown, unknown
+    half = stdtrit(n - 1, 0.975) * values.std(axis=-1, ddof=1) / np.sqrt(n)
+    return mean, mean - half, mean + half
+
+
+def paired_difference_p_value(n_lost: np.ndarray, n_won: np.ndarray, n: int, *, margin: float) -> np.ndarray:
+    """One-sided p-value that a proportion has fallen by no more than `margin`, by Tango's (1998) score test.
+
+    Of n pairs `n_lost` were right before and not after, `n_won` the other way round. At a margin of 0 it is
+    McNemar's test.
+    """
+    return ndtr(-_tango_z(n_lost, n_won, n, np.full(np.shape(n_lost), margin)))
+
+
+def tango_interval(n_lost: np.ndarray, n_won: np.ndarray, n: int) -> tuple[np.ndarray, np.ndarray]:
+    """Ends of the 95% interval of a paired fall in a proportion: what Tango's (1998) test does not reject."""
+    ends = []
+    for z in (Z_95, -Z_95):
+        low, high = np.full(np.shape(n_lost), -1.0), np.full(np.shape(n_lost), 1.0)
+        for _ in range(N_BISECTIONS):  # z falls as the difference that is tested grows
+            middle = (low + high) / 2
+            is_above = _tango_z(n_lost, n_won, n, middle) > z
+            low, high = np.where(is_above, middle, low), np.where(is_above, high, middle)
+        ends.append((low + high) / 2)
+    return ends[0], ends[1]
+
+
+def _tango_z(n_lost: np.ndarray, n_won: np.ndarray, n: int, difference: np.ndarray) -> np.ndarray:
+    """Score statistic of the hypothesis that the share lost exceeds that won by `difference`."""
+    # the most likely share won under the hypothesis solves 2n q² + b q + c = 0
+    b = (2 * n - n_lost + n_won) * difference - n_lost - n_won
+    c = -n_won * difference * (1 - difference)
+    won = (np.sqrt(np.maximum(b**2 - 8 * n * c, 0)) - b) / (4 * n)
+    surplus = n_lost - n_won - n * difference
+    variance = n * (2 * won + difference * (1 - difference))
+    return np.divide(
+        surplus, np.sqrt(np.maximum(variance, 0)), out=np.zeros(np.shape(surplus)), where=variance > 0
+    )
+
+
+def t_interval(differences: np.ndarray) -> dict[str, float]:
+    """Mean of paired differences with its 95% t interval and two-sided p-value against none (Student 1908).
+
+    NaN for an interval from fewer than two; where all are equal it has no width, and there is no p-value.
+    """
+    known = differences[~np.isnan(differences)]
+    n = len(known)
+    mean = known.mean() if n else np.nan
+    error = known.std(ddof=1) / np.sqrt(n) if n > 1 else np.nan
+    half = stdtrit(n - 1, 0.975) * error if n > 1 else np.nan
+    p_value = 2 * stdtr(n - 1, -abs(mean / error)) if n > 1 and error > 0 else np.nan
+    return {
+        "n_seeds": n,
+        "difference": float(mean),
+        "difference_low": float(mean - half),
+        "difference_high": float(mean + half),
+        "p_value": float(p_value),
+    }

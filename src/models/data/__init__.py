@@ -1,0 +1,1 @@
+"""Images as tensors: decoded, kept, in batches, checked."""

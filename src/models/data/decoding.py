@@ -1,0 +1,65 @@
+"""Image files as uint8 tensors at the network's input size: the whole of each squeezed into a square."""
+
+from __future__ import annotations
+
+import warnings
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pandas as pd
+import torch
+from PIL import Image
+from torch import Tensor
+from tqdm import tqdm
+
+from analysis.contract import InputError
+from analysis.dataset.images import ImageError, open_as_seen
+from analysis.pipeline.cores import available_cores
+
+INTERPOLATIONS = {  # by the names of the stage `interpolation`
+    "nearest": Image.Resampling.NEAREST,
+    "bilinear": Image.Resampling.BILINEAR,
+    "area": Image.Resampling.BOX,
+    "bicubic": Image.Resampling.BICUBIC,
+    "lanczos": Image.Resampling.LANCZOS,
+}
+MAX_DECODING_THREADS = 8  # each holds a whole picture; beyond this, Python's lock leaves little to gain
+N_DECODED_TOGETHER = 4096  # images on their way to where they are kept
+
+
+def decode(
+    images: pd.DataFrame, *, input_px: int, interpolation: str = "bilinear", progress: tqdm | None = None
+) -> Tensor:
+    """The pictures of `images` (`path`, `is_truncated`) -> uint8 (N, 3, input_px, input_px).
+
+    `interpolation` is one of `INTERPOLATIONS`, all with antialiasing but "nearest".
+
+    Raises
+    ------
+    InputError
+        If one cannot be read: the file changed after it was scanned.
+    """
+    tensor = torch.empty((len(images), 3, input_px, input_px), dtype=torch.uint8)
+    pixels = tensor.permute(0, 2, 3, 1).numpy()  # (N, 3, H, W) -> (N, H, W, 3), the same memory
+
+    def fill(place: int, path: str, is_truncated: bool) -> None:
+        pixels[place] = _decode_one(path, is_truncated, input_px, INTERPOLATIONS[interpolation])
+
+    n_threads = min(available_cores(), MAX_DECODING_THREADS)
+    # each opening silences Pillow's warnings and restores the filters, which threads would do to one another
+    with warnings.catch_warnings(), ThreadPoolExecutor(n_threads) as pool:
+        warnings.simplefilter("ignore")
+        for _ in pool.map(fill, range(len(images)), images["path"], images["is_truncated"]):
+            if progress is not None:
+                progress.update()
+    return tensor
+
+
+def _decode_one(path: str, is_truncated: bool, input_px: int, kernel: Image.Resampling) -> np.ndarray:
+    try:
+        picture = open_as_seen(path, allow_truncated=is_truncated)
+    except ImageError as error:
+        raise InputError(
+            f"{path} could be read when it was scanned, but not now ({error}). Run the scan again."
+        ) from error
+    return np.asarray(picture.resize((input_px, input_px), kernel, reducing_gap=2.0))

@@ -1,0 +1,58 @@
+"""Networks that describe images they were not trained on: torchvision's ResNets with ImageNet weights."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import nn
+from torchvision.models import get_model, get_model_weights
+from torchvision.transforms.functional import normalize
+from tqdm import tqdm
+
+from analysis.contract import InputError
+from models.data.decoding import decode
+from models.networks.classifier import in_unit_range
+from models.networks.pretrained import IMAGENET_MEAN, IMAGENET_STD, imagenet_state
+
+
+def imagenet_backbone(name: str) -> nn.Module:
+    """The ResNet of that name without its last layer: images (N, 3, H, W) -> (N, 512 or 2048).
+
+    Raises
+    ------
+    InputError
+        If its weights are neither in torch's cache nor to be had from the hub.
+    """
+    state = imagenet_state(get_model_weights(name).IMAGENET1K_V1)
+    if state is None:
+        raise InputError(
+            f"embed.backbone is '{name}', but its ImageNet weights are neither in torch's cache "
+            f"({torch.hub.get_dir()}/checkpoints) nor to be had from the network. Put them there, or set "
+            "embed.backbone to patches, which needs none."
+        )
+    network = get_model(name, weights=None)
+    network.load_state_dict(state)
+    network.fc = nn.Identity()
+    return network
+
+
+@torch.inference_mode()
+def penultimate_features(
+    backbone: nn.Module,
+    images: pd.DataFrame,
+    *,
+    input_px: int,
+    batch_images: int,
+    device: torch.device,
+) -> np.ndarray:
+    """The backbone's output for `images` (`path`, `is_truncated`), decoded batch by batch: float32 (N, d)."""
+    backbone.eval().to(device)
+    parts = []
+    with tqdm(total=len(images), desc="embed", unit="image", leave=False) as progress:
+        for start in range(0, len(images), batch_images):
+            pixels = decode(images.iloc[start : start + batch_images], input_px=input_px).to(device)
+            batch = normalize(in_unit_range(pixels), IMAGENET_MEAN, IMAGENET_STD)
+            parts.append(backbone(batch).cpu().numpy())
+            progress.update(len(pixels))
+    return np.concatenate(parts)

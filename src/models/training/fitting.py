@@ -1,0 +1,260 @@
+"""From tables and parameters to a trained classifier: the images, the network, its start, the training."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+
+import models
+from analysis.contract import InputError
+from analysis.dataset.input_size import suited_input_px
+from analysis.dataset.readable import readable_images
+from analysis.dataset.samples import stratified_sample
+from models.augmentation.flips import classes_by_flip
+from models.augmentation.images import new_augmentation
+from models.data.batch_checks import check_contract
+from models.data.batches import Batches
+from models.data.leaks import leaked_images
+from models.data.store import ImageStore, home_of
+from models.losses.class_weights import class_weights
+from models.networks.classifier import ImageClassifier, seeded_weights
+from models.networks.pretrained import IMAGENET_MEAN, IMAGENET_STD, Start, find_start, load_backbone
+from models.training.hardware import Hardware, hardware_for
+from models.training.loop import TrainingRun, train
+from models.training.module import Objective
+from models.training.parameters import TrainingParameters
+from models.training.phases import PARTS, Phase, training_phases
+
+TINY_PX = 16  # up to this input, the stem for photographs would leave the first block fewer than 5×5 pixels
+
+
+@dataclass(frozen=True)
+class FittedClassifier:
+    """A trained classifier, what it was trained on, and how that went.
+
+    Attributes
+    ----------
+    images
+        Those trained and validated on, by split.
+    leaked
+        `image_id` of the training images that were left out, as validation or test hold them too.
+    flips
+        Classes (C,) whose images were mirrored, by the name of the flip.
+    training
+        The batches as they were trained on.
+    contract
+        See `check_contract`.
+    """
+
+    classifier: ImageClassifier
+    start: Start
+    images: dict[str, pd.DataFrame]
+    leaked: np.ndarray
+    flips: dict[str, np.ndarray]
+    training: Batches
+    contract: pd.DataFrame
+    run: TrainingRun
+
+    @property
+    def dynamics(self) -> pd.DataFrame:
+        """One row a training image; see `TrainingDynamics.table`."""
+        return self.run.dynamics.table(self.images["train"]["image_id"])
+
+
+def fit_classifier(
+    manifest: pd.DataFrame,
+    scan: pd.DataFrame,
+    normalisation: pd.DataFrame,
+    methods: pd.DataFrame,
+    augmentations: pd.DataFrame,
+    thumbnails: np.ndarray,
+    *,
+    parameters: TrainingParameters,
+    seed: int,
+    dvclive: Path,
+    checkpoints: Path,
+) -> FittedClassifier:
+    """Train on the readable, labelled images of the training split.
+
+    Parameters
+    ----------
+    normalisation, methods, augmentations
+        Of the stages `image_stats`, `interpolation` and `geometric`.
+    thumbnails
+        Of all images: by them a training image is found that validation or test hold too, and left out.
+    dvclive, checkpoints
+        Folders for the training curves, and for the state while training lasts. What another call left in
+        `checkpoints` is gone on from if it was of the same training, and deleted at the end.
+
+    Raises
+    ------
+    InputError
+        If fewer than two classes have images to train on, or weights, device or learning rate do not serve.
+    """
+    hardware = hardware_for(parameters)
+    input_px, keep_resolution = input_of(scan, parameters)
+    weights = weights_for(parameters.weights, keep_resolution=keep_resolution)
+    start = find_start(weights, Path(parameters.weights_file), parameters.architecture)
+    interpolation = interpolation_of(methods, parameters)
+    leaked = leaked_images(
+        readable_images(manifest, scan), thumbnails, input_px=input_px, interpolation=interpolation
+    )
+    images = images_by_split(manifest, scan, leaked, parameters.max_training_images, seed)
+    with seeded_weights(seed):
+        classifier = ImageClassifier(
+            architecture=parameters.architecture,
+            classes=list(manifest["label"].cat.categories),
+            input_px=input_px,
+            interpolation=interpolation,
+            keep_resolution=keep_resolution,
+            **channel_statistics(normalisation, parameters.normalisation, is_pretrained=start.is_pretrained),
+        )
+    phases = _phases(load_backbone(classifier, start), parameters)
+    flips = classes_by_flip(augmentations, classifier.classes, parameters.augmentation)
+    training, validation = _batches(images, classifier, parameters, flips, hardware, seed)
+    n_classes = len(classifier.classes)
+    contract = check_contract(
+        training, validation, n_classes=n_classes, input_px=input_px, n_leaked=len(leaked)
+    )
+    counts = np.bincount(images["train"]["class_index"], minlength=n_classes)
+    run = train(
+        classifier,
+        training,
+        validation,
+        phases=phases,
+        patience=parameters.patience,
+        weight_decay=parameters.weight_decay,
+        objective=Objective(parameters.label_smoothing, class_weights(counts, parameters.class_weights)),
+        hardware=hardware,
+        dvclive=dvclive,
+        checkpoints=checkpoints / _digest_of(classifier, images, flips, parameters, seed),
+    )
+    shutil.rmtree(checkpoints)
+    return FittedClassifier(classifier, start, images, leaked, flips, training, contract, run)
+
+
+def interpolation_of(methods: pd.DataFrame, parameters: TrainingParameters) -> str:
+    """The one named, or the one that the stage `interpolation` recommends, bilinear where it could not."""
+    if parameters.interpolation != "auto":
+        return parameters.interpolation
+    recommended = methods.loc[methods["is_recommended"].eq(True), "method"]
+    return recommended.iloc[0] if len(recommended) else "bilinear"
+
+
+def labelled_images(manifest: pd.DataFrame, scan: pd.DataFrame) -> pd.DataFrame:
+    return readable_images(manifest, scan).query("class_index >= 0")
+
+
+def images_by_split(
+    manifest: pd.DataFrame,
+    scan: pd.DataFrame,
+    leaked: np.ndarray,
+    max_training_images: int | None,
+    seed: int,
+) -> dict[str, pd.DataFrame]:
+    """The images to train on (without those leaked, sampled down to the maximum) and to validate on."""
+    labelled = labelled_images(manifest, scan)
+    labelled = labelled[~labelled["image_id"].isin(leaked)]
+    training, validation = (labelled[labelled["split"] == split] for split in ("train", "validation"))
+    if training["class_index"].nunique() < 2:
+        raise InputError(
+            f"The training split has {len(training)} readable, labelled images of "
+            f"{training['class_index'].nunique()} classes; training needs two classes. See the findings of "
+            "quality_checks and label_analysis for what is missing."
+        )
+    if max_training_images is not None:
+        training = stratified_sample(training, max_training_images, rng=np.random.default_rng(seed))
+    return {"train": training, "validation": validation}
+
+
+def input_of(scan: pd.DataFrame, parameters: TrainingParameters) -> tuple[int, bool]:
+    """Side of the input in pixels, and whether the stem keeps its resolution."""
+    input_px = suited_input_px(scan) if parameters.input_px == "auto" else parameters.input_px
+    keeps = input_px <= TINY_PX if parameters.keep_resolution == "auto" else parameters.keep_resolution
+    return input_px, keeps
+
+
+def weights_for(weights: str, *, keep_resolution: bool) -> str:
+    """ImageNet's weights, if nobody says otherwise, but not for a stem that they were not trained with."""
+    if weights != "auto":
+        return weights
+    return "scratch" if keep_resolution else "imagenet"
+
+
+def channel_statistics(
+    normalisation: pd.DataFrame, wanted: str, *, is_pretrained: bool
+) -> dict[str, list[float]]:
+    """The channels' mean and standard deviation: the dataset's own, or those of pretrained weights."""
+    if wanted == "imagenet" or (wanted == "auto" and is_pretrained):
+        return {"mean": list(IMAGENET_MEAN), "std": list(IMAGENET_STD)}
+    own = normalisation.set_index("channel").loc[["red", "green", "blue"]]
+    return {"mean": list(own["mean"]), "std": list(own["std"])}
+
+
+def _phases(pretrained: set[str], parameters: TrainingParameters) -> list[Phase]:
+    return training_phases(
+        [part for part in PARTS if part not in pretrained],
+        n_epochs=parameters.epochs,
+        n_head_epochs=parameters.head_epochs,
+        unfrozen=parameters.unfrozen,
+        learning_rate=parameters.learning_rate,
+        layer_decay=parameters.layer_decay,
+    )
+
+
+def _batches(
+    images: dict[str, pd.DataFrame],
+    classifier: ImageClassifier,
+    parameters: TrainingParameters,
+    flips: dict[str, np.ndarray],
+    hardware: Hardware,
+    seed: int,
+) -> tuple[Batches, Batches | None]:
+    input_px = classifier.input_px
+    n_bytes = sum(len(rows) for rows in images.values()) * 3 * input_px**2
+    # several processes would keep them on the first one's GPU
+    keeper = hardware.device if hardware.n_devices == 1 else torch.device("cpu")
+    home = home_of(n_bytes, device=keeper, cache_gigabytes=parameters.cache_gigabytes)
+
+    def store(split: str) -> ImageStore:
+        return ImageStore(
+            images[split],
+            input_px=input_px,
+            interpolation=classifier.interpolation,
+            home=home,
+            description=f"decoding {split}",
+        )
+
+    augment = new_augmentation(
+        parameters.augmentation, flips, n_classes=len(classifier.classes), input_px=input_px
+    )
+    in_batches = {"batch_images": parameters.batch_images, "device": hardware.device}
+    training = Batches(store("train"), seed=seed, augment=augment, **in_batches)
+    if images["validation"].empty:
+        return training, None
+    return training, Batches(store("validation"), **in_batches)
+
+
+def _digest_of(
+    classifier: ImageClassifier,
+    images: dict[str, pd.DataFrame],
+    flips: dict[str, np.ndarray],
+    parameters: TrainingParameters,
+    seed: int,
+) -> str:
+    """Of all that a training's result depends on: what to train, on what, how, and this code."""
+    digest = hashlib.blake2b(digest_size=16)
+    digest.update(f"{parameters.model_dump_json()} {seed} {torch.__version__}".encode())
+    for rows in images.values():
+        digest.update(rows[["path", "class_index"]].to_csv().encode())
+    for values in (*flips.values(), *(weights.numpy() for weights in classifier.state_dict().values())):
+        digest.update(values.tobytes())
+    for module in sorted(Path(models.__file__).parent.rglob("*.py")):
+        digest.update(module.read_bytes())
+    return digest.hexdigest()

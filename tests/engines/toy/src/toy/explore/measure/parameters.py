@@ -1,0 +1,5 @@
+from analysis.contract import StageParameters
+
+
+class MeasureParameters(StageParameters):
+    at_least: int

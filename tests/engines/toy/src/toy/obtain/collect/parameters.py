@@ -1,0 +1,7 @@
+from analysis.contract import StageParameters
+
+
+class DatasetParameters(StageParameters):
+    source: str
+    path: str
+    image_root: str

@@ -1,0 +1,5 @@
+from analysis.contract import StageParameters
+
+
+class ReportParameters(StageParameters):
+    title: str

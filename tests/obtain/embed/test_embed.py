@@ -1,0 +1,191 @@
+"""Unit vectors without labels: alike images are near, and what cannot be described stays a row."""
+
+import io
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from torchvision.models import resnet18
+
+from analysis.contract import Artifacts, InputError
+from analysis.obtain.embed.parameters import EmbedParameters
+from analysis.obtain.embed.patch_features import (
+    PATCH_PX,
+    fit_projection,
+    learn_dictionary,
+    normalised_patches,
+)
+from analysis.obtain.embed.stage import embed
+
+SETTINGS = {
+    "backbone": "patches",
+    "n_filters": 16,
+    "n_dimensions": 8,
+    "max_fitting_images": 1000,
+    "input_px": 32,
+    "batch_images": 4,
+    "device": "cpu",
+}
+
+
+def striped(n: int, *, horizontal: bool, rng: np.random.Generator) -> np.ndarray:
+    """uint8 (n, 32, 32, 3): stripes of random phase, colour and noise."""
+    phase = rng.integers(0, 8, (n, 1, 1))
+    wave = ((np.arange(32) + phase) // 4 % 2).astype(float)  # (n, 1, 32)
+    wave = np.broadcast_to(wave.transpose(0, 2, 1) if horizontal else wave, (n, 32, 32))
+    colour = rng.uniform(0.5, 1, (n, 1, 1, 3))
+    pixels = 200 * wave[..., None] * colour + rng.uniform(0, 40, (n, 32, 32, 3))
+    return pixels.astype(np.uint8)
+
+
+def tables_of(thumbnails: np.ndarray, status: list[str] | None = None) -> tuple[pd.DataFrame, pd.DataFrame]:
+    n = len(thumbnails)
+    status = status or ["ok"] * n
+    manifest = pd.DataFrame(
+        {
+            "image_id": np.arange(n),
+            "path": [f"{i}.png" for i in range(n)],
+            "label": pd.Categorical([None] * n, categories=["a"]),
+            "split": pd.Categorical(["train"] * n, categories=["train"]),
+        }
+    )
+    return manifest, pd.DataFrame({"image_id": np.arange(n), "status": status})
+
+
+def embedded(thumbnails: np.ndarray, status: list[str] | None = None, **changes: object) -> Artifacts:
+    parameters = EmbedParameters.model_validate(SETTINGS | changes)
+    artifacts = embed(*tables_of(thumbnails, status), thumbnails, parameters=parameters, seed=0)
+    for figure in artifacts.figures:
+        figure.drawing.savefig(io.BytesIO(), format="png", dpi=40)
+    return artifacts
+
+
+@pytest.fixture(scope="module")
+def stripes() -> np.ndarray:
+    rng = np.random.default_rng(0)
+    return np.concatenate([striped(20, horizontal=h, rng=rng) for h in (True, False)])
+
+
+def test_alike_images_are_nearest_whatever_their_colour_and_phase(stripes: np.ndarray) -> None:
+    embeddings = embedded(stripes).tables["embeddings"]
+    similarity = embeddings @ embeddings.T
+    np.fill_diagonal(similarity, -1)
+    is_horizontal = np.arange(40) < 20
+    assert (is_horizontal[similarity.argmax(axis=1)] == is_horizontal).all()
+
+
+def test_rows_are_unit_vectors_and_missing_where_there_is_no_picture(stripes: np.ndarray) -> None:
+    status = ["ok"] * 38 + ["unreadable", "truncated"]
+    artifacts = embedded(stripes, status)
+    embeddings = artifacts.tables["embeddings"]
+    assert (embeddings.dtype, embeddings.shape) == (np.float32, (40, 8))
+    assert np.isnan(embeddings).all(axis=1).tolist() == [False] * 38 + [True, False]
+    assert np.linalg.norm(np.delete(embeddings, 38, axis=0), axis=1) == pytest.approx(1, abs=1e-5)
+    assert artifacts.metrics["n_embedded"] == 39
+    assert any("1 images could not be decoded" in note for note in artifacts.notes)
+
+
+def test_an_unreadable_row_changes_nothing_for_the_others(stripes: np.ndarray) -> None:
+    whole = embedded(stripes).tables["embeddings"]
+    blank = np.zeros((1, 32, 32, 3), np.uint8)
+    more = embedded(np.concatenate([stripes, blank]), ["ok"] * 40 + ["missing"]).tables["embeddings"]
+    np.testing.assert_array_equal(more[:40], whole)
+
+
+def test_two_runs_give_the_same_bytes(stripes: np.ndarray) -> None:
+    first, second = (embedded(stripes).tables["embeddings"] for _ in range(2))
+    assert first.tobytes() == second.tobytes()
+
+
+def test_a_sample_to_learn_from_is_stated(stripes: np.ndarray) -> None:
+    artifacts = embedded(stripes, max_fitting_images=10)
+    assert artifacts.metrics["n_fitted"] == 10
+    assert any("random sample of 10 images" in note for note in artifacts.notes)
+
+
+@pytest.mark.parametrize("n", [1, 2, 5])
+def test_identical_and_constant_images_have_finite_unit_vectors(n: int) -> None:
+    embeddings = embedded(np.full((n, 32, 32, 3), 7, np.uint8)).tables["embeddings"]
+    assert np.linalg.norm(embeddings, axis=1) == pytest.approx(1)
+    assert (embeddings == embeddings[0]).all()
+
+
+@pytest.mark.parametrize("n", [0, 3])
+def test_nothing_decoded_leaves_rows_without_values(n: int) -> None:
+    artifacts = embedded(np.zeros((n, 32, 32, 3), np.uint8), ["unreadable"] * n)
+    assert np.isnan(artifacts.tables["embeddings"]).all()
+    assert len(artifacts.tables["embeddings"]) == n
+    assert artifacts.metrics.keys() == embedded(np.zeros((1, 32, 32, 3), np.uint8)).metrics.keys()
+    assert artifacts.notes
+
+
+def test_patches_are_normalised_as_written_out_by_hand() -> None:
+    rng = np.random.default_rng(1)
+    image = rng.integers(0, 256, (1, 8, 8, 3), dtype=np.uint8)
+    patches = normalised_patches(torch.from_numpy(image), stride_px=2)
+    assert patches.shape == (1, 4, 3 * PATCH_PX**2)
+    window = image[0, 2:8, 0:6].astype(float)  # third of the four places, row by row
+    expected = (window - window.mean()) / np.sqrt(window.var() + 10)
+    np.testing.assert_allclose(patches[0, 2], expected.transpose(2, 0, 1).ravel(), rtol=1e-5, atol=1e-6)
+
+
+def test_dictionary_has_unit_atoms_and_sees_no_brightness(stripes: np.ndarray) -> None:
+    generator = torch.Generator().manual_seed(0)
+    dictionary = learn_dictionary(torch.from_numpy(stripes), n_filters=16, generator=generator)
+    assert torch.linalg.vector_norm(dictionary.atoms.flatten(1), dim=1).numpy() == pytest.approx(1, abs=1e-5)
+    responses = [
+        normalised_patches(torch.from_numpy(images), stride_px=2) @ dictionary.filters
+        for images in (stripes[:1] // 2, stripes[:1] // 2 + 100)
+    ]
+    torch.testing.assert_close(*responses, atol=1e-3, rtol=1e-3)
+
+
+def test_projection_keeps_the_variance_that_principal_components_keep() -> None:
+    from sklearn.decomposition import PCA
+
+    features = np.random.default_rng(0).normal(size=(60, 12)) * np.geomspace(10, 0.1, 12)
+    projection = fit_projection(torch.from_numpy(features).float(), n_dimensions=4, seed=0)
+    reference = PCA(4, svd_solver="full").fit(features)
+    assert projection.explained_variance_fraction == pytest.approx(
+        reference.explained_variance_ratio_.sum(), rel=1e-4
+    )
+    # half whitened: a component's standard deviation is the root of what it was
+    spread = ((torch.from_numpy(features).float() - projection.mean) @ projection.axes).std(dim=0)
+    np.testing.assert_allclose(spread, reference.explained_variance_**0.25, rtol=0.02)
+
+
+@pytest.fixture
+def weights_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """torch's cache, empty; the hub cannot be reached."""
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    monkeypatch.setattr(torch.hub, "_hub_dir", None)
+
+    def unreachable(*_: object, **__: object) -> None:
+        raise OSError("no network")
+
+    monkeypatch.setattr("torch.hub.download_url_to_file", unreachable)
+    return tmp_path / "hub" / "checkpoints"
+
+
+def test_weights_that_cannot_be_had_are_an_input_error(weights_folder: Path, stripes: np.ndarray) -> None:
+    with pytest.raises(InputError, match=r"'resnet34', but its ImageNet weights.*patches"):
+        embedded(stripes, backbone="resnet34")
+
+
+def test_a_networks_embeddings_are_its_penultimate_features(weights_folder: Path, make_dataset) -> None:
+    torch.manual_seed(0)
+    network = resnet18().eval()
+    weights_folder.mkdir(parents=True)
+    torch.save(network.state_dict(), weights_folder / "resnet18-f37072fd.pth")
+    manifest, scan = make_dataset([("a", "train", 40), ("b", "train", None), (None, "test", 200)])
+    thumbnails = np.zeros((3, 32, 32, 3), np.uint8)
+    parameters = EmbedParameters.model_validate(SETTINGS | {"backbone": "resnet18"})
+    embeddings = embed(manifest, scan, thumbnails, parameters=parameters, seed=0).tables["embeddings"]
+    grey = (200 / 255 - torch.tensor([0.485, 0.456, 0.406])) / torch.tensor([0.229, 0.224, 0.225])
+    network.fc = torch.nn.Identity()
+    with torch.inference_mode():
+        expected = network(grey.view(1, 3, 1, 1).expand(1, 3, 32, 32))[0].numpy()
+    np.testing.assert_allclose(embeddings[2], expected / np.linalg.norm(expected), atol=1e-5)
+    assert np.isnan(embeddings[1]).all()

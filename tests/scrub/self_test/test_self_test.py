@@ -1,0 +1,183 @@
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+from PIL import Image
+from scipy.ndimage import gaussian_filter
+
+from analysis.contract import Artifacts
+from analysis.dataset.content_hash import content_hash
+from analysis.obtain.scan.stage import scan
+from analysis.scrub.data_quality.parameters import DataQualityParameters
+from analysis.scrub.label_issues.parameters import LabelIssuesParameters
+from analysis.scrub.quality_checks.parameters import QualityChecksParameters
+from analysis.scrub.self_test.copy_trials import judge_pairs
+from analysis.scrub.self_test.parameters import SelfTestParameters
+from analysis.scrub.self_test.sample import Sample, draw_sample, with_planted
+from analysis.scrub.self_test.stage import self_test
+
+PARAMETERS = yaml.safe_load((Path(__file__).parents[3] / "params.yaml").read_text(encoding="utf-8"))
+OWN = SelfTestParameters(n_images=200, n_planted=8, target_false_positive_rate=0.05, n_examples_shown=3)
+COPIES = DataQualityParameters.model_validate(PARAMETERS["data_quality"])
+QUALITY = QualityChecksParameters.model_validate(PARAMETERS["quality_checks"])
+LABELS = LabelIssuesParameters.model_validate(
+    PARAMETERS["label_issues"] | {"model": "logistic_regression", "anchor_fraction": 0.3}
+)
+N = 120
+NO_PAIRS = pd.DataFrame(
+    {"image_id_a": pd.array([], dtype="int64"), "image_id_b": pd.array([], dtype="int64")}
+)
+
+
+def dataset(folder: Path, *, n: int = N, side_px: int = 40) -> Sample:
+    """Unlike pictures with fine detail, of two classes, every third in the test."""
+    rng = np.random.default_rng(0)
+    noise = rng.normal(size=(n, side_px, side_px, 3))
+    smooth = sum(gaussian_filter(noise, (0, s, s, 0)) * s for s in (0.7, 2, 4))
+    rows = []
+    for i, picture in enumerate(np.clip(128 + 45 * smooth, 0, 255).astype(np.uint8)):
+        path = folder / f"{i} é.png"
+        Image.fromarray(picture).save(path)
+        rows.append((path.as_posix(), "cat" if i % 2 else "dog", "test" if i % 3 == 0 else "train"))
+    manifest = pd.DataFrame(rows, columns=["path", "label", "split"])
+    manifest = manifest.assign(
+        image_id=np.arange(n),
+        label=manifest["label"].astype("category"),
+        split=pd.Categorical(manifest["split"], categories=["train", "test"]),
+        bytes=100,
+        content_hash=[content_hash(path) for path in manifest["path"]],
+        status="ok",
+    )
+    (part,) = scan(manifest)
+    return Sample(np.arange(n), manifest, part["scan"], part["thumbnails"])
+
+
+def embeddings_of(images: Sample) -> np.ndarray:
+    """In which the two classes lie apart."""
+    codes = images.manifest["label"].cat.codes.to_numpy()
+    return np.random.default_rng(0).normal(size=(len(images), 4)) * 0.05 + np.eye(4)[codes]
+
+
+def audited(images: Sample, *, copies=COPIES, quality=QUALITY, labels=LABELS, own=OWN) -> Artifacts:
+    return self_test(
+        images.manifest,
+        images.scan,
+        images.thumbnails,
+        embeddings_of(images),
+        NO_PAIRS,
+        parameters=own,
+        data_quality=copies,
+        quality_checks=quality,
+        label_issues=labels,
+        seed=0,
+    )
+
+
+@pytest.fixture(scope="module")
+def images(tmp_path_factory: pytest.TempPathFactory) -> Sample:
+    return dataset(tmp_path_factory.mktemp("pictures"))
+
+
+@pytest.fixture(scope="module")
+def artifacts(images: Sample) -> Artifacts:
+    return audited(images)
+
+
+def test_self_test_finds_gross_faults(artifacts: Artifacts) -> None:
+    results = artifacts.tables["self_test"].set_index("fault")
+    for fault in ("copied", "darkened", "overexposed", "truncated", "blurred"):
+        assert results.loc[fault, ["n_found", "n_reported", "n_right"]].tolist() == [8, 8, 8], fault
+    assert results.loc["flipped label", "recall"] > 0.8
+    assert results.loc["flipped label", "n_planted"] == 6  # 5% of 120, less than the 8 wanted
+    assert results.loc["copy in another split", "n_planted"] == 11 * 8
+    assert results.loc["recompressed", "recall"] > 0.8
+
+
+def test_self_test_sees_that_a_check_is_blind(images: Sample) -> None:
+    quality = QUALITY.model_copy(update={"blurry_below": 0.0, "too_dark_below": 0.0})
+    results = audited(images, quality=quality).tables["self_test"].set_index("fault")
+    assert results.loc[["blurred", "darkened"], "recall"].tolist() == [0, 0]
+    assert results.loc["blurred", ["precision"]].isna().all()
+
+
+def test_self_test_counts_what_untouched_images_are_flagged_for(images: Sample) -> None:
+    quality = QUALITY.model_copy(update={"too_bright_above": 0.0, "unusual_fraction": 1.0})
+    results = audited(images, quality=quality).tables["self_test"].set_index("fault")
+    row = results.loc["overexposed"]
+    assert row["n_found"] == 8
+    assert row["n_reported"] > 8
+    assert row["precision"] == pytest.approx(8 / row["n_reported"], abs=1e-4)
+
+
+def test_self_test_suggests_a_threshold_with_the_wanted_false_positive_rate(
+    images: Sample, artifacts: Artifacts
+) -> None:
+    row = artifacts.tables["thresholds"].set_index("parameter").loc["quality_checks.too_dark_below"]
+    share = (images.scan["brightness_p99"] < row["value_for_0.05"] - 1e-4).mean()
+    assert share <= 0.05
+    assert (images.scan["brightness_p99"] <= row["value_for_0.05"] + 1e-4).mean() > 0.05 - 2 / N
+
+
+def test_self_test_gives_the_same_twice_and_leaves_the_files(images: Sample, artifacts: Artifacts) -> None:
+    again = audited(images)
+    pd.testing.assert_frame_equal(again.tables["self_test"], artifacts.tables["self_test"])
+    pd.testing.assert_frame_equal(again.tables["thresholds"], artifacts.tables["thresholds"])
+    folder = Path(images.manifest["path"][0]).parent
+    assert len(list(folder.iterdir())) == N
+    assert [content_hash(path) for path in images.manifest["path"]] == images.manifest[
+        "content_hash"
+    ].tolist()
+
+
+def test_self_test_of_small_images_plants_exact_copies_alone(tmp_path: Path) -> None:
+    artifacts = audited(dataset(tmp_path, n=60, side_px=8))
+    faults = artifacts.tables["self_test"]["fault"].tolist()
+    assert "copied" in faults
+    assert "recompressed" not in faults
+    assert any("Near copies were not planted" in note for note in artifacts.notes)
+
+
+def test_self_test_of_few_images_says_so(tmp_path: Path) -> None:
+    artifacts = audited(dataset(tmp_path, n=20))
+    assert np.isnan(artifacts.metrics["mean_recall"])
+    assert "50 are needed" in artifacts.notes[0]
+    table = artifacts.tables["self_test"]
+    assert len(table) == 0
+    assert {"kind", "n_planted", "n_found", "n_reported", "n_right"} <= set(
+        table.columns
+    )  # the report adds them
+
+
+def test_judge_pairs_counts_natural_copies_of_the_original_as_right() -> None:
+    # images 0 to 4 are natural, 0 and 1 copies of each other; 10 was made of 0, 11 of 3
+    planted = pd.DataFrame({"image_id": [10, 11], "original_id": [0, 3], "fault": ["cropped", "rotated"]})
+    pairs = pd.DataFrame(
+        [(0, 1, 0.9), (0, 10, 0.8), (1, 10, 0.7), (4, 10, 0.6), (3, 11, 0.55), (10, 11, 0.52), (2, 4, 0.3)],
+        columns=["image_id_a", "image_id_b", "score"],
+    )
+    judged = judge_pairs(pairs, planted, min_score=0.5)
+    cropped = judged[judged["fault"] == "cropped"]
+    assert cropped["is_right"].tolist() == [True, True, False, False]
+    assert cropped["is_direct"].tolist() == [True, False, False, False]
+    rotated = judged[judged["fault"] == "rotated"]
+    assert rotated["is_right"].tolist() == [True, False]
+
+
+def test_draw_sample_takes_only_images_read_whole(images: Sample) -> None:
+    statuses = images.scan.assign(status=["truncated", *["ok"] * (N - 1)])
+    sample = draw_sample(
+        images.manifest, statuses, images.thumbnails, n_images=30, rng=np.random.default_rng(0)
+    )
+    assert len(sample) == 30
+    assert 0 not in sample.rows
+    np.testing.assert_array_equal(sample.thumbnails, images.thumbnails[sample.rows])
+    assert sample.manifest["image_id"].tolist() == list(range(30))
+
+
+def test_with_planted_puts_copies_into_the_other_split(images: Sample) -> None:
+    planted = pd.DataFrame({"original_id": [0, 1], "path": images.manifest["path"][[0, 1]]})
+    together = with_planted(images, planted, to_other_split=True)
+    assert together.manifest["split"].tolist()[N:] == ["train", "test"]  # 0 is in the test, 1 in training
+    np.testing.assert_array_equal(together.thumbnails[N:], images.thumbnails[:2])

@@ -1,0 +1,230 @@
+"""The rules of the house, held by the syntax tree: what may import what, and what stands where."""
+
+import ast
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from analysis.pipeline.code_inputs import imported_files
+from analysis.pipeline.dag import CHAPTERS, load_stages
+
+REPOSITORY = Path(__file__).parents[1]
+SOURCE = REPOSITORY / "src"
+FILES = sorted(SOURCE.rglob("*.py"))
+STAGES = load_stages(REPOSITORY)
+MAX_FILES = 15  # more than that are not seen at a glance
+# Rooms from the floor up; each may use those before it. Of the pipeline all may ask for the cores.
+FLOORS = ("contract", "cores", "drawing", "statistics", "dataset", "models")
+
+
+def parts(file: Path) -> tuple[str, ...]:
+    return file.relative_to(SOURCE).with_suffix("").parts
+
+
+def room(file: Path) -> str:
+    """A chapter, a floor, or the pipeline."""
+    names = parts(file)
+    if names[0] == "models":
+        return "models"
+    return "cores" if names[1:] == ("pipeline", "cores") else names[min(1, len(names) - 1)]
+
+
+def arrows() -> list[tuple[Path, Path]]:
+    return [(file, used) for file in FILES for used in imported_files(file, SOURCE)]
+
+
+def named(arrow: tuple[Path, Path]) -> str:
+    return " -> ".join(".".join(parts(file)) for file in arrow)
+
+
+def is_self_test(file: Path) -> bool:
+    """Its subject is the checks, which it runs on what it has planted."""
+    return parts(file)[1:3] == ("scrub", "self_test")
+
+
+def test_there_is_no_import_circle():
+    uses = {file: imported_files(file, SOURCE) for file in FILES}
+    left = set(FILES)
+    while ready := {file for file in left if not uses[file] & left}:
+        left -= ready
+    assert sorted(".".join(parts(file)) for file in left) == []
+
+
+def test_no_chapter_imports_another():
+    wrong = [
+        named((file, used))
+        for file, used in arrows()
+        if room(file) in CHAPTERS and room(used) in CHAPTERS and room(file) != room(used)
+        if not is_self_test(file)
+    ]
+    assert wrong == []
+
+
+def test_a_stage_uses_another_by_its_parameters_alone():
+    folders = {SOURCE.joinpath(*stage.module_name.split(".")) for stage in STAGES.values()}
+    wrong = [
+        named((file, used))
+        for file, used in arrows()
+        for mine in folders & set(file.parents)
+        for others in folders & set(used.parents)
+        if mine != others and used.name != "parameters.py" and not is_self_test(file)
+    ]
+    assert wrong == []
+
+
+def test_arrows_point_down():
+    height = {name: i for i, name in enumerate(FLOORS)}
+    above = len(FLOORS)
+    wrong = [
+        named((file, used))
+        for file, used in arrows()
+        if room(file) in height and height.get(room(used), above) > height[room(file)]
+    ]
+    assert wrong == []
+
+
+def test_of_the_pipeline_chapters_know_the_cores_and_the_report_the_dag():
+    wrong = [
+        named((file, used))
+        for file, used in arrows()
+        if room(file) in CHAPTERS and room(used) == "pipeline" and file.name != "__main__.py"
+        if (room(file), used.stem) != ("report", "dag")
+    ]
+    assert wrong == []
+
+
+def test_nothing_imports_its_own_stage():
+    wrong = [
+        named((file, used))
+        for file, used in arrows()
+        if used.name == "stage.py" and file.name != "__main__.py" and not is_self_test(file)
+    ]
+    assert wrong == []
+
+
+def test_parameters_import_the_contract_other_parameters_and_the_names_of_splits_only():
+    wrong = [
+        named((file, used))
+        for file, used in arrows()
+        if file.name == "parameters.py" and room(file) != "pipeline"
+        if used.name != "parameters.py" and room(used) != "contract" and used.name != "splits.py"
+    ]
+    assert wrong == []
+
+
+def test_holding_all_parameters_against_their_models_imports_nothing_heavy():
+    code = (
+        "import sys; from analysis.pipeline.dag import load_stages;"
+        "from analysis.pipeline.parameters import read_parameters, validate;"
+        "sections = validate(read_parameters(), load_stages().values());"
+        "heavy = {'torch', 'scipy', 'sklearn', 'matplotlib', 'cv2', 'faiss'} & set(sys.modules);"
+        "sys.exit(f'imported: {heavy}' if heavy or len(sections) < 20 else 0)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=REPOSITORY, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def functions_that_import_ours(file: Path) -> list[str]:
+    tree = ast.parse(file.read_text(encoding="utf-8"))
+    functions = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
+    return [
+        f"{'.'.join(parts(file))}.{function.name}"
+        for function in functions
+        for node in ast.walk(function)
+        if isinstance(node, ast.ImportFrom) and node.module and node.module.split(".")[0] in OURS
+    ]
+
+
+OURS = {"analysis", "models"}
+
+
+def test_imports_of_our_own_modules_stand_at_the_top():
+    assert [name for file in FILES for name in functions_that_import_ours(file)] == []
+
+
+def test_no_folder_of_code_holds_more_than_can_be_seen_at_a_glance():
+    counts = Counter(file.parent.relative_to(REPOSITORY).as_posix() for file in FILES)
+    assert {folder: n for folder, n in counts.items() if n > MAX_FILES} == {}
+
+
+@pytest.mark.parametrize("name", sorted({stage.name.split("@")[0] for stage in STAGES.values()}))
+def test_a_stage_has_one_name_in_every_place(name: str):
+    stage = next(stage for stage in STAGES.values() if stage.name.split("@")[0] == name)
+    folder = SOURCE.joinpath(*stage.module_name.split("."))
+    assert folder.name == name
+    assert {"__init__.py", "__main__.py", "stage.py"} <= {file.name for file in folder.glob("*.py")}
+    assert (REPOSITORY / "tests" / folder.parent.name / name).is_dir()
+    mine = [out for out in stage.outs if out.parts[0] == "analysis_outputs"]
+    assert {out.parts[1] for out in mine} <= {name}
+    assert set(stage.parameters) <= {"seed", *map_sections(stage.parameters)}
+
+
+def map_sections(keys):
+    """Sections of params.yaml by the names of stages, but for that of the dataset."""
+    sections = {key.split(".")[0] for key in keys}
+    return {key for key in keys if key.split(".")[0] in {*STAGES, "dataset", "compare_models"} & sections}
+
+
+@pytest.mark.parametrize("name", sorted({stage.name.split("@")[0] for stage in STAGES.values()}))
+def test_a_stage_opens_with_words_only(name: str):
+    stage = next(stage for stage in STAGES.values() if stage.name.split("@")[0] == name)
+    init = SOURCE.joinpath(*stage.module_name.split("."), "__init__.py")
+    body = ast.parse(init.read_text(encoding="utf-8")).body
+    assert [type(node) for node in body] == [ast.Expr]
+    assert stage.words.splitlines()[0].endswith("?")
+
+
+def definitions(name: str) -> list[str]:
+    """The modules that give a name at their top level a value of its own."""
+    found = []
+    for file in FILES:
+        for node in ast.parse(file.read_text(encoding="utf-8")).body:
+            targets = node.targets if isinstance(node, ast.Assign) else []
+            if any(isinstance(target, ast.Name) and target.id == name for target in targets):
+                found.append(".".join(parts(file)))
+    return found
+
+
+@pytest.mark.parametrize(
+    ("name", "homes"),
+    [
+        ("SPLITS", ["analysis.dataset.splits"]),
+        ("READABLE", ["analysis.dataset.readable"]),
+        ("MEASURED", []),  # it is called READABLE
+    ],
+)
+def test_one_fact_has_one_home(name: str, homes: list[str]):
+    assert definitions(name) == homes
+
+
+def test_words_that_lost_stay_gone():
+    lost = {
+        "charts": "figures",
+        "utils": "a name for what it holds",
+        "helpers": "the same",
+        "common": "the same",
+    }
+    found = [
+        f"{'.'.join(parts(file))}: say {lost[word]}"
+        for file in FILES
+        for word in lost
+        if word in file.stem.split("_")
+    ]
+    assert found == []
+
+
+def test_every_assignment_of_readable_statuses_is_the_one():
+    """`("ok", "truncated")` written out is a second home of READABLE."""
+    found = []
+    for file in FILES:
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Tuple | ast.List | ast.Set):
+                values = {item.value for item in node.elts if isinstance(item, ast.Constant)}
+                if len(node.elts) == 2 and values == {"ok", "truncated"}:
+                    found.append(".".join(parts(file)))
+    assert found == ["analysis.dataset.readable"]
