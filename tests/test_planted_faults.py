@@ -20,6 +20,7 @@ from analysis.explore.label_analysis.stage import label_analysis
 from analysis.explore.latent_structure.stage import latent_structure
 from analysis.explore.test_characterization.stage import test_characterization as characterize_splits
 from analysis.obtain.embed.stage import embed
+from analysis.obtain.prepare.parameters import DatasetParameters
 from analysis.obtain.prepare.stage import prepare
 from analysis.obtain.scan.stage import scan
 from analysis.pipeline.dag import load_stages
