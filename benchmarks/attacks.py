@@ -62,7 +62,7 @@ def load(n_images: int) -> tuple[Target, Tensor, Tensor]:
 
 
 def compare(target: Target, images: Tensor, labels: Tensor, norm: Norm) -> None:
-    """Print one row an attack: images still right at each ε, and CPU seconds of all of them."""
+    """Print one row per attack: images still right at each ε, and CPU seconds of all of them."""
     shown = [f"{e * 255:g}/255" if norm == "linf" else f"{e:g}" for e in EPSILONS[norm]]
     print(f"\n| {norm} | {' | '.join(shown)} | CPU s |\n|---|{'---:|' * (len(shown) + 1)}")
     for n_restarts in (1, 5):

@@ -1,4 +1,4 @@
-"""How many copies `data_quality` finds, how many of its pairs are right, and how long it takes.
+"""How many copies `duplicates` finds, how many of its pairs are right, and how long it takes.
 
     python benchmarks/duplicates.py DATASET [--listed CSV] [--peers PYTHON] [--planted N] [--hashes N]
 
@@ -30,9 +30,9 @@ import pandas as pd
 from analysis.dataset.content_hash import content_hash
 from analysis.obtain.scan.stage import scan
 from analysis.pipeline.parameters import read_parameters
-from analysis.scrub.data_quality.candidates import hash_pairs
-from analysis.scrub.data_quality.parameters import DataQualityParameters
-from analysis.scrub.data_quality.search import search_copies
+from analysis.scrub.duplicates.candidates import hash_pairs
+from analysis.scrub.duplicates.parameters import DuplicatesParameters
+from analysis.scrub.duplicates.search import search_copies
 from analysis.scrub.self_test.copy_trials import judge_pairs, plant_copies
 from analysis.scrub.self_test.sample import Sample, draw_sample, with_planted
 from analysis.statistics.proportions import wilson_interval
@@ -67,7 +67,7 @@ print(json.dumps(sorted({tuple(sorted((number[a], number[b]))) for a, b in pairs
 
 def main() -> None:
     arguments = parse_arguments()
-    parameters = DataQualityParameters.model_validate(read_parameters()["data_quality"])
+    parameters = DuplicatesParameters.model_validate(read_parameters()["duplicates"])
     dataset = read_dataset(arguments.dataset)
     measure_search(dataset, parameters, arguments)
     with tempfile.TemporaryDirectory() as folder:
@@ -92,7 +92,7 @@ def read_dataset(folder: Path) -> Sample:
     splits = ["test" if "test" in Path(path).relative_to(folder).parts else "train" for path in paths]
     manifest = pd.DataFrame(
         {
-            "image_id": np.arange(len(paths)),
+            "item_id": np.arange(len(paths)),
             "path": paths,
             "label": pd.Categorical([Path(path).parent.name for path in paths]),
             "split": pd.Categorical(splits, categories=["train", "validation", "test"]),
@@ -107,7 +107,7 @@ def read_dataset(folder: Path) -> Sample:
     return Sample(np.arange(len(paths)), manifest, measures, thumbnails)
 
 
-def measure_search(dataset: Sample, parameters: DataQualityParameters, arguments: argparse.Namespace) -> None:
+def measure_search(dataset: Sample, parameters: DuplicatesParameters, arguments: argparse.Namespace) -> None:
     started, worked = time.perf_counter(), time.process_time()
     found = search_copies(dataset.manifest, dataset.scan, dataset.thumbnails, parameters=parameters, seed=0)
     seconds, work = time.perf_counter() - started, time.process_time() - worked
@@ -132,7 +132,7 @@ def compare_with_listed(pairs: pd.DataFrame, listed: pd.DataFrame, folder: Path)
 
 
 def try_planted(
-    dataset: Sample, parameters: DataQualityParameters, arguments: argparse.Namespace, folder: Path
+    dataset: Sample, parameters: DuplicatesParameters, arguments: argparse.Namespace, folder: Path
 ) -> None:
     rng = np.random.default_rng(1)
     sample = draw_sample(
@@ -140,9 +140,9 @@ def try_planted(
     )
     planted = plant_copies(sample, folder=folder, n_planted=arguments.planted, rng=rng)
     together = with_planted(sample, planted, to_other_split=True)
-    planted = planted.assign(image_id=len(sample) + np.arange(len(planted)))
+    planted = planted.assign(item_id=len(sample) + np.arange(len(planted)))
     own = search_copies(together.manifest, together.scan, together.thumbnails, parameters=parameters, seed=0)
-    natural = own.pairs[(own.pairs[["image_id_a", "image_id_b"]] < len(sample)).all(axis=1)]
+    natural = own.pairs[(own.pairs[["item_id_a", "item_id_b"]] < len(sample)).all(axis=1)]
     results = {"DeepSight": tabulate(own.pairs, planted, natural)}
     if arguments.peers:
         files = folder / "files.json"
@@ -160,13 +160,13 @@ def peer_pairs(python: Path, program: str, files: Path) -> pd.DataFrame | None:
         print(f"\nA peer failed: {result.stderr.strip().splitlines()[-1]}", file=sys.stderr)
         return None
     pairs = json.loads(result.stdout.partition("pairs\n")[2])
-    return pd.DataFrame(pairs, columns=["image_id_a", "image_id_b"]).assign(score=1.0)
+    return pd.DataFrame(pairs, columns=["item_id_a", "item_id_b"]).assign(score=1.0)
 
 
 def tabulate(pairs: pd.DataFrame, planted: pd.DataFrame, natural: pd.DataFrame) -> pd.DataFrame:
     """Per change `recall`, `precision` and their numbers. What is a natural copy, DeepSight says for all."""
-    columns = ["image_id_a", "image_id_b", "score"]
-    with_copies = pairs[pairs[["image_id_a", "image_id_b"]].isin(set(planted["image_id"])).any(axis=1)]
+    columns = ["item_id_a", "item_id_b", "score"]
+    with_copies = pairs[pairs[["item_id_a", "item_id_b"]].isin(set(planted["item_id"])).any(axis=1)]
     judged = judge_pairs(pd.concat([natural[columns], with_copies[columns]]), planted, min_score=0)
     rows = {}
     for change, copies in planted.groupby("fault", sort=False):

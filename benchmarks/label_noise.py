@@ -107,7 +107,7 @@ def read_dataset(folder: Path, n: int) -> Dataset:
     chosen = files.groupby("label").sample(n // files["label"].nunique(), random_state=0)
     manifest = chosen.astype({"path": str}).reset_index(drop=True)
     manifest = manifest.assign(
-        image_id=manifest.index,
+        item_id=manifest.index,
         bytes=[Path(path).stat().st_size for path in manifest["path"]],
         content_hash=None,
         status="ok",

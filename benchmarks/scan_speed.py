@@ -41,7 +41,7 @@ from analysis.obtain.scan import scan
 def check(folder):
     paths = sorted(Path(folder).rglob("*.jpg"))
     manifest = pd.DataFrame([(str(path), path.stat().st_size) for path in paths], columns=["path", "bytes"])
-    for part in scan(manifest.assign(image_id=manifest.index, content_hash=None, status="ok")):
+    for part in scan(manifest.assign(item_id=manifest.index, content_hash=None, status="ok")):
         assert (part["scan"]["status"] == "ok").all()
 """,
     CLEANVISION: """

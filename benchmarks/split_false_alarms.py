@@ -1,4 +1,4 @@
-"""How often does `test_characterization` raise a false alarm, and how often does it find a planted shift?
+"""How often does `split_comparison` raise a false alarm, and how often does it find a planted shift?
 
     python benchmarks/split_false_alarms.py --cifar FOLDER
 
@@ -23,8 +23,8 @@ from PIL import Image, ImageEnhance, ImageFilter
 from tqdm import tqdm
 
 from analysis.explore.image_features import image_features
-from analysis.explore.test_characterization.comparison import CLASSIFIER, compare_splits, rows_of
-from analysis.explore.test_characterization.parameters import TestCharacterizationParameters
+from analysis.explore.split_comparison.comparison import CLASSIFIER, compare_splits, rows_of
+from analysis.explore.split_comparison.parameters import SplitComparisonParameters
 from analysis.obtain.scan.measures import measure
 from analysis.statistics.proportions import wilson_interval
 
@@ -76,7 +76,7 @@ def run_trial(trial: Trial) -> dict:
     features = features_of(trial.source, None if change is None else pictures)
     groups = pd.DataFrame({"split": split, "stratum": labels})
     content = yaml.safe_load((REPOSITORY / "params.yaml").read_text(encoding="utf-8"))
-    parameters = TestCharacterizationParameters.model_validate(content["test_characterization"])
+    parameters = SplitComparisonParameters.model_validate(content["split_comparison"])
     comparison = compare_splits(features[kept], groups[kept], parameters=parameters, seed=trial.seed)
     verdicts = {pair: comparison.verdict(pair) for pair in comparison.pairs}
     tests = rows_of(comparison.tests, ("train", "test"), within_classes=True).set_index("test")

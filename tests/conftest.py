@@ -32,7 +32,7 @@ def make_dataset(tmp_path: Path) -> Callable[..., Dataset]:
         classes = classes or sorted({label for label in labels if label is not None})
         manifest = pd.DataFrame(
             {
-                "image_id": np.arange(len(rows)),
+                "item_id": np.arange(len(rows)),
                 "path": [path.as_posix() for path in paths],
                 "label": pd.Categorical(labels, categories=classes),
                 "split": pd.Categorical(splits, categories=["train", "validation", "test"]),
@@ -43,7 +43,7 @@ def make_dataset(tmp_path: Path) -> Callable[..., Dataset]:
         side = pd.array([GREY_PX if read else pd.NA for read in is_read], dtype="Int32")
         status = ["ok" if read else "unreadable" for read in is_read]
         scan = pd.DataFrame(
-            {"image_id": manifest["image_id"], "status": status, "width_px": side, "height_px": side}
+            {"item_id": manifest["item_id"], "status": status, "width_px": side, "height_px": side}
         )
         return manifest, scan
 

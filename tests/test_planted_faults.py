@@ -18,14 +18,14 @@ from analysis.explore.feature_exploration.stage import feature_exploration
 from analysis.explore.image_stats.stage import image_stats
 from analysis.explore.label_analysis.stage import label_analysis
 from analysis.explore.latent_structure.stage import latent_structure
-from analysis.explore.test_characterization.stage import test_characterization as characterize_splits
+from analysis.explore.split_comparison.stage import split_comparison as characterize_splits
 from analysis.obtain.embed.stage import embed
 from analysis.obtain.prepare.parameters import DatasetParameters
 from analysis.obtain.prepare.stage import prepare
 from analysis.obtain.scan.stage import scan
 from analysis.pipeline.dag import load_stages
 from analysis.pipeline.parameters import models_of
-from analysis.scrub.data_quality.stage import data_quality
+from analysis.scrub.duplicates.stage import duplicates
 from analysis.scrub.label_issues.stage import label_issues
 from analysis.scrub.quality_checks.stage import quality_checks
 
@@ -75,7 +75,7 @@ class Audit:
         for stage in (
             embed,
             quality_checks,
-            data_quality,
+            duplicates,
             label_issues,
             label_analysis,
             image_stats,
@@ -101,9 +101,9 @@ class Audit:
     def found(self, kind: str) -> set[str]:
         """The images found to be of the kind, as split/class/name, or the classes."""
         rows = self.findings[self.findings["kind"] == kind]
-        paths = self.tables["manifest"].set_index("image_id")["path"]
-        images = {"/".join(paths[i].split("/")[-3:]) for i in rows["image_id"].dropna()}
-        return images | set(rows.loc[rows["image_id"].isna(), "label"])
+        paths = self.tables["manifest"].set_index("item_id")["path"]
+        images = {"/".join(paths[i].split("/")[-3:]) for i in rows["item_id"].dropna()}
+        return images | set(rows.loc[rows["item_id"].isna(), "label"])
 
 
 @pytest.fixture(scope="module")
@@ -120,7 +120,7 @@ def run_in(folder: Path) -> Audit:
 
 
 def test_a_clean_dataset_raises_nothing(clean: Audit) -> None:
-    shown = clean.findings[["kind", "image_id", "label", "score", "detail"]]
+    shown = clean.findings[["kind", "item_id", "label", "score", "detail"]]
     assert len(clean.findings) == 0, shown.to_string()
 
 

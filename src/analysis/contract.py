@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 Severity = Literal["high", "medium", "low"]
 # What a path in params.yaml is where there is none: a file all the same, because DVC's inputs must exist.
 NO_FILE = "data/none"
-FINDING_COLUMNS = ["image_id", "label", "kind", "severity", "score", "detail", "stage"]
+FINDING_COLUMNS = ["item_id", "label", "kind", "severity", "score", "detail", "stage"]
 
 
 def nearest(name: str, valid: list[str]) -> str:
@@ -49,7 +49,7 @@ class Figure:
     """A drawing, the numbers it was drawn from, and how to read it.
 
     `caption` says in a sentence or two what is shown and how to read it; it goes under the figure in
-    the report. `table` holds the drawn numbers, one row a mark, and is offered beside the figure.
+    the report. `table` holds the drawn numbers, one row per mark, and is offered beside the figure.
     """
 
     name: str
@@ -111,23 +111,23 @@ class Artifacts:
 def findings_of(
     kind: FindingKind,
     *,
-    image_id: Sequence[int] | pd.Series | None = None,
+    item_id: Sequence[int] | pd.Series | None = None,
     label: Sequence[str] | pd.Series | None = None,
     score: Sequence[float] | pd.Series | float = 1.0,
     detail: Sequence[str] | pd.Series | str = "",
 ) -> pd.DataFrame:
-    """Rows for the ledger, one an image (`image_id`) or one a class (`label`), worst first.
+    """Rows for the ledger, one an image (`item_id`) or one a class (`label`), worst first.
 
     `score` lies in [0, 1], 1 is surely wrong. `detail` says in words what was measured.
     The runner fills in `stage`.
     """
-    subjects = image_id if image_id is not None else label
+    subjects = item_id if item_id is not None else label
     if subjects is None:
-        raise ValueError("a finding names images (image_id) or classes (label)")
+        raise ValueError("a finding names images (item_id) or classes (label)")
     n = len(subjects)
     rows = pd.DataFrame(
         {
-            "image_id": pd.array([pd.NA] * n if image_id is None else np.asarray(image_id), dtype="Int64"),
+            "item_id": pd.array([pd.NA] * n if item_id is None else np.asarray(item_id), dtype="Int64"),
             "label": pd.array([pd.NA] * n if label is None else list(label), dtype="string"),
             "kind": pd.array([kind.name] * n, dtype="string"),
             "severity": pd.array([kind.severity] * n, dtype="string"),
@@ -142,7 +142,7 @@ def findings_of(
 def no_findings() -> pd.DataFrame:
     """An empty ledger with the right columns and types."""
     placeholder = FindingKind("", "", "low", "", "")
-    return findings_of(placeholder, image_id=[])
+    return findings_of(placeholder, item_id=[])
 
 
 def explain(section: str, model: type[StageParameters], item: Any) -> str:

@@ -58,11 +58,11 @@ def predict_held_out(
     batch_images: int,
     device: torch.device,
 ) -> pd.DataFrame:
-    """`image_id`, `split`, `label`, `predicted_label` of the labelled images of validation and test."""
+    """`item_id`, `split`, `label`, `predicted_label` of the labelled images of validation and test."""
     images = readable_images(manifest, scan).query("class_index >= 0 and split in ['validation', 'test']")
     images = images.reset_index(drop=True)
     found = predict(classifier, images, batch_images=batch_images, device=device)
     predicted = pd.Categorical.from_codes(
         found.probabilities.argmax(axis=1), categories=manifest["label"].cat.categories
     )
-    return images[["image_id", "split", "label"]].assign(predicted_label=predicted)
+    return images[["item_id", "split", "label"]].assign(predicted_label=predicted)

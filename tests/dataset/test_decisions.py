@@ -31,7 +31,7 @@ def make_manifest(*rows: tuple[str, str | None], splits: list[str] | None = None
     labels = np.resize(["cat", "dog"], len(rows))
     return pd.DataFrame(
         {
-            "image_id": np.arange(len(rows)),
+            "item_id": np.arange(len(rows)),
             "path": paths,
             "label": pd.Categorical(labels, ["cat", "dog"]),
             "split": pd.Categorical(splits or ["train"] * len(rows), ["train", "validation", "test"]),
@@ -48,7 +48,7 @@ def located(file: Path, *rows: str, manifest: pd.DataFrame = MANIFEST) -> Locate
 
 
 def images_of(found: Located) -> list[int]:
-    return found.rows["image_id"].tolist()
+    return found.rows["item_id"].tolist()
 
 
 # ---- reading ---------------------------------------------------------------------------------------------
@@ -188,7 +188,7 @@ COPIES = make_manifest(("d/cat/1.png", A), ("d/dog/1.png", A), ("d/dog/2.png", A
 
 
 @pytest.mark.parametrize(
-    ("path", "image_ids"),
+    ("path", "item_ids"),
     [
         ("d/dog/1.png", [1]),
         ("/moved/to/dog/1.png", [1]),
@@ -197,9 +197,9 @@ COPIES = make_manifest(("d/cat/1.png", A), ("d/dog/1.png", A), ("d/dog/2.png", A
     ],
 )
 def test_of_several_copies_the_path_tells_by_its_end_which_is_meant(
-    file: Path, path: str, image_ids: list[int]
+    file: Path, path: str, item_ids: list[int]
 ) -> None:
-    assert images_of(located(file, f"{A},{path},,drop,,", manifest=COPIES)) == image_ids
+    assert images_of(located(file, f"{A},{path},,drop,,", manifest=COPIES)) == item_ids
 
 
 @pytest.mark.parametrize("path", ["1.png", "renamed.png"])
@@ -259,7 +259,7 @@ def decisions_on(file: Path, findings: pd.DataFrame, *rows: str) -> list[str]:
     return decide(findings, located(file, *rows).rows)["decision"].tolist()
 
 
-TWO_KINDS = pd.concat([findings_of(BLURRY, image_id=[0, 1]), findings_of(DARK, image_id=[0, 1])])
+TWO_KINDS = pd.concat([findings_of(BLURRY, item_id=[0, 1]), findings_of(DARK, item_id=[0, 1])])
 
 
 def test_decision_with_a_kind_settles_that_kind_alone(file: Path) -> None:
@@ -286,7 +286,7 @@ def test_the_decision_on_the_kind_itself_is_named(file: Path) -> None:
 
 
 def test_class_and_image_of_one_name_are_not_confused(file: Path) -> None:
-    findings = pd.concat([findings_of(BLURRY, label=["cat"]), findings_of(BLURRY, image_id=[0])])
+    findings = pd.concat([findings_of(BLURRY, label=["cat"]), findings_of(BLURRY, item_id=[0])])
     assert decisions_on(file, findings, ",,blurry,ignore,cat,") == ["ignore", ""]
 
 

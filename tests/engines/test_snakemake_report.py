@@ -13,7 +13,7 @@ def test_report_holds_figures_and_tables_with_their_captions(fresh):
     assert "Explore" in page
     assert "square.png" in page
     assert "A `black` square_." in page  # marks of reStructuredText in a caption are plain text
-    assert "One row a text_ of *any* length." in page
+    assert "One row per text_ of *any* length." in page
     assert "lengths.csv" in page
 
 

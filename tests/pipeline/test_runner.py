@@ -50,7 +50,7 @@ PLAIN = """
 def probe(rows, parameters: ProbeParameters, seed, extra: Path, inputs):
     (extra / "note.txt").write_text(f"{seed} {sorted(inputs)}")
     kind = FindingKind("odd", "Odd", "low", "why", "what")
-    found = findings_of(kind, image_id=[1, 0], score=[0.2, 0.9])
+    found = findings_of(kind, item_id=[1, 0], score=[0.2, 0.9])
     return Artifacts(
         "3 rows", {"n": np.int64(3), "nothing": float("nan")}, tables(len(rows) * parameters.factor),
         findings=found, kinds=[kind], notes=["a note"],
@@ -99,7 +99,7 @@ def test_every_declared_output_is_written(workspace, capsys):
     assert json.loads((folder / "section.json").read_text())["notes"] == ["a note"]
     assert (folder / "extra" / "note.txt").read_text() == "7 ['rows']"
     findings = pd.read_parquet(folder / "findings.parquet")
-    assert list(findings["image_id"]) == [0, 1]  # worst first
+    assert list(findings["item_id"]) == [0, 1]  # worst first
     assert set(findings["stage"]) == {"probe"}
     assert not list(workspace.rglob(".partial"))
 

@@ -27,7 +27,7 @@ def test_confusion_counts_actual_by_predicted() -> None:
 
 def test_scores_by_hand() -> None:
     scores = scores_of(ACTUAL, PREDICTED, 4).set_index("label")
-    assert scores["n_images"].tolist() == [3, 2, 5, 0]
+    assert scores["n_items"].tolist() == [3, 2, 5, 0]
     assert scores["n_predicted"].tolist() == [4, 2, 3, 1]
     assert scores["recall"].tolist()[:3] == [2 / 3, 1 / 2, 3 / 5]
     assert scores["precision"].tolist() == [2 / 4, 1 / 2, 1, 0]
@@ -54,7 +54,7 @@ def test_scores_are_scikit_learns(seed: int) -> None:
     np.testing.assert_allclose(scores["precision"], precision)
     np.testing.assert_allclose(scores["recall"], recall)
     np.testing.assert_allclose(scores["f1"], f1)
-    np.testing.assert_array_equal(scores["n_images"], support)
+    np.testing.assert_array_equal(scores["n_items"], support)
     overall = overall_scores(scores)
     assert overall["accuracy"] == pytest.approx(metrics.accuracy_score(actual, predicted))
     assert overall["balanced_accuracy"] == pytest.approx(metrics.balanced_accuracy_score(actual, predicted))

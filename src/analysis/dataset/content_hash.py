@@ -43,7 +43,7 @@ def examine_files(paths: Sequence[str], *, memo: Path) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        One row a path, in the given order, with the columns
+        One row per path, in the given order, with the columns
 
         - `bytes`: Int64, null where there is no regular file;
         - `content_hash`: BLAKE2b-128 in hexadecimal; null where nothing could be read and where the file is

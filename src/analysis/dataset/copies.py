@@ -7,20 +7,20 @@ import pandas as pd
 
 
 def component_of(pairs: pd.DataFrame) -> pd.Series:
-    """Number of the connected component of each image in `pairs` (`image_id_a`, `image_id_b`), by its id."""
+    """Number of the connected component of each image in `pairs` (`item_id_a`, `item_id_b`), by its id."""
     from scipy.sparse import coo_matrix
     from scipy.sparse.csgraph import connected_components
 
-    ends = pairs[["image_id_a", "image_id_b"]].to_numpy(dtype=np.int64)
+    ends = pairs[["item_id_a", "item_id_b"]].to_numpy(dtype=np.int64)
     ids, places = np.unique(ends, return_inverse=True)
     a, b = places.reshape(-1, 2).T  # older numpy gives them flat
     links = coo_matrix((np.ones(len(a), dtype=bool), (a, b)), shape=(len(ids), len(ids)))
     _, component = connected_components(links, directed=False)
-    return pd.Series(component, index=pd.Index(ids, name="image_id"), dtype=np.int64)
+    return pd.Series(component, index=pd.Index(ids, name="item_id"), dtype=np.int64)
 
 
 def find_copies(seekers: pd.Index, others: pd.Index, paths: pd.Series, pairs: pd.DataFrame) -> pd.Series:
-    """The path of a copy among `others`, by `image_id`, for those `seekers` that have one.
+    """The path of a copy among `others`, by `item_id`, for those `seekers` that have one.
 
     Exact copies are one picture: what is a near copy of one is a near copy of all. `pairs` need hold each of
     them with one other only.
@@ -30,15 +30,15 @@ def find_copies(seekers: pd.Index, others: pd.Index, paths: pd.Series, pairs: pd
     seekers, others
         Ids of images, none in both.
     paths
-        Of all images, by `image_id`.
+        Of all images, by `item_id`.
     pairs
-        `image_id_a`, `image_id_b` and `kind` (exact, near).
+        `item_id_a`, `item_id_b` and `kind` (exact, near).
     """
     exact = component_of(pairs[pairs["kind"] == "exact"])
     alone = pd.Series(-1 - paths.index, paths.index)  # numbers that no component has
     picture = exact.reindex(paths.index).fillna(alone).astype(np.int64)
     near = pairs[pairs["kind"] == "near"]
-    a, b = (picture.loc[near[f"image_id_{side}"]].to_numpy() for side in "ab")
+    a, b = (picture.loc[near[f"item_id_{side}"]].to_numpy() for side in "ab")
     shown = paths.loc[others].groupby(picture.loc[others]).first()
     neighbours = pd.Series(np.r_[a, b], index=np.r_[b, a])  # each picture's near copies, under its number
     of_neighbours = neighbours.map(shown).dropna()

@@ -38,7 +38,7 @@ class Located:
     Attributes
     ----------
     rows
-        One row an image or class that is decided on: `image_id` (null for a class), `class_label` ("" for an
+        One row per image or class that is decided on: `item_id` (null for a class), `class_label` ("" for an
         image), `kind` ("" for all kinds), `decision`, `new_label` ("" unless it relabels), `reason`, `line`.
     unmatched
         Lines of the file that fit no image.
@@ -213,8 +213,8 @@ def locate(decisions: pd.DataFrame, manifest: pd.DataFrame) -> Located:
         if not meant:
             (ambiguous if candidates else unmatched).append(row.line)
         parts += [(image, "", *said) for image in meant]
-    columns = ["image_id", "class_label", "kind", "decision", "new_label", "reason", "line"]
-    rows = pd.DataFrame(parts, columns=columns).astype({"image_id": "Int64"})
+    columns = ["item_id", "class_label", "kind", "decision", "new_label", "reason", "line"]
+    rows = pd.DataFrame(parts, columns=columns).astype({"item_id": "Int64"})
     _check_agreement(rows)
     return Located(rows, unmatched, ambiguous)
 
@@ -233,7 +233,7 @@ def _check_labels(decisions: pd.DataFrame, classes: list[str]) -> None:
 
 def _ids_by(manifest: pd.DataFrame, column: str, decisions: pd.DataFrame) -> dict[str, list[int]]:
     named = manifest[manifest[column].isin(set(decisions[column]) - {""})]
-    return named.groupby(column)["image_id"].agg(list).to_dict()
+    return named.groupby(column)["item_id"].agg(list).to_dict()
 
 
 def _closest(candidates: Sequence[int], path: str, paths: np.ndarray) -> list[int]:
@@ -256,7 +256,7 @@ def _n_shared_at_end(first: str, second: str) -> int:
 
 
 def _check_agreement(rows: pd.DataFrame) -> None:
-    subject = rows["image_id"].astype("string").fillna("class " + rows["class_label"])
+    subject = rows["item_id"].astype("string").fillna("class " + rows["class_label"])
     one = rows.assign(subject=subject)
     pairs = one.merge(one, on="subject", suffixes=("", "_b"))
     pairs = pairs[pairs["line"] < pairs["line_b"]]
@@ -286,17 +286,17 @@ def decide(findings: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:
 
     A decision without a kind, and one that drops the image, settles all findings about the image.
     """
-    of_image = rows[rows["image_id"].notna()]
-    of_class = rows[rows["image_id"].isna()]
+    of_image = rows[rows["item_id"].notna()]
+    of_class = rows[rows["item_id"].isna()]
     settles_all = of_image["kind"].eq("") | of_image["decision"].eq("drop")
     answers = {
-        **_answers(of_image[settles_all], ["image_id"]),
-        **_answers(of_image, ["image_id", "kind"]),
+        **_answers(of_image[settles_all], ["item_id"]),
+        **_answers(of_image, ["item_id", "kind"]),
         **_answers(of_class, ["class_label", "kind"]),
     }
     found = []
-    for image_id, label, kind in findings[["image_id", "label", "kind"]].itertuples(index=False):
-        subject = label if pd.isna(image_id) else int(image_id)
+    for item_id, label, kind in findings[["item_id", "label", "kind"]].itertuples(index=False):
+        subject = label if pd.isna(item_id) else int(item_id)
         found.append(answers.get((subject, kind)) or answers.get((subject,)) or ("", ""))
     return findings.assign(
         decision=pd.array([decision for decision, _ in found], dtype="string"),

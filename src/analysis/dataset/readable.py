@@ -14,10 +14,10 @@ def readable_images(manifest: pd.DataFrame, scan: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        `image_id`, `path`, `label`, `split`, `is_truncated` and `class_index`: the label's place among
+        `item_id`, `path`, `label`, `split`, `is_truncated` and `class_index`: the label's place among
         the manifest's classes, −1 where there is none.
     """
-    images = manifest[["image_id", "path", "label", "split"]].assign(
+    images = manifest[["item_id", "path", "label", "split"]].assign(
         is_truncated=scan["status"].eq("truncated").to_numpy(),
         class_index=manifest["label"].cat.codes.astype(np.int64),
     )

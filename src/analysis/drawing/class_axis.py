@@ -39,7 +39,7 @@ def note_on_shown(n_shown: int, n_classes: int, which: str) -> str:
 
 
 def label_class_axis(ax: Axes, labels: Sequence[str]) -> Axes:
-    """One row a class, the first at the top; labels are drawn as they are, never as mathematics."""
+    """One row per class, the first at the top; labels are drawn as they are, never as mathematics."""
     texts = [short_label(label) for label in labels]
     ax.set_yticks(range(len(labels)), texts, parse_math=False)
     ax.set_ylim(len(labels) - 0.5, -0.5)

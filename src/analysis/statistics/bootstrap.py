@@ -13,9 +13,9 @@ import numpy as np
 CHUNK_VALUES = 4_000_000  # of resamples times images held at once: 32 MB
 
 
-def chunks_of(n_resamples: int, n_images: int) -> Iterator[int]:
+def chunks_of(n_resamples: int, n_items: int) -> Iterator[int]:
     """Sizes of the portions in which resamples are drawn; memory is bounded whatever their number."""
-    size = max(1, CHUNK_VALUES // max(n_images, 1))
+    size = max(1, CHUNK_VALUES // max(n_items, 1))
     for start in range(0, n_resamples, size):
         yield min(size, n_resamples - start)
 

@@ -24,20 +24,20 @@ def confusion_counts(actual: np.ndarray, predicted: np.ndarray, *, n_classes: in
 
 
 def per_class_scores(counts: np.ndarray, classes: Sequence[str]) -> pd.DataFrame:
-    """One row a class, in the order of `classes`, from the confusion counts (C, C)."""
-    n_correct, n_images, n_predicted = np.diag(counts), counts.sum(axis=1), counts.sum(axis=0)
-    recall_low, recall_high = wilson_interval(n_correct, n_images)
+    """One row per class, in the order of `classes`, from the confusion counts (C, C)."""
+    n_correct, n_items, n_predicted = np.diag(counts), counts.sum(axis=1), counts.sum(axis=0)
+    recall_low, recall_high = wilson_interval(n_correct, n_items)
     return pd.DataFrame(
         {
             "label": list(classes),
-            "n_images": n_images,
+            "n_items": n_items,
             "n_correct": n_correct,
             "n_predicted": n_predicted,
-            "recall": proportion_of(n_correct, n_images),
+            "recall": proportion_of(n_correct, n_items),
             "recall_low": recall_low,
             "recall_high": recall_high,
             "precision": proportion_of(n_correct, n_predicted),
-            "f1": proportion_of(2 * n_correct, n_images + n_predicted),
+            "f1": proportion_of(2 * n_correct, n_items + n_predicted),
         }
     )
 
@@ -51,10 +51,10 @@ def overall_scores(per_class: pd.DataFrame) -> dict[str, float]:
         `accuracy`, with the ends of its 95% interval; `balanced_accuracy`: mean recall of the classes with
         images; `macro_f1`: mean F1 of the classes with images or predictions. 1 is best.
     """
-    n_correct, n_images = per_class["n_correct"].sum(), per_class["n_images"].sum()
-    low, high = wilson_interval(n_correct, n_images)
+    n_correct, n_items = per_class["n_correct"].sum(), per_class["n_items"].sum()
+    low, high = wilson_interval(n_correct, n_items)
     return {
-        "accuracy": float(proportion_of(n_correct, n_images)),
+        "accuracy": float(proportion_of(n_correct, n_items)),
         "accuracy_low": float(low),
         "accuracy_high": float(high),
         "balanced_accuracy": float(per_class["recall"].mean()),

@@ -67,7 +67,7 @@ def each_against_rest(values: np.ndarray, codes: np.ndarray, n_groups: int) -> p
     Returns
     -------
     DataFrame
-        One row a group: `cliffs_delta` (positive: the group's values are higher), `p_value`. NaN where the
+        One row per group: `cliffs_delta` (positive: the group's values are higher), `p_value`. NaN where the
         group or its rest is empty.
     """
     ranks = pd.Series(values, dtype=float).rank()
@@ -84,7 +84,7 @@ def first_against_second(
     Returns
     -------
     DataFrame
-        One row a stratum: `n_first`, `n_second`, `cliffs_delta` (positive: the first group's values are
+        One row per stratum: `n_first`, `n_second`, `cliffs_delta` (positive: the first group's values are
         higher), `p_value`. NaN where a group is empty.
     """
     table = pd.DataFrame({"value": np.asarray(values, dtype=float), "stratum": strata})

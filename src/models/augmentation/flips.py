@@ -9,29 +9,37 @@ import pandas as pd
 
 from models.augmentation.parameters import AugmentationParameters
 
-SAFE = "safe"  # the verdict of analysis.explore.pose_verdicts
+FLIPS = ("horizontal_flip", "vertical_flip")
+SAFE = "safe"  # the verdict of the stage `geometric` on a transform that leaves a class its own
 
 
-def classes_by_flip(
-    verdicts: pd.DataFrame, classes: Sequence[str], parameters: AugmentationParameters
-) -> dict[str, np.ndarray]:
-    """For `horizontal_flip` and `vertical_flip` a mask (C,) of the classes whose images may be mirrored so.
+def safe_flips(verdicts: pd.DataFrame) -> dict[str, frozenset[str]]:
+    """For each flip the labels that it is safe for.
 
     Parameters
     ----------
     verdicts
-        Of the stage `geometric`: `label`, `transform`, `verdict`. Where a parameter is `auto`, a class is
-        mirrored if its verdict is safe; one without a verdict is not.
+        Of the stage `geometric`: `label`, `transform`, `verdict`. A class without a verdict is not safe.
     """
     safe = verdicts[verdicts["verdict"].eq(SAFE)]
+    return {flip: frozenset(safe.loc[safe["transform"].eq(flip), "label"].astype(str)) for flip in FLIPS}
+
+
+def classes_by_flip(
+    safe: Mapping[str, frozenset[str]], classes: Sequence[str], parameters: AugmentationParameters
+) -> dict[str, np.ndarray]:
+    """For each flip a mask (C,) of the classes whose images may be mirrored so.
+
+    Where a parameter is `auto`, these are the classes that `safe` names.
+    """
 
     def mask(flip: str) -> np.ndarray:
         setting = getattr(parameters, flip)
         if setting == "auto":
-            return np.isin(classes, safe.loc[safe["transform"].eq(flip), "label"].to_numpy(dtype=str))
+            return np.array([label in safe[flip] for label in classes])
         return np.full(len(classes), setting)
 
-    return {flip: mask(flip) for flip in ("horizontal_flip", "vertical_flip")}
+    return {flip: mask(flip) for flip in FLIPS}
 
 
 def flip_notes(

@@ -19,7 +19,7 @@ CONTRACT_CAPTION = (
 def check_contract(
     training: Batches, validation: Batches | None, *, n_classes: int, input_px: int, n_leaked: int
 ) -> pd.DataFrame:
-    """One row a check, with `CONTRACT_COLUMNS`.
+    """One row per check, with `CONTRACT_COLUMNS`.
 
     Parameters
     ----------
@@ -49,7 +49,7 @@ def check_contract(
 
 
 def check_batch(batch: Batch, *, n_classes: int, input_px: int) -> list[dict[str, object]]:
-    """One row a check of the batch itself."""
+    """One row per check of the batch itself."""
     images, labels = batch.images, batch.labels
     n, shape = len(labels), tuple(images.shape)
     pixels = in_unit_range(images)
@@ -83,7 +83,7 @@ def _check_targets(batch: Batch, n_classes: int) -> dict[str, object]:
 
 
 def _check_images(training: Batches, n_classes: int, n_leaked: int) -> list[dict[str, object]]:
-    """One row a check of the training images as a whole."""
+    """One row per check of the training images as a whole."""
     n_present = len(training.labels.unique())
     copies = f"{n_leaked:,}, left out" if n_leaked else "0"
     return [

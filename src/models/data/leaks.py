@@ -2,7 +2,7 @@
 
 Two pictures count as one if the network would get the very same pixels from both: copies of a file, and files
 that differ but decode alike. Copies that were changed (recompressed, resized, cropped) are not found here:
-the stage `data_quality` reports those, and `clean` drops what a person decides to drop.
+the stage `duplicates` reports those, and `clean` drops what a person decides to drop.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from models.data.decoding import decode
 def leaked_images(
     images: pd.DataFrame, thumbnails: np.ndarray, *, input_px: int, interpolation: str
 ) -> np.ndarray:
-    """`image_id` of the labelled training images of which validation or test hold an exact copy.
+    """`item_id` of the labelled training images of which validation or test hold an exact copy.
 
     Parameters
     ----------
@@ -29,11 +29,11 @@ def leaked_images(
     """
     images = images[images["split"].ne("train") | images["class_index"].ge(0)]
     for pictures_of in (
-        lambda rows: thumbnails[rows["image_id"]],
+        lambda rows: thumbnails[rows["item_id"]],
         lambda rows: decode(rows, input_px=input_px, interpolation=interpolation).numpy(),
     ):
         images = images[_is_on_both_sides(_digests(pictures_of(images)), images["split"].eq("train"))]
-    return images.loc[images["split"].eq("train"), "image_id"].to_numpy()
+    return images.loc[images["split"].eq("train"), "item_id"].to_numpy()
 
 
 def _digests(pictures: np.ndarray) -> np.ndarray:

@@ -66,8 +66,8 @@ class TrainingDynamics:
             {name: value.numpy() if isinstance(value, Tensor) else value for name, value in state.items()}
         )
 
-    def table(self, image_id: pd.Series) -> pd.DataFrame:
-        """One row an image, in the order of `image_id`.
+    def table(self, item_id: pd.Series) -> pd.DataFrame:
+        """One row per image, in the order of `item_id`.
 
         Returns
         -------
@@ -85,7 +85,7 @@ class TrainingDynamics:
         first = pd.Series(self.first_learnt_epoch).astype("Int64")
         return pd.DataFrame(
             {
-                "image_id": image_id.to_numpy(),
+                "item_id": item_id.to_numpy(),
                 "n_epochs": sums["n_epochs"].astype(int),
                 "n_learnt_epochs": sums["n_learnt"].astype(int),
                 "n_forgetting_events": self.n_forgetting_events,

@@ -26,6 +26,7 @@ from models.losses.class_weights import class_weights
 from models.networks.classifier import ImageClassifier, seeded_weights
 from models.networks.pretrained import IMAGENET_MEAN, IMAGENET_STD, Start, find_start, load_backbone
 from models.training.hardware import Hardware, hardware_for
+from models.training.inputs import Advice, TrainingInputs
 from models.training.loop import TrainingRun, train
 from models.training.module import Objective
 from models.training.parameters import TrainingParameters
@@ -43,7 +44,7 @@ class FittedClassifier:
     images
         Those trained and validated on, by split.
     leaked
-        `image_id` of the training images that were left out, as validation or test hold them too.
+        `item_id` of the training images that were left out, as validation or test hold them too.
     flips
         Classes (C,) whose images were mirrored, by the name of the flip.
     training
@@ -63,17 +64,12 @@ class FittedClassifier:
 
     @property
     def dynamics(self) -> pd.DataFrame:
-        """One row a training image; see `TrainingDynamics.table`."""
-        return self.run.dynamics.table(self.images["train"]["image_id"])
+        """One row per training image; see `TrainingDynamics.table`."""
+        return self.run.dynamics.table(self.images["train"]["item_id"])
 
 
 def fit_classifier(
-    manifest: pd.DataFrame,
-    scan: pd.DataFrame,
-    normalisation: pd.DataFrame,
-    methods: pd.DataFrame,
-    augmentations: pd.DataFrame,
-    thumbnails: np.ndarray,
+    inputs: TrainingInputs,
     *,
     parameters: TrainingParameters,
     seed: int,
@@ -84,10 +80,6 @@ def fit_classifier(
 
     Parameters
     ----------
-    normalisation, methods, augmentations
-        Of the stages `image_stats`, `interpolation` and `geometric`.
-    thumbnails
-        Of all images: by them a training image is found that validation or test hold too, and left out.
     dvclive, checkpoints
         Folders for the training curves, and for the state while training lasts. What another call left in
         `checkpoints` is gone on from if it was of the same training, and deleted at the end.
@@ -97,54 +89,85 @@ def fit_classifier(
     InputError
         If fewer than two classes have images to train on, or weights, device or learning rate do not serve.
     """
-    hardware = hardware_for(parameters)
-    input_px, keep_resolution = input_of(scan, parameters)
-    weights = weights_for(parameters.weights, keep_resolution=keep_resolution)
-    start = find_start(weights, Path(parameters.weights_file), parameters.architecture)
-    interpolation = interpolation_of(methods, parameters)
-    leaked = leaked_images(
-        readable_images(manifest, scan), thumbnails, input_px=input_px, interpolation=interpolation
-    )
-    images = images_by_split(manifest, scan, leaked, parameters.max_training_images, seed)
-    with seeded_weights(seed):
-        classifier = ImageClassifier(
-            architecture=parameters.architecture,
-            classes=list(manifest["label"].cat.categories),
-            input_px=input_px,
-            interpolation=interpolation,
-            keep_resolution=keep_resolution,
-            **channel_statistics(normalisation, parameters.normalisation, is_pretrained=start.is_pretrained),
-        )
-    phases = _phases(load_backbone(classifier, start), parameters)
-    flips = classes_by_flip(augmentations, classifier.classes, parameters.augmentation)
-    training, validation = _batches(images, classifier, parameters, flips, hardware, seed)
-    n_classes = len(classifier.classes)
-    contract = check_contract(
-        training, validation, n_classes=n_classes, input_px=input_px, n_leaked=len(leaked)
-    )
-    counts = np.bincount(images["train"]["class_index"], minlength=n_classes)
+    prepared = prepare_training(inputs, parameters=parameters, seed=seed)
+    classifier, images = prepared.classifier, prepared.images
+    counts = np.bincount(images["train"]["class_index"], minlength=len(classifier.classes))
     run = train(
         classifier,
-        training,
-        validation,
-        phases=phases,
+        prepared.training,
+        prepared.validation,
+        phases=prepared.phases,
         patience=parameters.patience,
         weight_decay=parameters.weight_decay,
         objective=Objective(parameters.label_smoothing, class_weights(counts, parameters.class_weights)),
-        hardware=hardware,
+        hardware=prepared.hardware,
         dvclive=dvclive,
-        checkpoints=checkpoints / _digest_of(classifier, images, flips, parameters, seed),
+        checkpoints=checkpoints / _digest_of(classifier, images, prepared.flips, parameters, seed),
     )
     shutil.rmtree(checkpoints)
-    return FittedClassifier(classifier, start, images, leaked, flips, training, contract, run)
+    return FittedClassifier(
+        classifier,
+        prepared.start,
+        images,
+        prepared.leaked,
+        prepared.flips,
+        prepared.training,
+        prepared.contract,
+        run,
+    )
 
 
-def interpolation_of(methods: pd.DataFrame, parameters: TrainingParameters) -> str:
-    """The one named, or the one that the stage `interpolation` recommends, bilinear where it could not."""
-    if parameters.interpolation != "auto":
-        return parameters.interpolation
-    recommended = methods.loc[methods["is_recommended"].eq(True), "method"]
-    return recommended.iloc[0] if len(recommended) else "bilinear"
+@dataclass(frozen=True)
+class PreparedTraining:
+    """All that `train` needs: the untrained network and its start, the images, batches, phases and device."""
+
+    classifier: ImageClassifier
+    start: Start
+    phases: list[Phase]
+    images: dict[str, pd.DataFrame]
+    leaked: np.ndarray
+    flips: dict[str, np.ndarray]
+    training: Batches
+    validation: Batches | None
+    contract: pd.DataFrame
+    hardware: Hardware
+
+
+def prepare_training(
+    inputs: TrainingInputs, *, parameters: TrainingParameters, seed: int
+) -> PreparedTraining:
+    """Choose the images, build the network, load its weights, and check the batches."""
+    hardware = hardware_for(parameters)
+    input_px, keep_resolution = input_of(inputs.scan, parameters)
+    weights = weights_for(parameters.weights, keep_resolution=keep_resolution)
+    start = find_start(weights, Path(parameters.weights_file), parameters.architecture)
+    interpolation = interpolation_of(inputs.advice, parameters)
+    readable = readable_images(inputs.manifest, inputs.scan)
+    leaked = leaked_images(readable, inputs.thumbnails, input_px=input_px, interpolation=interpolation)
+    images = images_by_split(inputs.manifest, inputs.scan, leaked, parameters.max_training_images, seed)
+    with seeded_weights(seed):
+        classifier = ImageClassifier(
+            architecture=parameters.architecture,
+            classes=inputs.classes,
+            input_px=input_px,
+            interpolation=interpolation,
+            keep_resolution=keep_resolution,
+            **normalisation_for(inputs.advice, parameters, is_pretrained=start.is_pretrained),
+        )
+    phases = _phases(load_backbone(classifier, start), parameters)
+    flips = classes_by_flip(inputs.advice.safe_flips, classifier.classes, parameters.augmentation)
+    training, validation = _batches(images, classifier, parameters, flips, hardware, seed)
+    contract = check_contract(
+        training, validation, n_classes=len(classifier.classes), input_px=input_px, n_leaked=len(leaked)
+    )
+    return PreparedTraining(
+        classifier, start, phases, images, leaked, flips, training, validation, contract, hardware
+    )
+
+
+def interpolation_of(advice: Advice, parameters: TrainingParameters) -> str:
+    """The one named, or the one that is advised."""
+    return advice.interpolation if parameters.interpolation == "auto" else parameters.interpolation
 
 
 def labelled_images(manifest: pd.DataFrame, scan: pd.DataFrame) -> pd.DataFrame:
@@ -160,7 +183,7 @@ def images_by_split(
 ) -> dict[str, pd.DataFrame]:
     """The images to train on (without those leaked, sampled down to the maximum) and to validate on."""
     labelled = labelled_images(manifest, scan)
-    labelled = labelled[~labelled["image_id"].isin(leaked)]
+    labelled = labelled[~labelled["item_id"].isin(leaked)]
     training, validation = (labelled[labelled["split"] == split] for split in ("train", "validation"))
     if training["class_index"].nunique() < 2:
         raise InputError(
@@ -187,14 +210,14 @@ def weights_for(weights: str, *, keep_resolution: bool) -> str:
     return "scratch" if keep_resolution else "imagenet"
 
 
-def channel_statistics(
-    normalisation: pd.DataFrame, wanted: str, *, is_pretrained: bool
+def normalisation_for(
+    advice: Advice, parameters: TrainingParameters, *, is_pretrained: bool
 ) -> dict[str, list[float]]:
     """The channels' mean and standard deviation: the dataset's own, or those of pretrained weights."""
+    wanted = parameters.normalisation
     if wanted == "imagenet" or (wanted == "auto" and is_pretrained):
         return {"mean": list(IMAGENET_MEAN), "std": list(IMAGENET_STD)}
-    own = normalisation.set_index("channel").loc[["red", "green", "blue"]]
-    return {"mean": list(own["mean"]), "std": list(own["std"])}
+    return {"mean": list(advice.mean), "std": list(advice.std)}
 
 
 def _phases(pretrained: set[str], parameters: TrainingParameters) -> list[Phase]:

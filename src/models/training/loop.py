@@ -36,7 +36,7 @@ class TrainingRun:
     Attributes
     ----------
     curves
-        One row an epoch, from 1: `epoch`, `phase`, losses, score.
+        One row per epoch, from 1: `epoch`, `phase`, losses, score.
     best_epoch
         The one whose weights were kept.
     dynamics

@@ -42,10 +42,10 @@ def digits() -> Tables:
     measures = measure([Image.fromarray(image).convert("RGB") for image in grey])
     names = [name for name in measures.dtype.names if measures[name].ndim == 1]
     scan = pd.DataFrame({name: measures[name] for name in names})
-    scan = scan.assign(image_id=np.arange(len(grey)), status="ok", width_px=8, height_px=8)
+    scan = scan.assign(item_id=np.arange(len(grey)), status="ok", width_px=8, height_px=8)
     manifest = pd.DataFrame(
         {
-            "image_id": np.arange(len(grey)),
+            "item_id": np.arange(len(grey)),
             "label": pd.Categorical(target.astype(str)),
             "split": pd.Categorical(["train"] * len(grey), categories=["train", "validation", "test"]),
             "bytes": pd.array([100] * len(grey), dtype="Int64"),
@@ -122,7 +122,7 @@ def test_validation_and_test_images_are_not_looked_at(digits: Tables) -> None:
     rest = np.flatnonzero(split.eq("train"))
     without = analyse(of_rows((manifest, scan, thumbnails), rest))
     assert with_test.metrics == pytest.approx(without.metrics, nan_ok=True)
-    assert with_test.metrics["n_images"] < usual.metrics["n_images"]
+    assert with_test.metrics["n_items"] < usual.metrics["n_items"]
 
 
 def test_weights_make_up_for_the_size_of_classes() -> None:

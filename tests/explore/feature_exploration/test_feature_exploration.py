@@ -38,10 +38,10 @@ def dataset_of(folder: Path, counts: dict[str | None, int], *, split: str = "tra
         paths.append(str(folder / f"{i} ü.png"))
         Image.fromarray(pictures[i]).save(paths[-1])
     classes = [label for label in counts if label is not None]
-    manifest = pd.DataFrame({"image_id": range(len(labels)), "path": paths})
+    manifest = pd.DataFrame({"item_id": range(len(labels)), "path": paths})
     manifest["label"] = pd.Categorical(labels, categories=classes)
     manifest["split"] = pd.Categorical([split] * len(labels), categories=["train", "validation", "test"])
-    scan = pd.DataFrame({"image_id": manifest["image_id"], "status": "ok"})
+    scan = pd.DataFrame({"item_id": manifest["item_id"], "status": "ok"})
     luma = pictures[..., 0].reshape(len(labels), 256) / 255
     measures = np.stack([luma.mean(axis=1), luma.std(axis=1), rng.normal(size=len(labels)) / 10], axis=1)
     lengths = np.linalg.norm(measures, axis=1, keepdims=True)

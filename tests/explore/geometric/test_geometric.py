@@ -50,12 +50,12 @@ def tables_of(
     labels: list, classes: list[str], thumbnails: np.ndarray, split: str = "train"
 ) -> tuple[pd.DataFrame, pd.DataFrame, np.ndarray]:
     ids = np.arange(len(labels))
-    manifest = pd.DataFrame({"image_id": ids, "label": pd.Categorical(labels, categories=classes)})
+    manifest = pd.DataFrame({"item_id": ids, "label": pd.Categorical(labels, categories=classes)})
     manifest["split"] = pd.Categorical([split] * len(ids), categories=["train", "validation", "test"])
     luma = thumbnails.mean(axis=3) / 255
     scan = pd.DataFrame(
         {
-            "image_id": ids,
+            "item_id": ids,
             "status": "ok",
             "edge_density": 0.1,
             "flip_difference_horizontal": np.abs(luma - luma[:, :, ::-1]).mean(axis=(1, 2)),
@@ -74,7 +74,9 @@ def run(dataset: tuple[pd.DataFrame, pd.DataFrame, np.ndarray], *, is_drawn: boo
 
 
 def verdicts_of(artifacts: Artifacts) -> pd.DataFrame:
-    return artifacts.tables["augmentations"].pivot(index="label", columns="transform", values="verdict")
+    return artifacts.tables["augmentation_verdicts"].pivot(
+        index="label", columns="transform", values="verdict"
+    )
 
 
 SHAPES = {"disc": 60, "up": 60, "down": 60, "bar": 60}
@@ -89,7 +91,7 @@ def test_shapes_survive_exactly_the_poses_that_leave_them_what_they_are() -> Non
         assert verdicts.loc[["up", "down"], transform].eq("changes the class").all()
         assert verdicts.loc["bar", transform] == "safe"
     assert verdicts.loc["bar", "rotation_90"] == "unusual pose"
-    names = artifacts.tables["augmentations"].set_index(["label", "transform"])["passes_for"]
+    names = artifacts.tables["augmentation_verdicts"].set_index(["label", "transform"])["passes_for"]
     assert (names["up", "vertical_flip"], names["down", "vertical_flip"]) == ("down", "up")
     advice = {transform: artifacts.metrics[f"is_{transform}_safe"] for transform in POSES}
     assert (advice["horizontal_flip"], advice["vertical_flip"], advice["rotation_90"]) == (1, 0, 0)
@@ -188,5 +190,5 @@ def test_many_classes_with_odd_names_are_drawn_in_part() -> None:
 
 
 def test_two_runs_give_the_same_tables() -> None:
-    a, b = (run(dataset_of({"up": 25, "disc": 25})).tables["augmentations"] for _ in range(2))
+    a, b = (run(dataset_of({"up": 25, "disc": 25})).tables["augmentation_verdicts"] for _ in range(2))
     pd.testing.assert_frame_equal(a, b)

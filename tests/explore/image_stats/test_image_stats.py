@@ -22,7 +22,12 @@ from analysis.explore.image_stats.figures import open_picture
 from analysis.explore.image_stats.findings import find_classes_apart, find_differing_splits
 from analysis.explore.image_stats.groups import mean_by_group, tabulate_histograms
 from analysis.explore.image_stats.parameters import ImageStatsParameters
-from analysis.explore.image_stats.stage import find_extremes, image_stats, measured_images, normalisation_of
+from analysis.explore.image_stats.stage import (
+    channel_statistics_of,
+    find_extremes,
+    image_stats,
+    measured_images,
+)
 
 PARAMETERS = ImageStatsParameters(
     significance_level=0.01, min_shortcut_auroc=0.95, min_split_difference=0.33, n_extremes=2
@@ -36,7 +41,7 @@ def dataset(labels: list[str | None], splits: list[str], seed: int = 0) -> tuple
     n = len(labels)
     manifest = pd.DataFrame(
         {
-            "image_id": np.arange(n),
+            "item_id": np.arange(n),
             "path": [f"absent/{i}.png" for i in range(n)],
             "label": pd.Categorical(
                 labels, categories=list(dict.fromkeys(x for x in labels if x is not None))
@@ -55,7 +60,7 @@ def dataset(labels: list[str | None], splits: list[str], seed: int = 0) -> tuple
     histograms = rng.dirichlet(np.ones(32), (n, 3)).reshape(n, 96).astype(np.float32)
     scan = pd.DataFrame(
         {
-            "image_id": np.arange(n),
+            "item_id": np.arange(n),
             "status": "ok",
             **channels,
             **{name: rng.normal(5, 1, n) for name in NUMBERS},
@@ -112,7 +117,7 @@ def channel_statistics(pictures: list[np.ndarray]) -> pd.DataFrame:
 def test_normalisation_is_that_of_all_pixels_stacked() -> None:
     pictures = np.random.default_rng(1).random((40, 8, 12, 3)) * np.array([1.0, 0.5, 0.2])
     pictures[::2] *= 0.3
-    table = normalisation_of(channel_statistics(list(pictures)))
+    table = channel_statistics_of(channel_statistics(list(pictures)))
     assert table["channel"].tolist() == ["red", "green", "blue"]
     assert table["mean"].to_numpy() == pytest.approx(pictures.mean(axis=(0, 1, 2)))
     assert table["std"].to_numpy() == pytest.approx(pictures.std(axis=(0, 1, 2)))
@@ -122,7 +127,7 @@ def test_normalisation_weighs_large_and_small_images_alike_as_training_sees_them
     rng = np.random.default_rng(2)
     small, large = rng.random((4, 4, 3)) * 0.4, rng.random((16, 16, 3))
     resized = np.stack([small.repeat(4, axis=0).repeat(4, axis=1), large])
-    table = normalisation_of(channel_statistics([small, large]))
+    table = channel_statistics_of(channel_statistics([small, large]))
     assert table["mean"].to_numpy() == pytest.approx(resized.mean(axis=(0, 1, 2)))
     assert table["std"].to_numpy() == pytest.approx(resized.std(axis=(0, 1, 2)))
 
@@ -130,7 +135,7 @@ def test_normalisation_weighs_large_and_small_images_alike_as_training_sees_them
 def test_normalisation_is_of_readable_training_images_only() -> None:
     manifest, scan = dataset(["ant"] * 6, ["train"] * 3 + ["validation", "test", "train"])
     spoil(scan, [5])
-    table = analyse(manifest, scan).tables["normalisation"].set_index("channel")
+    table = analyse(manifest, scan).tables["channel_statistics"].set_index("channel")
     assert table.loc["green", "mean"] == pytest.approx(scan["mean_green"][:3].mean())
 
 
@@ -141,9 +146,9 @@ def test_truncated_images_count_since_training_sees_them() -> None:
 
 
 def test_normalisation_of_constant_images_and_of_none() -> None:
-    constant = normalisation_of(channel_statistics([np.full((3, 3, 3), 0.25)] * 2))
+    constant = channel_statistics_of(channel_statistics([np.full((3, 3, 3), 0.25)] * 2))
     assert constant["std"].tolist() == [0, 0, 0]
-    assert normalisation_of(channel_statistics([np.zeros((2, 2, 3))]).iloc[:0])["mean"].isna().all()
+    assert channel_statistics_of(channel_statistics([np.zeros((2, 2, 3))]).iloc[:0])["mean"].isna().all()
 
 
 def test_class_stats_are_those_of_each_class_and_split() -> None:
@@ -193,10 +198,10 @@ def test_random_labels_and_splits_raise_no_alarm(n_classes: int) -> None:
 def test_a_class_that_brightness_gives_away_is_found_once_with_its_measure() -> None:
     manifest, scan = two_classes()
     scan.loc[manifest["label"] == "bee", ["brightness_mean", "contrast"]] += [20, 5]
-    scan = pd.concat([scan, scan], ignore_index=True).assign(image_id=range(2 * len(scan)))
+    scan = pd.concat([scan, scan], ignore_index=True).assign(item_id=range(2 * len(scan)))
     other = manifest.assign(label=manifest["label"].cat.rename_categories({"ant": "cat", "bee": "dog"}))
     manifest = pd.concat([manifest.astype({"label": str}), other.astype({"label": str})], ignore_index=True)
-    manifest = manifest.assign(image_id=scan["image_id"], label=pd.Categorical(manifest["label"]))
+    manifest = manifest.assign(item_id=scan["item_id"], label=pd.Categorical(manifest["label"]))
     scan.loc[manifest["label"] == "dog", ["brightness_mean", "contrast"]] -= [20, 5]
     findings = analyse(manifest, scan).findings
     assert findings["label"].tolist() == ["bee"]
@@ -270,7 +275,7 @@ def test_extremes_are_ordered_from_the_end_and_ties_by_image() -> None:
     extremes = find_extremes(measured_images(manifest, scan), 2)
     assert "contrast" not in set(extremes["measure"])
     brightness = extremes[extremes["measure"] == "brightness"].set_index(["end", "rank"])
-    assert brightness["image_id"].to_dict() == {
+    assert brightness["item_id"].to_dict() == {
         ("lowest", 1): 1,
         ("lowest", 2): 3,
         ("highest", 1): 2,
@@ -330,11 +335,11 @@ def test_mean_images_show_the_mean_of_each_class() -> None:
 def test_order_of_rows_does_not_matter() -> None:
     manifest, scan = two_classes()
     order = np.random.default_rng(9).permutation(len(manifest))
-    shuffled = [table.iloc[order].assign(image_id=range(len(order))) for table in (manifest, scan)]
+    shuffled = [table.iloc[order].assign(item_id=range(len(order))) for table in (manifest, scan)]
     a = analyse(manifest, scan)
     b = analyse(*(table.reset_index(drop=True) for table in shuffled))
     assert a.metrics == pytest.approx(b.metrics, nan_ok=True)
-    for name in ("normalisation", "class_stats", "measures", "class_contrasts", "split_differences"):
+    for name in ("channel_statistics", "class_stats", "measures", "class_contrasts", "split_differences"):
         pd.testing.assert_frame_equal(a.tables[name], b.tables[name])
 
 

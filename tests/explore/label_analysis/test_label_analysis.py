@@ -35,7 +35,7 @@ def manifest_of(counts: dict[str | None, dict[str, int]], status: str = "ok") ->
     splits = [s for s in ("train", "validation", "test") if any(split == s for _, split in rows)]
     return pd.DataFrame(
         {
-            "image_id": np.arange(len(rows)),
+            "item_id": np.arange(len(rows)),
             "path": [f"{i}.png" for i in range(len(rows))],
             "label": pd.Categorical([label for label, _ in rows], categories=classes),
             "split": pd.Categorical([split for _, split in rows], categories=splits),
@@ -69,7 +69,7 @@ def test_clean_dataset_has_no_findings() -> None:
 def test_class_counts_have_a_row_for_each_class_and_split() -> None:
     manifest = manifest_of({"ant": {"train": 3, "test": 1}, "bee": {"train": 1, "test": 0}})
     table = analyse(manifest).tables["class_counts"].set_index(["label", "split"])
-    assert table["n_images"].to_dict() == {
+    assert table["n_items"].to_dict() == {
         ("ant", "train"): 3,
         ("bee", "train"): 1,
         ("ant", "test"): 1,
@@ -88,9 +88,9 @@ def test_every_row_of_the_manifest_is_counted_once() -> None:
     metrics = artifacts.metrics
     assert metrics["n_unlabelled"] == 5
     assert metrics["n_unavailable"] == 3
-    assert metrics["n_images"] + metrics["n_unavailable"] + metrics["n_unlabelled"] == len(manifest)
+    assert metrics["n_items"] + metrics["n_unavailable"] + metrics["n_unlabelled"] == len(manifest)
     table = artifacts.tables["class_counts"]
-    assert table["n_images"].sum() == metrics["n_images"]
+    assert table["n_items"].sum() == metrics["n_items"]
     assert table.loc[(table["label"] == "ant") & (table["split"] == "train"), "n_unavailable"].item() == 2
 
 

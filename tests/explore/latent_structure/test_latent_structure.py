@@ -57,14 +57,14 @@ def dataset(
     names = [f"class ${i}_x" for i in range(n_classes)]
     manifest = pd.DataFrame(
         {
-            "image_id": np.arange(n),
+            "item_id": np.arange(n),
             "path": [f"{i}.png" for i in range(n)],
             "label": pd.Categorical.from_codes(codes, names),
             "split": pd.Categorical(["train"] * n),
         }
     )
     side = pd.array([64] * n, dtype="Int32")
-    scan = pd.DataFrame({"image_id": np.arange(n), "status": "ok", "width_px": side, "height_px": side})
+    scan = pd.DataFrame({"item_id": np.arange(n), "status": "ok", "width_px": side, "height_px": side})
     return manifest, scan, thumbnails, embeddings.astype(np.float32)
 
 
@@ -142,7 +142,7 @@ def test_label_purity_leaves_unlabelled_images_out() -> None:
 
 def test_purity_of_classes_by_hand() -> None:
     table = purity_of_classes(np.array([0, 0, 2, -1]), np.array([0.5, 1.0, 0.0, np.nan]), 3)
-    assert table["n_images"].tolist() == [2, 0, 1]
+    assert table["n_items"].tolist() == [2, 0, 1]
     assert table["purity"].tolist() == pytest.approx([0.75, np.nan, 0.0], nan_ok=True)
     assert (table["purity_low"][0], table["purity_high"][0]) == pytest.approx((0.1979, 0.9733), abs=1e-3)
 
@@ -215,7 +215,7 @@ def test_planted_outliers_are_found_and_nothing_else() -> None:
     points = gaussian(1000, 20)
     points[[7, 500]] *= 5
     found = unusual_of(points)
-    assert set(found.loc[found["is_outlier"], "image_id"]) == {7, 500}
+    assert set(found.loc[found["is_outlier"], "item_id"]) == {7, 500}
 
 
 @pytest.mark.parametrize("d", [5, 20, 100])
@@ -253,7 +253,7 @@ def test_stage_reports_the_image_that_does_not_belong() -> None:
     manifest, scan, thumbnails, embeddings = dataset()
     embeddings[5] = -embeddings[5]
     findings = analyse(manifest, scan, thumbnails, embeddings).findings
-    assert findings["image_id"].tolist() == [5]
+    assert findings["item_id"].tolist() == [5]
     assert findings["score"].between(0.5, 1).all()
     assert findings["detail"].str.startswith("embeddings: ").all()
 
@@ -268,7 +268,7 @@ def test_unread_images_keep_their_row_without_a_place() -> None:
     assert table.index[table["embeddings_x"].isna()].tolist() == [3, 8]
     assert table.index[table["thumbnails_y"].isna()].tolist() == [3, 8]
     assert artifacts.metrics["n_not_decoded"] == 2
-    assert artifacts.tables["class_purity"]["n_images"].sum() == 118
+    assert artifacts.tables["class_purity"]["n_items"].sum() == 118
 
 
 def test_permuting_classes_permutes_rows_and_changes_no_number() -> None:

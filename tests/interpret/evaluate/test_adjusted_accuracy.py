@@ -25,7 +25,7 @@ SETTINGS = {"n_resamples": 500, "seed": 0}
 def manifest_of(labels: str) -> pd.DataFrame:
     return pd.DataFrame(
         {
-            "image_id": range(len(labels)),
+            "item_id": range(len(labels)),
             "path": [f"{i}.png" for i in range(len(labels))],
             "label": pd.Categorical(list(labels), categories=CLASSES),
         }
@@ -33,14 +33,14 @@ def manifest_of(labels: str) -> pd.DataFrame:
 
 
 def pairs_of(*pairs: tuple[int, int, str]) -> pd.DataFrame:
-    return pd.DataFrame(pairs, columns=["image_id_a", "image_id_b", "kind"]).astype(
-        {"image_id_a": int, "image_id_b": int}
+    return pd.DataFrame(pairs, columns=["item_id_a", "item_id_b", "kind"]).astype(
+        {"item_id_a": int, "item_id_b": int}
     )
 
 
 def issues_of(*issues: tuple[int, str, str, bool]) -> pd.DataFrame:
-    table = pd.DataFrame(issues, columns=["image_id", "label", "suggested_label", "is_issue"])
-    return table.astype({"image_id": int, "is_issue": bool, "suggested_label": "string"})
+    table = pd.DataFrame(issues, columns=["item_id", "label", "suggested_label", "is_issue"])
+    return table.astype({"item_id": int, "is_issue": bool, "suggested_label": "string"})
 
 
 def doubts(labels: str, judged: list[int], training: list[int], pairs, issues) -> Doubts:
@@ -95,7 +95,7 @@ def test_accuracies_by_hand() -> None:
         SUGGESTED_LABELS: 5 / 8,  # one becomes right, one wrong, one stays wrong
         SUSPECTS_RIGHT: 7 / 8,
     }
-    assert rows["n_images"].tolist() == [8, 7, 5, 1, 2, 8, 8, 8]
+    assert rows["n_items"].tolist() == [8, 7, 5, 1, 2, 8, 8, 8]
     assert rows["n_doubted"].tolist() == [0, 1, 3, 1, 2, 3, 3, 3]
     assert rows.loc[NO_COPIES, "change"] == pytest.approx(3 / 5 - 5 / 8)
     assert rows.loc[[AS_IT_IS, EXACT_COPIES, NEAR_COPIES], "change"].isna().all()
@@ -150,7 +150,7 @@ def test_only_copies_leave_nothing_to_judge_and_say_so() -> None:
     all_of_them, none = np.ones(8, dtype=bool), np.zeros(8, dtype=bool)
     table = adjusted_accuracies(ACTUAL, PREDICTED, Doubts(all_of_them, none, none, ACTUAL), **SETTINGS)
     row = table.set_index("case").loc[NO_COPIES]
-    assert row["n_images"] == 0
+    assert row["n_items"] == 0
     assert row[["accuracy", "accuracy_low", "change", "change_low"]].isna().all()
 
 

@@ -153,9 +153,9 @@ def test_bins_of_the_diagram_give_the_errors() -> None:
     probabilities, actual = classifier(400, sharpness=2.0)
     bins, table = reliability_bins(probabilities, actual, 10), measured(probabilities, actual)
     for measure, rows in bins.groupby("measure"):
-        gaps = (rows["mean_confidence"] - rows["accuracy"]).abs() * rows["n_images"]
+        gaps = (rows["mean_confidence"] - rows["accuracy"]).abs() * rows["n_items"]
         assert gaps.sum() / 400 == pytest.approx(table.loc[measure, "value"])
-        assert rows["n_images"].sum() == 400
+        assert rows["n_items"].sum() == 400
 
 
 def test_diagram_draws_with_and_without_a_temperature(tmp_path) -> None:

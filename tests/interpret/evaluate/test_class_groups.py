@@ -20,10 +20,10 @@ from analysis.interpret.evaluate.class_groups import (
 SETTINGS = {"n_permutations": 999, "seed": 0}
 
 
-def classes_of(n_correct: list[int], n_images: list[int]) -> pd.DataFrame:
-    labels = [chr(ord("a") + i) for i in range(len(n_images))]
-    recall = np.divide(n_correct, np.maximum(n_images, 1))
-    return pd.DataFrame({"label": labels, "n_images": n_images, "n_correct": n_correct, "recall": recall})
+def classes_of(n_correct: list[int], n_items: list[int]) -> pd.DataFrame:
+    labels = [chr(ord("a") + i) for i in range(len(n_items))]
+    recall = np.divide(n_correct, np.maximum(n_items, 1))
+    return pd.DataFrame({"label": labels, "n_items": n_items, "n_correct": n_correct, "recall": recall})
 
 
 PER_CLASS = classes_of([9, 8, 9, 5, 4, 6, 0], [10, 10, 10, 10, 10, 10, 0])
@@ -139,6 +139,6 @@ def test_no_groups_no_rows_no_notes() -> None:
 def test_group_without_images_is_shown_and_not_compared(tmp_path) -> None:
     groups = {"x": ["a"], "absent": ["g"]}
     scores = group_scores(groups, PER_CLASS)
-    assert scores["n_images"].tolist() == [10, 0]
+    assert scores["n_items"].tolist() == [10, 0]
     assert compare_groups(groups, PER_CLASS, **SETTINGS).empty
     plot_class_groups(groups, scores, PER_CLASS, split="test").drawing.savefig(tmp_path / "groups.png")

@@ -26,11 +26,11 @@ DEFAULTS = EvaluateParameters.model_validate(
 CLASSES, CENTRES = ["dark", "grey", "light"], [0.0, 0.5, 1.0]
 DARK, GREY, LIGHT = 10, 128, 250  # levels that the grey classifier takes for these classes
 
-NO_DUPLICATES = pd.DataFrame({"image_id_a": [], "image_id_b": [], "kind": []}).astype(
-    {"image_id_a": int, "image_id_b": int, "kind": object}
+NO_DUPLICATES = pd.DataFrame({"item_id_a": [], "item_id_b": [], "kind": []}).astype(
+    {"item_id_a": int, "item_id_b": int, "kind": object}
 )
-NO_ISSUES = pd.DataFrame({"image_id": [], "label": [], "suggested_label": [], "is_issue": []}).astype(
-    {"image_id": int, "is_issue": bool}
+NO_ISSUES = pd.DataFrame({"item_id": [], "label": [], "suggested_label": [], "is_issue": []}).astype(
+    {"item_id": int, "is_issue": bool}
 )
 
 Row = tuple[str | None, str, int | None]
@@ -44,7 +44,7 @@ def judge(tmp_path: Path, make_dataset, make_grey_classifier) -> Callable[..., A
         rows: Sequence[Row],
         *,
         classes: Sequence[str] = CLASSES,
-        duplicates: pd.DataFrame = NO_DUPLICATES,
+        duplicate_pairs: pd.DataFrame = NO_DUPLICATES,
         label_issues: pd.DataFrame = NO_ISSUES,
         **changes,
     ) -> Artifacts:
@@ -55,7 +55,7 @@ def judge(tmp_path: Path, make_dataset, make_grey_classifier) -> Callable[..., A
         manifest, scan = make_dataset(rows, classes=classes)
         settings = {"device": "cpu", "batch_images": 64, "n_resamples": 200}
         parameters = DEFAULTS.model_copy(update=settings | changes)
-        return evaluate(manifest, scan, path, duplicates, label_issues, parameters=parameters, seed=0)
+        return evaluate(manifest, scan, path, duplicate_pairs, label_issues, parameters=parameters, seed=0)
 
     return run
 
@@ -69,7 +69,7 @@ def test_predictions_are_one_row_an_image_in_the_manifests_order(judge) -> None:
         ("dark", "validation", GREY),
     ]
     predictions = judge([*rows, ("dark", "test", DARK)]).tables["predictions"]
-    assert predictions["image_id"].tolist() == [0, 1, 2, 3, 4]
+    assert predictions["item_id"].tolist() == [0, 1, 2, 3, 4]
     assert predictions["split"].tolist() == ["train", "test", "test", "validation", "test"]
     assert predictions["label"].tolist() == ["light", "dark", np.nan, "dark", "dark"]
     assert predictions["predicted_label"].tolist() == ["light", np.nan, "grey", "grey", "dark"]
@@ -256,10 +256,10 @@ def test_accuracy_is_adjusted_for_copies_and_doubted_labels(judge) -> None:
         ("dark", "train", DARK),
     ]
     issues = pd.DataFrame(
-        {"image_id": [1], "label": ["dark"], "suggested_label": ["light"], "is_issue": [True]}
+        {"item_id": [1], "label": ["dark"], "suggested_label": ["light"], "is_issue": [True]}
     )
-    pairs = pd.DataFrame({"image_id_a": [0], "image_id_b": [3], "kind": ["exact"]})
-    artifacts = judge(rows, duplicates=pairs, label_issues=issues)
+    pairs = pd.DataFrame({"item_id_a": [0], "item_id_b": [3], "kind": ["exact"]})
+    artifacts = judge(rows, duplicate_pairs=pairs, label_issues=issues)
     assert artifacts.metrics["accuracy_without_copies"] == 1 / 2
     assert artifacts.metrics["accuracy_if_doubted_labels_right"] == 1
     assert artifacts.metrics["accuracy_if_doubted_labels_wrong"] == pytest.approx(2 / 3)
@@ -267,8 +267,8 @@ def test_accuracy_is_adjusted_for_copies_and_doubted_labels(judge) -> None:
 
 
 def test_judged_training_images_are_no_copies(judge) -> None:
-    pairs = pd.DataFrame({"image_id_a": [0], "image_id_b": [1], "kind": ["exact"]})
-    artifacts = judge([("dark", "train", DARK), ("light", "train", LIGHT)], duplicates=pairs)
+    pairs = pd.DataFrame({"item_id_a": [0], "item_id_b": [1], "kind": ["exact"]})
+    artifacts = judge([("dark", "train", DARK), ("light", "train", LIGHT)], duplicate_pairs=pairs)
     assert artifacts.metrics["n_exact_copies_of_training"] == 0
     assert any("training images themselves are judged" in note for note in artifacts.notes)
 
@@ -299,7 +299,7 @@ def test_tables_for_people_are_no_wider_than_a_page(judge) -> None:
 def test_surest_mistakes_come_first_and_no_more_than_asked(judge, tmp_path: Path) -> None:
     rows = [("dark", "test", 180), ("dark", "test", LIGHT), ("dark", "test", DARK), ("light", "test", 0)]
     figure = {figure.name: figure for figure in judge(rows, n_mistakes=2).figures}["confident_mistakes"]
-    assert figure.table["image_id"].tolist() == [3, 1]
+    assert figure.table["item_id"].tolist() == [3, 1]
     assert figure.table["predicted_label"].tolist() == ["dark", "light"]
     assert figure.table["probability"].is_monotonic_decreasing
     figure.drawing.savefig(tmp_path / "mistakes.png")
@@ -308,7 +308,7 @@ def test_surest_mistakes_come_first_and_no_more_than_asked(judge, tmp_path: Path
 def test_pairs_confused_more_than_once_are_shown_surest_first(judge, tmp_path: Path) -> None:
     rows = [("dark", "test", 200), ("dark", "test", LIGHT), ("grey", "test", LIGHT), ("light", "test", LIGHT)]
     figure = {figure.name: figure for figure in judge(rows).figures}["confused_pairs"]
-    assert figure.table["image_id"].tolist() == [1, 0]  # grey for light happened once
+    assert figure.table["item_id"].tolist() == [1, 0]  # grey for light happened once
     assert figure.table[["label", "predicted_label"]].drop_duplicates().to_numpy().tolist() == [
         ["dark", "light"]
     ]
@@ -355,6 +355,6 @@ def test_confusion_pairs_are_the_cells_with_images() -> None:
     assert pairs.to_dict("list") == {
         "actual": ["a", "a"],
         "predicted": ["a", "b"],
-        "n_images": [3, 1],
+        "n_items": [3, 1],
         "class_fraction": [0.75, 0.25],
     }

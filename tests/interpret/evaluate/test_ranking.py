@@ -29,7 +29,7 @@ def test_measures_are_scikit_learns_with_ties(seed: int) -> None:
         assert row.auroc == pytest.approx(metrics.roc_auc_score(actual == i, probabilities[:, i]))
         expected = metrics.average_precision_score(actual == i, probabilities[:, i])
         assert row.average_precision == pytest.approx(expected)
-        assert row.n_images == (actual == i).sum()
+        assert row.n_items == (actual == i).sum()
     assert overall["macro_auroc"] == pytest.approx(table["auroc"].mean())
     assert overall["macro_average_precision"] == pytest.approx(table["average_precision"].mean())
 

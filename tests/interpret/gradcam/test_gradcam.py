@@ -86,17 +86,17 @@ def attribute(tmp_path: Path) -> Callable[..., Artifacts]:
         ids = np.arange(len(rows))
         manifest = pd.DataFrame(
             {
-                "image_id": ids,
+                "item_id": ids,
                 "path": [path.as_posix() for path in paths],
                 "label": pd.Categorical(labels, categories=CLASSES),
                 "split": pd.Categorical(splits, categories=["train", "validation", "test"]),
                 "status": "ok",
             }
         )
-        scan = pd.DataFrame({"image_id": ids, "status": "ok", "width_px": PX, "height_px": PX})
+        scan = pd.DataFrame({"item_id": ids, "status": "ok", "width_px": PX, "height_px": PX})
         predictions = pd.DataFrame(
             {
-                "image_id": ids,
+                "item_id": ids,
                 "predicted_label": pd.Categorical(shown, categories=CLASSES),
                 "probabilities": [np.array([0.9, 0.05, 0.05], dtype=np.float32)] * len(rows),
             }
@@ -129,7 +129,7 @@ def test_class_told_by_a_mark_in_the_corner_is_flagged_and_no_other(attribute) -
     assert list(findings) == FINDING_COLUMNS
     assert findings["kind"].unique().tolist() == ["class_told_by_context"]
     assert findings["label"].unique().tolist() == ["marked"]
-    assert set(findings["image_id"]) <= set(range(8, 16))
+    assert set(findings["item_id"]) <= set(range(8, 16))
     assert len(findings) == 6
     assert "of its attribution lies on the border" in findings["detail"][0]
     assert artifacts.metrics["n_classes_flagged"] == 1
@@ -203,7 +203,7 @@ def test_samples_are_of_the_judged_split_and_no_larger_than_asked(attribute) -> 
     rows = [*CLEAN, *[(label, label, "train") for label in CLASSES] * 5, *[("cross", "square", "test")] * 4]
     table = attribute(rows, right_per_class=3, wrong_per_class=2).tables["image_shares"]
     assert table.groupby(["is_right", "label"], observed=True).size().tolist() == [2, 3, 3, 3]
-    assert set(table["image_id"]) <= {*range(24), *range(39, 43)}
+    assert set(table["item_id"]) <= {*range(24), *range(39, 43)}
 
 
 def test_every_method_asked_for_is_judged(attribute) -> None:

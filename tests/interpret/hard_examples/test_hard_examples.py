@@ -28,7 +28,7 @@ CLASSES = ["cat", "dog", "owl"]
 def rank(make_dataset) -> Callable[..., Artifacts]:
     """The stage on images of (split, label, probabilities), all of which are known from training if so said.
 
-    `forgotten` gives forgetting events by image, None for never learnt; `suspected` names the image_ids of
+    `forgotten` gives forgetting events by image, None for never learnt; `suspected` names the item_ids of
     labels that `label_issues` lists.
     """
 
@@ -37,14 +37,14 @@ def rank(make_dataset) -> Callable[..., Artifacts]:
             [(label, split, None if p is None else 100) for split, label, p in rows], classes=classes
         )
         predicted = [None if p is None else classes[int(np.argmax(p))] for _, _, p in rows]
-        predictions = manifest[["image_id", "split", "label"]].assign(
+        predictions = manifest[["item_id", "split", "label"]].assign(
             predicted_label=pd.Categorical(predicted, classes),
             probabilities=[None if p is None else np.array(p, np.float32) for _, _, p in rows],
         )
         forgotten = forgotten or {}
         dynamics = pd.DataFrame(
             {
-                "image_id": np.array([*forgotten], dtype="int64"),
+                "item_id": np.array([*forgotten], dtype="int64"),
                 "n_forgetting_events": np.array([n or 0 for n in forgotten.values()], dtype="int64"),
                 "first_learnt_epoch": pd.array(
                     [pd.NA if n is None else 1 for n in forgotten.values()], dtype="Int64"
@@ -56,9 +56,9 @@ def rank(make_dataset) -> Callable[..., Artifacts]:
                 "area_under_margin": [-9.0 if n is None else 1.0 - n for n in forgotten.values()],
             }
         )
-        doubts = manifest[["image_id", "label"]].assign(
-            is_issue=manifest["image_id"].isin(suspected),
-            self_confidence=np.where(manifest["image_id"].isin(suspected), 0.01, 0.99),
+        doubts = manifest[["item_id", "label"]].assign(
+            is_issue=manifest["item_id"].isin(suspected),
+            self_confidence=np.where(manifest["item_id"].isin(suspected), 0.01, 0.99),
         )
         return hard_examples(
             manifest,
@@ -66,10 +66,10 @@ def rank(make_dataset) -> Callable[..., Artifacts]:
             predictions,
             dynamics,
             doubts,
-            CHANNELS,
-            METHODS,
-            AUGMENTATIONS,
-            np.arange(len(manifest), dtype=np.uint8),  # thumbnails: no two images alike
+            thumbnails=np.arange(len(manifest), dtype=np.uint8),  # no two images alike
+            channel_statistics=CHANNELS,
+            interpolation_methods=METHODS,
+            augmentation_verdicts=AUGMENTATIONS,
             parameters=DEFAULTS.model_copy(update=changes),
             baseline_resnet=BASELINE,
             seed=0,
@@ -92,7 +92,7 @@ def test_planted_wrong_label_leads_every_ranking_and_the_lists(rank):
     artifacts = rank(
         rows, forgotten=dict.fromkeys(range(60), 0) | {planted: None}, suspected=[planted, in_test]
     )
-    table = artifacts.tables["hard_examples"].set_index("image_id")
+    table = artifacts.tables["hard_examples"].set_index("item_id")
     assert table.loc[planted, ["loss_rank", "forgetting_rank", "margin_rank"]].tolist() == [1, 1, 1]
     assert table.loc[in_test, "loss_rank"] == 1
     assert table["hardness"].between(0, 1).all()
@@ -117,9 +117,9 @@ def test_label_that_was_corrected_since_is_not_doubted(rank, monkeypatch):
     from analysis.interpret.hard_examples import stage as module
 
     table = pd.DataFrame(
-        {"image_id": [0, 1], "label": ["cat", "dog"], "is_issue": [True, True], "self_confidence": [0.1, 0.1]}
+        {"item_id": [0, 1], "label": ["cat", "dog"], "is_issue": [True, True], "self_confidence": [0.1, 0.1]}
     )
-    images = pd.DataFrame({"image_id": [0, 1], "label": pd.Categorical(["cat", "owl"], CLASSES)})
+    images = pd.DataFrame({"item_id": [0, 1], "label": pd.Categorical(["cat", "owl"], CLASSES)})
     found = module._with_doubts(images, table)
     assert found["is_suspected"].tolist() == [True, False]
     assert found["label_doubt"].tolist() == pytest.approx([0.9, np.nan], nan_ok=True)
@@ -134,7 +134,7 @@ def test_pairs_are_chosen_on_validation_and_described_on_test(rank):
     ]
     pairs = rank(rows, n_pairs=1).tables["confused_pairs"]
     assert pairs.loc[0, ["first_label", "second_label"]].tolist() == ["cat", "dog"]
-    assert pairs.loc[0, ["n_images", "n_mistaken"]].tolist() == [1, 1]
+    assert pairs.loc[0, ["n_items", "n_mistaken"]].tolist() == [1, 1]
     assert "first" not in pairs
 
 
@@ -152,7 +152,7 @@ def test_classes_count_outcomes_of_training_by_hand(rank):
     artifacts = rank(rows, forgotten={0: 0, 1: 2, 2: None, 3: 0})
     (figure,) = [figure for figure in artifacts.figures if figure.name == "class_hardness"]
     table = figure.table.set_index("label")
-    columns = ["n_images", "n_trained_on", "n_always_kept", "n_forgotten", "n_never_learnt"]
+    columns = ["n_items", "n_trained_on", "n_always_kept", "n_forgotten", "n_never_learnt"]
     assert table.loc["cat", columns].tolist() == [4, 3, 1, 1, 1]
     assert table.loc["dog", columns].tolist() == [3, 1, 1, 0, 0]
     assert table["n_hard"].sum() == figure.table["n_hard"].sum()
@@ -166,7 +166,7 @@ def test_second_training_is_compared_on_what_is_held_out(rank):
     rows = [*rows_of("train", 4), *rows_of("validation", 2), *rows_of("test", 3)]
     artifacts = rank(rows, forgotten=dict.fromkeys(range(12), 0) | {3: 2}, retrain=True, n_pairs=1)
     table = artifacts.tables["mining"]
-    assert table["n_images"].tolist() == [
+    assert table["n_items"].tolist() == [
         4,
         2,
         6,

@@ -23,7 +23,7 @@ def predictions_of(rows: list[tuple[str, str | None, list[float] | None]]) -> pd
     predicted = [None if p is None else CLASSES[int(np.argmax(p))] for _, _, p in rows]
     return pd.DataFrame(
         {
-            "image_id": np.arange(len(rows)),
+            "item_id": np.arange(len(rows)),
             "split": pd.Categorical([split for split, _, _ in rows], ["train", "validation", "test"]),
             "label": pd.Categorical([label for _, label, _ in rows], CLASSES),
             "predicted_label": pd.Categorical(predicted, CLASSES),
@@ -33,10 +33,10 @@ def predictions_of(rows: list[tuple[str, str | None, list[float] | None]]) -> pd
 
 
 def dynamics_of(rows: list[tuple[int, int, int | None, float]]) -> pd.DataFrame:
-    """Rows of (image_id, n_forgetting_events, first_learnt_epoch, area_under_margin)."""
-    columns = ["image_id", "n_forgetting_events", "first_learnt_epoch", "area_under_margin"]
+    """Rows of (item_id, n_forgetting_events, first_learnt_epoch, area_under_margin)."""
+    columns = ["item_id", "n_forgetting_events", "first_learnt_epoch", "area_under_margin"]
     table = pd.DataFrame(rows, columns=columns)
-    types = {"image_id": "int64", "n_forgetting_events": "int64", "first_learnt_epoch": "Int64"}
+    types = {"item_id": "int64", "n_forgetting_events": "int64", "first_learnt_epoch": "Int64"}
     table = table.astype(types | {"area_under_margin": float})
     return table.assign(n_epochs=4, n_learnt_epochs=3, mean_probability=0.7, std_probability=0.2)
 
@@ -54,7 +54,7 @@ def test_images_without_label_or_picture_are_not_ranked():
     predictions = predictions_of(
         [("test", None, [1, 0, 0]), ("test", "cat", None), ("test", "cat", [1, 0, 0])]
     )
-    assert measure_hardness(predictions, dynamics_of([]))["image_id"].tolist() == [2]
+    assert measure_hardness(predictions, dynamics_of([]))["item_id"].tolist() == [2]
 
 
 def test_never_learnt_is_harder_than_any_number_of_forgetting_events():
@@ -92,9 +92,9 @@ def test_order_of_the_rows_changes_nothing():
     dynamics = dynamics_of(
         [(i, int(rng.integers(3)), int(rng.integers(1, 4)), rng.normal()) for i in range(20)]
     )
-    there = measure_hardness(predictions, dynamics).set_index("image_id")
+    there = measure_hardness(predictions, dynamics).set_index("item_id")
     shuffled = measure_hardness(predictions.sample(frac=1, random_state=0), dynamics.iloc[::-1])
-    pd.testing.assert_frame_equal(shuffled.set_index("image_id").sort_index(), there)
+    pd.testing.assert_frame_equal(shuffled.set_index("item_id").sort_index(), there)
 
 
 @pytest.mark.parametrize(
@@ -151,7 +151,7 @@ def test_pairs_are_counted_among_their_own_images():
         {"first": [0], "second": [1], "first_label": ["cat"], "second_label": ["dog"], "confusion": [0.2]}
     )
     row = tabulate_pairs(pairs, judged).iloc[0]
-    assert row[["n_images", "n_mistaken", "n_ambiguous"]].tolist() == [3, 1, 2]
+    assert row[["n_items", "n_mistaken", "n_ambiguous"]].tolist() == [3, 1, 2]
     assert row["mistaken_fraction"] == pytest.approx(1 / 3)
 
 
@@ -170,7 +170,7 @@ def test_agreement_is_scipys_correlation_and_the_jaccard_index():
 
 def test_rankings_of_no_common_image_do_not_agree_or_disagree():
     row = compare_rankings(pd.DataFrame({"a": [0.1, 0.9, np.nan], "b": [np.nan, np.nan, 0.5]}), 0.5).iloc[0]
-    assert row["n_images"] == 0
+    assert row["n_items"] == 0
     assert np.isnan(row["spearman"])
     assert np.isnan(row["shared_fraction"])
 

@@ -5,6 +5,7 @@ from scipy.stats import binomtest
 
 from analysis.interpret.hard_examples import mining as hard_example_mining
 from analysis.interpret.hard_examples.mining import compare_training, hard_to_repeat, tabulate_gains
+from models.training.inputs import TrainingInputs
 
 CLASSES = ["cat", "dog", "owl"]
 
@@ -12,7 +13,7 @@ CLASSES = ["cat", "dog", "owl"]
 def test_hard_images_and_those_near_a_boundary_are_repeated_but_not_doubted_or_unseen_ones():
     images = pd.DataFrame(
         {
-            "image_id": [10, 11, 12, 13, 14, 15],
+            "item_id": [10, 11, 12, 13, 14, 15],
             "was_trained_on": [True, True, True, True, False, True],
             "is_suspected": [False, False, True, False, False, False],
             "pair_log_odds": [9.0, -0.1, 0.0, 8.0, 0.0, np.nan],
@@ -25,7 +26,7 @@ def test_hard_images_and_those_near_a_boundary_are_repeated_but_not_doubted_or_u
 def test_gains_are_paired_by_hand():
     predictions = pd.DataFrame(
         {
-            "image_id": range(8),
+            "item_id": range(8),
             "split": ["test"] * 7 + ["validation"],
             "label": pd.Categorical(["cat"] * 4 + ["dog", "owl", "owl", "owl"], CLASSES),
             "predicted_random": pd.Categorical(
@@ -38,14 +39,14 @@ def test_gains_are_paired_by_hand():
     )
     table = tabulate_gains(predictions, {"cat", "dog"}).set_index(["split", "classes"])
     confused = table.loc[("test", "confused classes")]
-    assert confused[["n_images", "accuracy_random", "accuracy_hard"]].tolist() == [5, 2 / 5, 4 / 5]
+    assert confused[["n_items", "accuracy_random", "accuracy_hard"]].tolist() == [5, 2 / 5, 4 / 5]
     assert confused["gain"] == pytest.approx(2 / 5)
     assert confused["gain_low"] < 2 / 5 < confused["gain_high"]
     assert confused["p_value_holm"] == pytest.approx(min(1, 5 * binomtest(3, 4).pvalue))
     assert table.loc[("test", "other classes"), "gain"] == -1 / 2  # what it helps, it takes from others
     assert table.loc[("test", "all classes"), "gain"] == pytest.approx(1 / 7)
     nothing = table.loc[("validation", "confused classes")]
-    assert nothing["n_images"] == 0
+    assert nothing["n_items"] == 0
     assert np.isnan(nothing["gain"])
     assert np.isnan(nothing["p_value_holm"])
 
@@ -53,29 +54,29 @@ def test_gains_are_paired_by_hand():
 def test_hard_images_and_their_control_add_as_many_rows_and_nothing_else_changes(monkeypatch):
     manifest = pd.DataFrame(
         {
-            "image_id": range(8),
+            "item_id": range(8),
             "split": ["train"] * 5 + ["validation", "test", "test"],
             "path": list("abcdefgh"),
         }
     )
     seen = []
 
-    def note(table, *_, **__):
+    def note(inputs, **_):
+        table = inputs.manifest
         seen.append(table)
-        return table[table["split"] != "train"][["image_id", "split"]].assign(label="x", predicted_label="x")
+        return table[table["split"] != "train"][["item_id", "split"]].assign(label="x", predicted_label="x")
 
     monkeypatch.setattr(hard_example_mining, "_predict_after_training", note)
     found = compare_training(
-        manifest,
-        *[pd.DataFrame()] * 3,
+        TrainingInputs(manifest, scan=None, thumbnails=None, advice=None),
         trained_on=pd.Series([0, 1, 2, 3]),  # a sample left the fifth out
         repeated=pd.Series([1, 3]),
         n_repeats=2,
         baseline=None,
         seed=0,
     )
-    assert found["image_id"].tolist() == [5, 6, 7]
-    hard, random = (table["image_id"].value_counts().sort_index() for table in seen)
+    assert found["item_id"].tolist() == [5, 6, 7]
+    hard, random = (table["item_id"].value_counts().sort_index() for table in seen)
     assert hard.to_dict() == {0: 1, 1: 3, 2: 1, 3: 3, 5: 1, 6: 1, 7: 1}
     assert (random.sum(), set(random.index)) == (hard.sum(), set(hard.index))
-    assert (seen[0].set_index("image_id")["path"] == [*"abcd", *"bdbd", *"fgh"]).all()
+    assert (seen[0].set_index("item_id")["path"] == [*"abcd", *"bdbd", *"fgh"]).all()

@@ -52,7 +52,7 @@ def photographs(side_px: int, n: int = 6) -> np.ndarray:
 
 def all_corrupted(images: np.ndarray, corruption, severity: int, *, seed: int = 0) -> np.ndarray:
     return np.stack(
-        [corrupt(image, corruption, severity, seed=seed, image_id=i) for i, image in enumerate(images)]
+        [corrupt(image, corruption, severity, seed=seed, item_id=i) for i, image in enumerate(images)]
     )
 
 
@@ -87,7 +87,7 @@ def test_corrupted_image_is_of_the_same_shape_and_type_and_the_original_untouche
     (image,) = photographs(side_px, 1)
     before = image.copy()
     for severity in (0, *SEVERITIES):
-        changed = corrupt(image, corruption, severity, seed=0, image_id=7)
+        changed = corrupt(image, corruption, severity, seed=0, item_id=7)
         assert (changed.shape, changed.dtype) == (image.shape, np.uint8)
         assert not np.shares_memory(changed, image)
     assert np.array_equal(image, before)
@@ -112,9 +112,9 @@ def test_severity_makes_photographs_less_alike(corruption, side_px: int) -> None
 @each_corruption
 def test_same_seed_and_image_give_the_same_pixels(corruption) -> None:
     (image,) = photographs(32, 1)
-    first, again = (corrupt(image, corruption, 4, seed=3, image_id=5) for _ in range(2))
-    other_seed = corrupt(image, corruption, 4, seed=4, image_id=5)
-    other_image = corrupt(image, corruption, 4, seed=3, image_id=6)
+    first, again = (corrupt(image, corruption, 4, seed=3, item_id=5) for _ in range(2))
+    other_seed = corrupt(image, corruption, 4, seed=4, item_id=5)
+    other_image = corrupt(image, corruption, 4, seed=3, item_id=6)
     assert np.array_equal(first, again)
     is_random = corruption.name in RANDOM
     assert np.array_equal(first, other_seed) != is_random
@@ -136,7 +136,7 @@ def test_grey_images_stay_grey(corruption, side_px: int) -> None:
 def test_constant_images_survive(corruption, level: int) -> None:
     for side_px in (8, 32, 224):
         image = np.full((side_px, side_px, 3), level, dtype=np.uint8)
-        changed = corrupt(image, corruption, 5, seed=0, image_id=0)
+        changed = corrupt(image, corruption, 5, seed=0, item_id=0)
         assert changed.shape == image.shape
         if corruption.group in ("blur", "storage") or corruption.name in ("contrast", "rotation", "shift"):
             assert np.abs(changed.astype(int) - level).max() <= 1  # JPEG rounds its mean
@@ -179,7 +179,7 @@ def test_noise_of_a_coloured_picture_is_coloured(change, rng) -> None:
 
 def test_impulses_of_a_severity_are_among_those_of_the_next() -> None:
     image = np.full((32, 32, 3), 128, dtype=np.uint8)
-    hit = [corrupt(image, BY_NAME["impulse_noise"], s, seed=0, image_id=0) != 128 for s in SEVERITIES]
+    hit = [corrupt(image, BY_NAME["impulse_noise"], s, seed=0, item_id=0) != 128 for s in SEVERITIES]
     assert all((after | ~before).all() for before, after in pairwise(hit))
 
 

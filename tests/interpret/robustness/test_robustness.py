@@ -227,7 +227,7 @@ def test_figures_draw_any_number_of_classes_within_bounds(tmp_path: Path, n_clas
     outcomes = random_outcomes(n_classes, 3)
     classes = [rf"$\frac_{i}$ (no formula), a long name, {i}" for i in range(n_classes)]
     fragility = score_classes(outcomes, classes).sort_values("drop", ascending=False)
-    images = pd.DataFrame({"image_id": np.arange(len(outcomes.actual))})
+    images = pd.DataFrame({"item_id": np.arange(len(outcomes.actual))})
     pixels = np.zeros((len(images), 8, 8, 3), dtype=np.uint8)
     figures = [
         plot_class_fragility(
@@ -253,7 +253,7 @@ def test_typical_image_is_the_median_of_those_right_when_clean() -> None:
 def test_frames_are_where_the_prediction_is_wrong() -> None:
     outcomes = random_outcomes(3, 4)
     pixels = np.zeros((12, 8, 8, 3), dtype=np.uint8)
-    images = pd.DataFrame({"image_id": np.arange(12)})
+    images = pd.DataFrame({"item_id": np.arange(12)})
     figure = plot_examples(pixels, outcomes, images, ["a", "b", "c"], seed=0)
     (ax,) = figure.drawing.axes
     framed = {(round(frame.get_x() + 0.45), round(frame.get_y() + 0.45)) for frame in ax.patches}

@@ -40,7 +40,7 @@ def dive(tmp_path: Path, make_dataset, make_grey_classifier) -> Callable[..., Ar
         manifest, scan = make_dataset(rows, classes=classes)
         levels = [np.nan if level is None else level / 255 for _, _, level in rows]
         nearest = [int(np.argmin([abs(level - c) for c in CENTRES[: len(classes)]])) for level in levels]
-        predictions = pd.DataFrame({"image_id": manifest["image_id"]}).assign(
+        predictions = pd.DataFrame({"item_id": manifest["item_id"]}).assign(
             predicted_label=pd.Categorical.from_codes(nearest, categories=classes)
         )
         right = predictions["predicted_label"].astype(str) == manifest["label"].astype(str)
@@ -155,7 +155,7 @@ def test_images_misled_by_invisible_noise_are_found(dive) -> None:
     rows = [("grey", "test", near)] * 8 + [("grey", "test", GREY)] * 8
     findings = dive(rows, linf_epsilons=(2.0, 4.0, 64.0)).findings
     assert findings["kind"].eq("misled_by_invisible_noise").all()
-    assert set(findings["image_id"]) <= set(range(8))
+    assert set(findings["item_id"]) <= set(range(8))
     assert len(findings) >= 4
     assert findings["detail"][0].startswith("misled by noise of ±4/255, one of ")
     assert dive(rows, linf_epsilons=(2.0, 4.0, 64.0), max_noise_errors=0.6).findings.empty
@@ -165,7 +165,7 @@ def test_recognised_by_fine_detail_only_is_found_where_it_is_sure() -> None:
     ids = np.arange(100, 120)
     fine, coarse = np.arange(20) < 12, np.arange(20) >= 19
     found = find_fine_texture(ids, coarse, fine, cutoff=4, significance_level=0.01)
-    assert found["image_id"].tolist() == ids[:12].tolist()  # 12 against 1: p = 14 / 2^13
+    assert found["item_id"].tolist() == ids[:12].tolist()  # 12 against 1: p = 14 / 2^13
     assert found["detail"][0] == (
         "12 of 20 images are recognised only by what is above 4 cycles per image, 1 only by what is below"
     )
@@ -209,7 +209,7 @@ def test_spectra_draw_any_number_of_classes(tmp_path: Path, n_classes: int) -> N
 
 
 def test_occlusion_of_one_image_is_drawn(tmp_path: Path) -> None:
-    table = pd.DataFrame({"image_id": [0], "label": "a", "predicted_label": "b"}).assign(
+    table = pd.DataFrame({"item_id": [0], "label": "a", "predicted_label": "b"}).assign(
         probability=1.0, largest_drop=0.0
     )
     figure = plot_occlusion(np.ones((1, 8, 8, 3)), np.zeros((1, 8, 8)), table, patch_px=2, split="test")

@@ -26,6 +26,11 @@ VERDICTS = pd.DataFrame(
     {"label": ["dark", "light"], "transform": "horizontal_flip", "verdict": ["safe", "unusual pose"]}
 )
 METHODS = pd.DataFrame({"method": ["bilinear", "lanczos"], "is_recommended": [False, True]})
+ADVICE = {
+    "channel_statistics": NORMALISATION,
+    "interpolation_methods": METHODS,
+    "augmentation_verdicts": VERDICTS,
+}
 TINY = {"epochs": 1, "input_px": 8, "device": "cpu"}
 
 
@@ -51,10 +56,8 @@ def run(folder: Path, dataset: tuple[pd.DataFrame, pd.DataFrame], *, seed: int =
     folder.mkdir(exist_ok=True)
     return baseline_resnet(
         *dataset,
-        NORMALISATION,
-        METHODS,
-        VERDICTS,
         thumbnails_of(*dataset),
+        **ADVICE,
         parameters=DEFAULTS.model_copy(update={**TINY, **changes}),
         seed=seed,
         model=folder / "model.pt",
@@ -207,7 +210,7 @@ def test_digits_are_told_apart_with_the_default_parameters(tmp_path: Path) -> No
         Image.fromarray((picture * 255 / 16).astype(np.uint8)).save(tmp_path / f"{i}.png")
     manifest = pd.DataFrame(
         {
-            "image_id": np.arange(len(digits)),
+            "item_id": np.arange(len(digits)),
             "path": [str(tmp_path / f"{i}.png") for i in range(len(digits))],
             "label": pd.Categorical(digits.astype(str)),
             "split": split,
@@ -218,10 +221,8 @@ def test_digits_are_told_apart_with_the_default_parameters(tmp_path: Path) -> No
     baseline_resnet(
         manifest,
         scan,
-        NORMALISATION,
-        METHODS,
-        VERDICTS,
         thumbnails_of(manifest, scan),
+        **ADVICE,
         parameters=DEFAULTS,
         seed=0,
         model=tmp_path / "model.pt",
@@ -261,10 +262,8 @@ def test_images_are_resized_as_named_or_recommended(
     dataset = make_dataset([*rows_of("train"), *rows_of("validation")])
     baseline_resnet(
         *dataset,
-        NORMALISATION,
-        METHODS.assign(is_recommended=recommended),
-        VERDICTS,
         thumbnails_of(*dataset),
+        **ADVICE | {"interpolation_methods": METHODS.assign(is_recommended=recommended)},
         parameters=DEFAULTS.model_copy(update={**TINY, "interpolation": named}),
         seed=0,
         model=tmp_path / "model.pt",
@@ -304,7 +303,7 @@ def test_training_that_is_over_leaves_no_checkpoints(tmp_path: Path, make_datase
 def test_dynamics_are_one_row_a_training_image(tmp_path: Path, make_dataset) -> None:
     artifacts = run(tmp_path, make_dataset(rows_of("validation") + rows_of("train")), epochs=2)
     dynamics = artifacts.tables["training_dynamics"]
-    assert dynamics["image_id"].tolist() == list(range(12, 24))
+    assert dynamics["item_id"].tolist() == list(range(12, 24))
     assert (dynamics["n_epochs"] == 2).all()
     assert artifacts.metrics["n_never_learnt"] == (dynamics["n_learnt_epochs"] == 0).sum()
 

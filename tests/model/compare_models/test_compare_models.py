@@ -123,10 +123,10 @@ def test_training_of_a_recipe_predicts_what_is_held_out(tmp_path, make_dataset):
     artifacts = train_recipe(
         manifest,
         scan,
-        channels,
-        pd.DataFrame({"method": ["bilinear"], "is_recommended": [True]}),
-        pd.DataFrame({"transform": [], "label": [], "verdict": []}),
         np.arange(len(manifest), dtype=np.uint8),  # no two images alike
+        channel_statistics=channels,
+        interpolation_methods=pd.DataFrame({"method": ["bilinear"], "is_recommended": [True]}),
+        augmentation_verdicts=pd.DataFrame({"transform": [], "label": [], "verdict": []}),
         compare_models=comparison_of(recipes={"tiny": {"input_px": 8}}, compared=["tiny"], epochs=1),
         baseline_resnet=BASELINE.model_copy(update={"device": "cpu"}),
         arguments=["tiny", "3"],
@@ -134,7 +134,7 @@ def test_training_of_a_recipe_predicts_what_is_held_out(tmp_path, make_dataset):
     )
     predictions = artifacts.tables["predictions"]
     assert predictions["split"].value_counts().to_dict() == {"validation": 8, "test": 8, "train": 0}
-    assert predictions["image_id"].tolist() == list(range(8, 24))
+    assert predictions["item_id"].tolist() == list(range(8, 24))
     assert predictions["predicted_label"].cat.categories.tolist() == ["dark", "light"]
     assert artifacts.metrics["n_training_images"] == 8
     timing = artifacts.tables["timing"].iloc[0]
@@ -146,7 +146,10 @@ def test_any_recipe_with_a_slip_stops_the_first_training(tmp_path):
     comparison = comparison_of(recipes={"fine": {}, "odd": {"epoch": 3}}, compared=["fine", "odd"])
     with pytest.raises(InputError, match=r"recipes\.odd\.epoch"):
         train_recipe(
-            *[pd.DataFrame()] * 6,
+            *[pd.DataFrame()] * 3,
+            channel_statistics=pd.DataFrame(),
+            interpolation_methods=pd.DataFrame(),
+            augmentation_verdicts=pd.DataFrame(),
             compare_models=comparison,
             baseline_resnet=BASELINE,
             arguments=["fine", "0"],
@@ -175,7 +178,7 @@ def test_flops_of_a_convolution_and_a_linear_layer_by_hand():
 def predictions_of(actual: list[str], predicted: list[str], splits: list[str]) -> pd.DataFrame:
     return pd.DataFrame(
         {
-            "image_id": np.arange(len(actual)),
+            "item_id": np.arange(len(actual)),
             "split": pd.Categorical(splits, ["train", "validation", "test"]),
             "label": pd.Categorical(actual, CLASSES),
             "predicted_label": pd.Categorical(predicted, CLASSES),
@@ -244,8 +247,8 @@ def test_recall_is_the_mean_over_seeds_by_hand():
     }
     table = recall_by_class(predictions, "test").set_index("label")
     assert list(table.index) == CLASSES
-    assert table.loc["cat", ["n_images", "a", "b"]].tolist() == [2, 0.75, 0]
-    assert table.loc["dog", ["n_images", "a", "b"]].tolist() == [1, 1, 0]
+    assert table.loc["cat", ["n_items", "a", "b"]].tolist() == [2, 0.75, 0]
+    assert table.loc["dog", ["n_items", "a", "b"]].tolist() == [1, 1, 0]
     assert np.isnan(table.loc["owl", "a"])
 
 

@@ -37,7 +37,7 @@ def test_unreadable_rows_are_dropped_and_blank_labels_have_no_class(make_dataset
     rows = [("b", "train", 1), ("a", "train", None), (None, "test", 2), ("a", "test", 3)]
     manifest, scan = make_dataset(rows, classes=["b", "a"])
     images = readable_images(manifest, scan)
-    assert images["image_id"].tolist() == [0, 2, 3]
+    assert images["item_id"].tolist() == [0, 2, 3]
     assert images["class_index"].tolist() == [0, -1, 1]
 
 
@@ -60,7 +60,7 @@ def test_dropped_images_are_left_out_and_counted_once(make_dataset) -> None:
         [("a", "train", 5), ("a", "train", None), (None, "test", 7), ("b", "test", 9)]
     )
     manifest["status"] = ["dropped", "dropped", "ok", "ok"]
-    assert readable_images(manifest, scan)["image_id"].tolist() == [2, 3]
+    assert readable_images(manifest, scan)["item_id"].tolist() == [2, 3]
     note = "3 of 4 images are left out: 2 are dropped by `clean`, 1 have no label."
     assert left_out_note(manifest, scan) == note
 
@@ -82,12 +82,12 @@ def test_input_size_of_an_oblong_image_is_that_of_the_square_of_its_area() -> No
 
 # ---- samples ---------------------------------------------------------------------------------------------
 def test_sample_keeps_proportions_order_and_every_class() -> None:
-    images = pd.DataFrame({"class_index": [0] * 60 + [1] * 30 + [2] * 9 + [3] * 1, "image_id": range(100)})
+    images = pd.DataFrame({"class_index": [0] * 60 + [1] * 30 + [2] * 9 + [3] * 1, "item_id": range(100)})
     sample = stratified_sample(images, 34, rng=np.random.default_rng(0))
     assert sample["class_index"].value_counts().sort_index().tolist() == [20, 10, 3, 1]
-    assert sample["image_id"].is_monotonic_increasing
+    assert sample["item_id"].is_monotonic_increasing
     other = stratified_sample(images, 34, rng=np.random.default_rng(1))
-    assert sample["image_id"].tolist() != other["image_id"].tolist()
+    assert sample["item_id"].tolist() != other["item_id"].tolist()
 
 
 def test_sample_of_as_many_as_classes_takes_one_of_each() -> None:

@@ -15,7 +15,7 @@ def dataset(folder: Path, pictures: list[tuple[str, str, np.ndarray]]) -> tuple[
         Image.fromarray(pixels).save(folder / name)
     images = pd.DataFrame(
         {
-            "image_id": range(len(pictures)),
+            "item_id": range(len(pictures)),
             "path": [str(folder / name) for _, name, _ in pictures],
             "split": [split for split, _, _ in pictures],
             "class_index": 0,

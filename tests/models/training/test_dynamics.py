@@ -20,7 +20,7 @@ def run(epochs: list[list[float]]) -> pd.DataFrame:
     for probability in epochs:
         dynamics.record(torch.tensor([1, 0]), logits_for(probability).flip(0), LABELS.flip(0))
         dynamics.end_epoch()
-    return dynamics.table(pd.Series([7, 8, 9])).set_index("image_id")
+    return dynamics.table(pd.Series([7, 8, 9])).set_index("item_id")
 
 
 def test_dynamics_are_those_worked_out_by_hand() -> None:
@@ -73,7 +73,7 @@ def test_state_goes_on_where_it_was() -> None:
 def test_no_images_make_an_empty_table() -> None:
     table = TrainingDynamics(0).table(pd.Series([], dtype="int64"))
     assert len(table) == 0
-    assert {"image_id", "n_forgetting_events", "area_under_margin"} <= set(table)
+    assert {"item_id", "n_forgetting_events", "area_under_margin"} <= set(table)
 
 
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float32])

@@ -45,13 +45,13 @@ def tables_of(thumbnails: np.ndarray, status: list[str] | None = None) -> tuple[
     status = status or ["ok"] * n
     manifest = pd.DataFrame(
         {
-            "image_id": np.arange(n),
+            "item_id": np.arange(n),
             "path": [f"{i}.png" for i in range(n)],
             "label": pd.Categorical([None] * n, categories=["a"]),
             "split": pd.Categorical(["train"] * n, categories=["train"]),
         }
     )
-    return manifest, pd.DataFrame({"image_id": np.arange(n), "status": status})
+    return manifest, pd.DataFrame({"item_id": np.arange(n), "status": status})
 
 
 def embedded(thumbnails: np.ndarray, status: list[str] | None = None, **changes: object) -> Artifacts:

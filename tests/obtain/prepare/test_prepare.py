@@ -50,15 +50,15 @@ def write_classes(root: Path, **sizes: int) -> Path:
 def test_prepare_makes_the_manifest_of_the_digits() -> None:
     artifacts = run(source="digits")
     manifest = artifacts.tables["manifest"]
-    assert manifest["image_id"].tolist() == list(range(1797))
-    assert manifest["image_id"].dtype == "int64"
+    assert manifest["item_id"].tolist() == list(range(1797))
+    assert manifest["item_id"].dtype == "int64"
     assert manifest["path"][0] == "data/images/0/0000.png"  # where the runner moves them
     assert Path("data/.partial/images/0/0000.png").is_file()
     assert list(manifest["label"].cat.categories) == list("0123456789")
     assert list(manifest["split"].cat.categories) == ["train", "validation", "test"]
     assert (manifest["status"] == "ok").all()
     assert manifest["content_hash"].str.fullmatch("[0-9a-f]{32}").all()
-    assert artifacts.metrics["n_images"] == 1797
+    assert artifacts.metrics["n_items"] == 1797
     assert (
         artifacts.metrics["n_train"] + artifacts.metrics["n_validation"] + artifacts.metrics["n_test"] == 1797
     )
@@ -89,7 +89,7 @@ def test_prepare_keeps_a_row_for_everything_that_cannot_be_opened() -> None:
     artifacts = run(source="folder", path="photos")
     manifest = artifacts.tables["manifest"].set_index("path")
     assert manifest.dtypes.astype(str).to_dict() == {
-        "image_id": "int64",
+        "item_id": "int64",
         "label": "category",
         "split": "category",
         "bytes": "Int64",
@@ -109,7 +109,7 @@ def test_prepare_keeps_a_row_for_everything_that_cannot_be_opened() -> None:
     assert manifest["split"].notna().all()
     assert pd.isna(manifest.loc["photos/blank.jpg", "label"])
     expected = {
-        "n_images": 17,
+        "n_items": 17,
         "n_classes": 2,
         "n_blank_labels": 1,
         "n_empty": 1,
@@ -164,7 +164,7 @@ def test_prepare_says_what_it_left_out() -> None:
     artifacts = run(source="folder", path="photos", max_per_class=5)
     assert artifacts.metrics["n_left_out"] == 100 - 2 * 3 * 5
     assert artifacts.tables["manifest"].groupby(["label", "split"], observed=True).size().eq(5).all()
-    assert artifacts.tables["manifest"]["image_id"].tolist() == list(range(30))
+    assert artifacts.tables["manifest"]["item_id"].tolist() == list(range(30))
     assert artifacts.notes[-3:] == [
         "Images left out by max_per_class or imbalance_ratio: 70.",
         "Hidden files and folders skipped: 1.",

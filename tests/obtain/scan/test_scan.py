@@ -25,7 +25,7 @@ def manifest_of(paths: Sequence[Path], *, status: Sequence[str] | str = "ok") ->
     ]
     return pd.DataFrame(
         {
-            "image_id": np.arange(len(paths)),
+            "item_id": np.arange(len(paths)),
             "path": [str(path) for path in paths],
             "bytes": pd.array([path.stat().st_size if path.exists() else None for path in paths], "Int64"),
             "content_hash": pd.array(hashes, dtype="string"),
@@ -73,13 +73,13 @@ def broken(paths: list[Path]) -> list[Path]:
     return paths
 
 
-# ---- one row an image -------------------------------------------------------------------------------------
+# ---- one row per image -------------------------------------------------------------------------------------
 
 
 def test_rows_are_those_of_the_manifest(broken: list[Path]) -> None:
     manifest = manifest_of(broken)
     table, thumbnails = scanned(manifest)
-    assert table["image_id"].tolist() == manifest["image_id"].tolist()
+    assert table["item_id"].tolist() == manifest["item_id"].tolist()
     assert table["content_hash"].equals(manifest["content_hash"])
     assert thumbnails.shape == (30, 32, 32, 3)
     assert thumbnails.dtype == np.uint8
@@ -152,7 +152,7 @@ def test_permuted_manifest_permutes_the_rows(broken: list[Path]) -> None:
     order = np.random.default_rng(2).permutation(30)
     table, thumbnails = scanned(manifest_of(broken))
     permuted, permuted_thumbnails = scanned(manifest_of([broken[i] for i in order]))
-    expected = table.iloc[order].reset_index(drop=True).assign(image_id=range(30))
+    expected = table.iloc[order].reset_index(drop=True).assign(item_id=range(30))
     pd.testing.assert_frame_equal(permuted, expected, check_exact=True)
     assert np.array_equal(permuted_thumbnails, thumbnails[order])
 

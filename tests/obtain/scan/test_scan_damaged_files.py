@@ -75,7 +75,7 @@ def table(tmp_path_factory: pytest.TempPathFactory) -> pd.DataFrame:
         paths[-1].write_bytes(damaged(rng, whole_file(rng, file_format)))
     manifest = pd.DataFrame(
         {
-            "image_id": np.arange(N_FILES),
+            "item_id": np.arange(N_FILES),
             "path": [str(path) for path in paths],
             "bytes": [path.stat().st_size for path in paths],
             "content_hash": pd.array([None] * N_FILES, dtype="string"),
@@ -87,7 +87,7 @@ def table(tmp_path_factory: pytest.TempPathFactory) -> pd.DataFrame:
 
 
 def test_every_damaged_file_is_accounted_for(table: pd.DataFrame) -> None:
-    assert table["image_id"].tolist() == list(range(N_FILES))
+    assert table["item_id"].tolist() == list(range(N_FILES))
     counts = table["status"].value_counts()
     assert set(counts.index) <= {"ok", "truncated", "unreadable", "empty", "too_large"}
     # the damage is real, and not all of it makes a file unreadable

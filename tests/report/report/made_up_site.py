@@ -80,7 +80,7 @@ def make_manifest(folder: Path) -> pd.DataFrame:
     splits = ["train"] * 6 + ["validation"] * 2 + ["test"] * 2
     return pd.DataFrame(
         {
-            "image_id": np.arange(10),
+            "item_id": np.arange(10),
             "path": [path.as_posix() for path in paths],
             "label": pd.Categorical(labels, ["owl", HOSTILE_LABEL, FORMULA_LABEL]),
             "split": pd.Categorical(splits, ["train", "validation", "test"]),
@@ -91,10 +91,10 @@ def make_manifest(folder: Path) -> pd.DataFrame:
 
 
 def make_scan(manifest: pd.DataFrame) -> pd.DataFrame:
-    is_read = ~manifest["image_id"].isin([1, 2])
+    is_read = ~manifest["item_id"].isin([1, 2])
     return pd.DataFrame(
         {
-            "image_id": manifest["image_id"],
+            "item_id": manifest["item_id"],
             "format": pd.Series("PNG", manifest.index).where(is_read, None),
             "width_px": pd.Series(8, manifest.index, dtype="Int32").where(is_read),
             "height_px": pd.Series(8, manifest.index, dtype="Int32").where(is_read),
@@ -113,11 +113,11 @@ def make_thumbnails(n: int) -> np.ndarray:
 def odd_findings() -> pd.DataFrame:
     return pd.concat(
         [
-            findings_of(LOW, image_id=[5, 6, 7, 8], score=[0.6, 0.9, 0.7, 0.8], detail="8 px wide"),
+            findings_of(LOW, item_id=[5, 6, 7, 8], score=[0.6, 0.9, 0.7, 0.8], detail="8 px wide"),
             findings_of(
-                MEDIUM, image_id=[0, 3, 9], score=[0.9, 0.8, 0.7], detail=["-1 & <i>", "pale", "pale"]
+                MEDIUM, item_id=[0, 3, 9], score=[0.9, 0.8, 0.7], detail=["-1 & <i>", "pale", "pale"]
             ),
-            findings_of(HIGH, image_id=[1, 2], detail="torn"),
+            findings_of(HIGH, item_id=[1, 2], detail="torn"),
             findings_of(OF_CLASSES, label=[HOSTILE_LABEL], score=0.5, detail="3 images"),
         ]
     )
@@ -143,15 +143,15 @@ def artifacts(findings: pd.DataFrame | None) -> dict[str, Artifacts]:
         "intake": Artifacts(
             summary="10 images of 3 classes",
             metrics={"n_images": 10, "share_of_x": float("nan")},
-            tables={"dataset": identity, "manifest": pd.DataFrame({"image_id": [0]})},
-            captions={"dataset": "Which dataset this is.", "manifest": "One row an image."},
+            tables={"dataset": identity, "manifest": pd.DataFrame({"item_id": [0]})},
+            captions={"dataset": "Which dataset this is.", "manifest": "One row per image."},
             notes=["Nothing was `weighed`, because there are no scales <here>."],
         ),
         "odd_checks": Artifacts(
             summary="9 images odd",
             metrics={"n_odd": 9},
             tables={"per_class": per_class},
-            captions={"per_class": "One row a class."},
+            captions={"per_class": "One row per class."},
             figures=[odd_figure()],
             kinds=[LOW, UNSEEN, MEDIUM, HIGH, OF_CLASSES],
             findings=findings,
@@ -206,7 +206,7 @@ def make_map() -> pd.DataFrame:
     """Images 0 and 3 to 9 on a line, at the same height; 1 and 2 could not be read. 9 has no embedding."""
     x = np.arange(10, dtype=np.float32)
     x[[1, 2]] = np.nan
-    table = pd.DataFrame({"image_id": np.arange(10), "embeddings_x": x, "embeddings_y": 0 * x})
+    table = pd.DataFrame({"item_id": np.arange(10), "embeddings_x": x, "embeddings_y": 0 * x})
     table["thumbnails_x"], table["thumbnails_y"] = 0 * x, x
     table.loc[9, ["embeddings_x", "embeddings_y"]] = np.nan
     return table

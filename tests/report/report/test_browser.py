@@ -227,7 +227,7 @@ def test_selected_rows_are_exported_as_decisions_that_can_be_read_again(
 def test_selection_of_all_rows_is_of_those_found_on_all_pages(
     browser: WebDriver, manifest: pd.DataFrame
 ) -> None:
-    write_outputs(artifacts(findings_of(LOW, image_id=[3, 4] * 30, detail=["odd", "even"] * 30)))
+    write_outputs(artifacts(findings_of(LOW, item_id=[3, 4] * 30, detail=["odd", "even"] * 30)))
     open_page(browser, render(manifest), "index")
     card = open_card(browser, "small")
     card.find_element(By.CSS_SELECTOR, "input[type=search]").send_keys("even")
@@ -260,7 +260,7 @@ def test_classes_can_be_ignored_or_kept_but_not_dropped(browser: WebDriver) -> N
 def test_table_with_selection_sorts_by_the_column_clicked(browser: WebDriver) -> None:
     card = open_card(browser, "small")
     card.find_elements(By.CSS_SELECTOR, "th button")[0].click()
-    assert texts(card, "tbody td:nth-child(2)") == ["8", "7", "6", "5"]  # image_id, the largest first
+    assert texts(card, "tbody td:nth-child(2)") == ["8", "7", "6", "5"]  # item_id, the largest first
 
 
 def test_page_runs_no_script_but_its_own_and_loads_nothing_from_elsewhere(browser: WebDriver) -> None:

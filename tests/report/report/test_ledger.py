@@ -13,7 +13,7 @@ from analysis.report.report.results import StageResult
 
 IMAGES = pd.DataFrame(
     {
-        "image_id": [0, 1, 2, 3],
+        "item_id": [0, 1, 2, 3],
         "path": ["a.png", "b.png", "c.png", "d.png"],
         "content_hash": [f"{i:032x}" for i in range(4)],
         "label": pd.Categorical(["cat", "dog", "dog", None], ["cat", "dog", "eel"]),
@@ -32,35 +32,35 @@ NONE = decisions_of()
 
 
 def result_of(*findings: pd.DataFrame, kinds: list[FindingKind]) -> StageResult:
-    rows = pd.concat(findings).assign(stage="odd_checks") if findings else findings_of(LOW, image_id=[])
+    rows = pd.concat(findings).assign(stage="odd_checks") if findings else findings_of(LOW, item_id=[])
     return StageResult(ODD_CHECKS, Path(), "", {}, {}, [], {}, kinds, [], rows)
 
 
 def test_ledger_orders_by_severity_then_score() -> None:
     result = result_of(
-        findings_of(LOW, image_id=[0], score=1.0),
-        findings_of(HIGH, image_id=[1, 2], score=[0.2, 0.4]),
-        findings_of(MEDIUM, image_id=[3], score=0.9),
+        findings_of(LOW, item_id=[0], score=1.0),
+        findings_of(HIGH, item_id=[1, 2], score=[0.2, 0.4]),
+        findings_of(MEDIUM, item_id=[3], score=0.9),
         kinds=[LOW, HIGH, MEDIUM],
     )
     ledger = make_ledger([result], IMAGES, NONE)
-    assert ledger["image_id"].tolist() == [2, 1, 3, 0]
+    assert ledger["item_id"].tolist() == [2, 1, 3, 0]
     assert list(ledger.columns) == LEDGER_COLUMNS
 
 
 def test_ledger_takes_path_label_and_split_from_the_image() -> None:
-    ledger = make_ledger([result_of(findings_of(LOW, image_id=[1]), kinds=[LOW])], IMAGES, NONE)
+    ledger = make_ledger([result_of(findings_of(LOW, item_id=[1]), kinds=[LOW])], IMAGES, NONE)
     assert ledger.loc[0, ["path", "label", "split"]].tolist() == ["b.png", "dog", "train"]
 
 
 def test_ledger_keeps_the_label_that_a_finding_names() -> None:
     ledger = make_ledger([result_of(findings_of(LOW, label=["eel"]), kinds=[LOW])], IMAGES, NONE)
     assert ledger.loc[0, "label"] == "eel"
-    assert ledger.loc[0, ["image_id", "path", "split"]].isna().all()
+    assert ledger.loc[0, ["item_id", "path", "split"]].isna().all()
 
 
 def test_ledger_prefers_the_label_that_a_finding_names_to_the_one_of_its_image() -> None:
-    findings = findings_of(LOW, image_id=[0], label=["dog"])
+    findings = findings_of(LOW, item_id=[0], label=["dog"])
     ledger = make_ledger([result_of(findings, kinds=[LOW])], IMAGES, NONE)
     assert ledger.loc[0, ["path", "label"]].tolist() == ["a.png", "dog"]
 
@@ -72,7 +72,7 @@ def test_ledger_of_no_stage_is_empty_with_all_columns() -> None:
 
 
 def test_groups_count_images_once_and_say_where_they_are() -> None:
-    findings = findings_of(LOW, image_id=[0, 1, 1, 2, 3], score=[0.5, 0.9, 0.1, 0.3, 0.2])
+    findings = findings_of(LOW, item_id=[0, 1, 1, 2, 3], score=[0.5, 0.9, 0.1, 0.3, 0.2])
     result = result_of(findings, kinds=[LOW])
     (group,) = group_findings(make_ledger([result], IMAGES, NONE), [result], IMAGES)
     assert (group.n, group.share, group.noun) == (4, 1.0, "image")
@@ -90,8 +90,8 @@ def test_groups_of_classes_are_shares_of_the_classes() -> None:
 def test_groups_of_one_severity_stand_in_the_order_of_how_many_they_concern() -> None:
     few, many = FindingKind("few", "Few", "low", "", ""), FindingKind("many", "Many", "low", "", "")
     result = result_of(
-        findings_of(few, image_id=[0], score=1.0),
-        findings_of(many, image_id=[0, 1], score=0.1),
+        findings_of(few, item_id=[0], score=1.0),
+        findings_of(many, item_id=[0, 1], score=0.1),
         kinds=[few, many],
     )
     groups = group_findings(make_ledger([result], IMAGES, NONE), [result], IMAGES)
@@ -99,26 +99,24 @@ def test_groups_of_one_severity_stand_in_the_order_of_how_many_they_concern() ->
 
 
 def test_groups_refuse_a_kind_that_its_stage_does_not_describe() -> None:
-    result = result_of(findings_of(LOW, image_id=[0]), kinds=[HIGH])
+    result = result_of(findings_of(LOW, item_id=[0]), kinds=[HIGH])
     with pytest.raises(ValueError, match="'odd_checks' has findings of kind 'small'"):
         group_findings(make_ledger([result], IMAGES, NONE), [result], IMAGES)
 
 
 def test_clean_kinds_are_those_without_findings() -> None:
-    result = result_of(findings_of(LOW, image_id=[0]), kinds=[HIGH, LOW])
+    result = result_of(findings_of(LOW, item_id=[0]), kinds=[HIGH, LOW])
     groups = group_findings(make_ledger([result], IMAGES, NONE), [result], IMAGES)
     assert clean_kinds(groups, [result]) == [HIGH]
 
 
 def test_decided_findings_are_counted_apart_and_kept_in_the_ledger() -> None:
-    result = result_of(
-        findings_of(LOW, image_id=[0, 1, 2]), findings_of(HIGH, image_id=[1]), kinds=[LOW, HIGH]
-    )
+    result = result_of(findings_of(LOW, item_id=[0, 1, 2]), findings_of(HIGH, item_id=[1]), kinds=[LOW, HIGH])
     decisions = decisions_of(f"{1:032x},,small,ignore,,thumbnails", f"{2:032x},,,drop,,")
     ledger = make_ledger([result], IMAGES, decisions)
     high, low = group_findings(ledger, [result], IMAGES)
-    assert (high.n, low.n, low.rows["image_id"].tolist()) == (1, 1, [0])
-    assert low.decided[["image_id", "decision", "reason"]].to_numpy().tolist() == [
+    assert (high.n, low.n, low.rows["item_id"].tolist()) == (1, 1, [0])
+    assert low.decided[["item_id", "decision", "reason"]].to_numpy().tolist() == [
         [1, "ignore", "thumbnails"],
         [2, "drop", ""],
     ]
@@ -126,7 +124,7 @@ def test_decided_findings_are_counted_apart_and_kept_in_the_ledger() -> None:
 
 
 def test_a_kind_of_which_all_is_decided_is_neither_open_nor_clean() -> None:
-    result = result_of(findings_of(LOW, image_id=[0]), kinds=[LOW])
+    result = result_of(findings_of(LOW, item_id=[0]), kinds=[LOW])
     ledger = make_ledger([result], IMAGES, decisions_of(",a.png,,keep,,"))
     (group,) = groups = group_findings(ledger, [result], IMAGES)
     assert (group.n, group.noun) == (0, "image")

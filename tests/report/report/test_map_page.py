@@ -36,19 +36,19 @@ def unpack(text: str, dtype: str) -> np.ndarray:
     return np.frombuffer(base64.b64decode(text), dtype)
 
 
-def image_ids(content: dict[str, Any]) -> list[int]:
+def item_ids(content: dict[str, Any]) -> list[int]:
     """Image 0 has a name of its own, the others are named by their number."""
     return [int(Path(path).stem) if Path(path).stem.isdigit() else 0 for path in content["paths"]]
 
 
 def test_map_holds_each_image_with_a_place_once(map_site: Path) -> None:
     content = content_of(map_site)
-    ids = image_ids(content)
+    ids = item_ids(content)
     assert sorted(ids) == [0, 3, 4, 5, 6, 7, 8, 9]
     places = unpack(content["spaces"][0]["places"], "<u2").reshape(-1, 2)
-    for image_id, (x, y) in zip(ids, places.tolist(), strict=True):
+    for item_id, (x, y) in zip(ids, places.tolist(), strict=True):
         expected = (
-            (ABSENT, ABSENT) if image_id == 9 else (round(image_id / 8 * MAX_COORDINATE), MAX_COORDINATE // 2)
+            (ABSENT, ABSENT) if item_id == 9 else (round(item_id / 8 * MAX_COORDINATE), MAX_COORDINATE // 2)
         )
         assert (x, y) == expected
     assert [space["title"] for space in content["spaces"]] == ["Embeddings", "Thumbnails"]
@@ -56,7 +56,7 @@ def test_map_holds_each_image_with_a_place_once(map_site: Path) -> None:
 
 def test_map_groups_images_by_label_split_and_finding(map_site: Path) -> None:
     content = content_of(map_site)
-    ids = np.array(image_ids(content))
+    ids = np.array(item_ids(content))
     label, split, finding = content["colourings"]
     codes = unpack(label["codes"], "<u2")
     assert {int(i) for i in ids[codes == 1]} == {4, 5, 6}
@@ -73,10 +73,10 @@ def test_map_groups_images_by_label_split_and_finding(map_site: Path) -> None:
 def test_sheet_holds_each_image_s_thumbnail_where_its_number_says(map_site: Path) -> None:
     content = content_of(map_site)
     sheet = np.asarray(Image.open(map_site / content["sheets"][0]).convert("RGB")).astype(int)
-    for place, image_id in enumerate(image_ids(content)):
+    for place, item_id in enumerate(item_ids(content)):
         row, column = divmod(place, content["tilesASide"])
         tile = sheet[32 * row : 32 * row + 32, 32 * column : 32 * column + 32]
-        assert np.abs(tile[16, 16] - (20 * image_id, 0, 200)).max() < 12
+        assert np.abs(tile[16, 16] - (20 * item_id, 0, 200)).max() < 12
 
 
 def test_map_is_in_the_menu_and_in_its_stage_s_section(map_site: Path) -> None:

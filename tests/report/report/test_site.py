@@ -94,7 +94,7 @@ def test_site_gives_a_stage_it_has_never_heard_of_its_section(page: Callable[[st
         "Odd 9",
         "Heights of all",
         "Taller is more .",
-        "One row a class.",
+        "One row per class.",
         "Compares each image with all others",
         "what is odd <here> may be usual elsewhere",
         "odd_checks.above 0.5",
@@ -112,7 +112,7 @@ def test_site_shows_notes_as_written(page: Callable[[str], str]) -> None:
 
 
 def test_site_names_tables_for_programs_without_showing_them(page: Callable[[str], str]) -> None:
-    assert "data/manifest.parquet One row an image." in text_of(page("obtain"))
+    assert "data/manifest.parquet One row per image." in text_of(page("obtain"))
 
 
 def test_site_leaves_out_stages_that_the_report_does_not_declare(manifest: pd.DataFrame) -> None:
@@ -169,7 +169,7 @@ def test_index_shows_the_headline_numbers(page: Callable[[str], str]) -> None:
 
 
 def test_index_counts_an_image_named_twice_by_one_kind_once(manifest: pd.DataFrame) -> None:
-    write_outputs(artifacts(findings_of(LOW, image_id=[5, 5, 6], score=[0.9, 0.8, 0.7])))
+    write_outputs(artifacts(findings_of(LOW, item_id=[5, 5, 6], score=[0.9, 0.8, 0.7])))
     html = (render(manifest, thumbnails_per_kind=5) / "index.html").read_text(encoding="utf-8")
     assert "2 images , 20.0% of all" in text_of(html)
     assert html.count('<figure class="tile">') == 2
@@ -182,7 +182,7 @@ def test_index_without_findings_says_what_was_looked_for(manifest: pd.DataFrame)
     assert "Nothing was found" in text
     assert "5 kinds of faults were looked for" in text
     assert "Images upside down" in text
-    assert list(read_csv(site / "findings.csv").columns)[:2] == ["image_id", "path"]
+    assert list(read_csv(site / "findings.csv").columns)[:2] == ["item_id", "path"]
 
 
 def test_index_without_an_evaluated_model_shows_no_accuracy(manifest: pd.DataFrame) -> None:
@@ -194,7 +194,7 @@ def test_index_without_an_evaluated_model_shows_no_accuracy(manifest: pd.DataFra
 
 def test_index_says_when_no_image_could_be_read_and_none_is_labelled(manifest: pd.DataFrame) -> None:
     write_outputs(artifacts(None))
-    scan = pd.DataFrame({"image_id": [0], "format": [None], "width_px": [None], "height_px": [None]})
+    scan = pd.DataFrame({"item_id": [0], "format": [None], "width_px": [None], "height_px": [None]})
     bare = manifest.assign(label=pd.Categorical([None] * 10, []))
     text = text_of((render(bare, scan=scan) / "index.html").read_text(encoding="utf-8"))
     assert "none readable" in text
@@ -262,7 +262,7 @@ def test_csv_holds_no_formula(site: Path, file: str) -> None:
 
 def test_csv_of_findings_holds_every_finding_worst_first(site: Path) -> None:
     ledger = read_csv(site / "findings.csv")
-    assert ledger["image_id"].tolist() == ["1", "2", "", "0", "3", "9", "6", "8", "7", "5"]
+    assert ledger["item_id"].tolist() == ["1", "2", "", "0", "3", "9", "6", "8", "7", "5"]
     assert ledger.loc[2, "label"] == HOSTILE_LABEL
     assert ledger.loc[3, "path"] == f"photos/birds/{HOSTILE_NAME}"
     assert set(ledger["stage"]) == {"odd_checks"}
@@ -293,7 +293,7 @@ def test_findings_link_to_the_file_itself_except_where_there_is_none(site: Path)
 
 
 def test_findings_link_to_files_with_absolute_paths(manifest: pd.DataFrame) -> None:
-    write_outputs(artifacts(findings_of(MEDIUM, image_id=[0])))
+    write_outputs(artifacts(findings_of(MEDIUM, item_id=[0])))
     absolute = manifest.assign(path=[Path(path).absolute().as_posix() for path in manifest["path"]])
     html = (render(absolute) / "index.html").read_text(encoding="utf-8")
     assert Path(absolute["path"][0]).as_uri() in html
@@ -376,7 +376,7 @@ def test_decided_findings_leave_the_first_page_but_not_the_ledger(manifest: pd.D
 
 
 def test_index_says_when_all_findings_are_decided(manifest: pd.DataFrame) -> None:
-    write_outputs(artifacts(findings_of(LOW, image_id=[5])))
+    write_outputs(artifacts(findings_of(LOW, item_id=[5])))
     site = render(manifest, decisions=f"{5:032x},,,keep,,\n")
     text = text_of((site / "index.html").read_text(encoding="utf-8"))
     assert "Nothing is open: 1 finding decided." in text

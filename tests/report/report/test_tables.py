@@ -36,7 +36,7 @@ def test_make_table_formats_numbers_and_keeps_what_to_sort_by() -> None:
 
 
 def test_make_table_leaves_labels_alone_even_if_they_are_numbers() -> None:
-    frame = pd.DataFrame({"label": ["1000", "7"], "predicted_label": ["01", "2"], "image_id": ["1000", "7"]})
+    frame = pd.DataFrame({"label": ["1000", "7"], "predicted_label": ["01", "2"], "item_id": ["1000", "7"]})
     assert texts(frame) == [["1000", "01", "1000"], ["7", "2", "7"]]
     assert [column.layout for column in table_of(frame).columns] == ["text", "text", "number"]
 
@@ -66,7 +66,7 @@ def test_make_table_links_the_cells_of_a_column() -> None:
 def test_as_text_writes_missing_values_as_nothing_and_rounds() -> None:
     frame = pd.DataFrame(
         {
-            "image_id": pd.array([3, pd.NA], "Int64"),
+            "item_id": pd.array([3, pd.NA], "Int64"),
             "label": pd.array(["a", pd.NA], "string"),
             "split": pd.Categorical(["test", None]),
             "score": [0.123456, 1.0],

@@ -11,7 +11,7 @@ from analysis.report.report.thumbnails import THUMBNAIL_PX, make_thumbnails
 
 def images(*paths: Path, status: str = "ok") -> pd.DataFrame:
     return pd.DataFrame(
-        {"image_id": np.arange(len(paths)) + 5, "path": [str(path) for path in paths], "status": status}
+        {"item_id": np.arange(len(paths)) + 5, "path": [str(path) for path in paths], "status": status}
     )
 
 

@@ -27,7 +27,7 @@ from analysis.report.report.wording import (
         ("train_fraction", "Train share"),
         ("total_bytes", "Total"),
         ("test_macro_f1", "Test macro F1"),
-        ("image_id", "Image ID"),
+        ("item_id", "Image ID"),
         ("baseline_resnet", "Baseline ResNet"),
         ("train@focal", "Train: focal"),
         ("n", "N"),
@@ -66,7 +66,7 @@ def test_write_number_gives_the_unit_and_no_more_digits_than_are_read(
 
 def test_write_numbers_gives_a_column_the_same_decimals() -> None:
     assert write_numbers("contrast", [0.5, 12.345, None, 2.0]) == ["0.50", "12.35", "–", "2.00"]
-    assert write_numbers("image_id", [12345.0]) == ["12345"]
+    assert write_numbers("item_id", [12345.0]) == ["12345"]
     assert write_numbers("score", [1.0, 0.5]) == ["1.00", "0.50"]
     assert write_numbers("n_images", []) == []
 

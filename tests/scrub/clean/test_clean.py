@@ -14,8 +14,8 @@ from analysis.dataset.decisions import COLUMNS, locate, read_decisions
 from analysis.scrub.clean import proposals
 from analysis.scrub.clean.parameters import CleanParameters
 from analysis.scrub.clean.stage import clean
-from analysis.scrub.data_quality import stage as data_quality
-from analysis.scrub.data_quality.findings import CONTRADICTING, EXACT, LEAKED, NEAR
+from analysis.scrub.duplicates import stage as duplicates
+from analysis.scrub.duplicates.findings import CONTRADICTING, EXACT, LEAKED, NEAR
 from analysis.scrub.label_issues.findings import SUSPECTED_LABEL
 from analysis.scrub.quality_checks import findings as quality_kinds
 from analysis.scrub.quality_checks.findings import (
@@ -46,12 +46,12 @@ class Dataset:
         return len(self.rows) - 1
 
     def find(self, kind: FindingKind, *images: int, stage: str = "quality_checks") -> None:
-        self.findings.append(findings_of(kind, image_id=images).assign(stage=stage))
+        self.findings.append(findings_of(kind, item_id=images).assign(stage=stage))
 
     def leak(self, early: int, late: int, kind: str = "near") -> None:
-        """A pair in two splits, found as data_quality finds it: on the image of the later split."""
+        """A pair in two splits, found as duplicates finds it: on the image of the later split."""
         self.pairs.append((early, late, kind))
-        self.find(LEAKED, late, stage="data_quality")
+        self.find(LEAKED, late, stage="duplicates")
 
     def decide(self, image: int, kind: str, decision: str, label: str = "") -> None:
         self.decisions.append(f"{image:032x},,{kind},{decision},{label},because")
@@ -63,7 +63,7 @@ class Dataset:
         is_there = [state not in ("missing", "empty") for state in status]
         return pd.DataFrame(
             {
-                "image_id": np.arange(n),
+                "item_id": np.arange(n),
                 "path": [f"d/{i}.png" for i in range(n)],
                 "label": pd.Categorical(labels, CLASSES),
                 "split": pd.Categorical(splits, [split for split in SPLITS if split in splits]),
@@ -77,10 +77,10 @@ class Dataset:
         manifest = self.manifest
         file = self.folder / "decisions.csv"
         file.write_text("\n".join([",".join(COLUMNS), *self.decisions]) + "\n")
-        scan = pd.DataFrame({"image_id": manifest["image_id"], "status": [row[2] for row in self.rows]})
-        pairs = pd.DataFrame(self.pairs, columns=["image_id_a", "image_id_b", "kind"])
+        scan = pd.DataFrame({"item_id": manifest["item_id"], "status": [row[2] for row in self.rows]})
+        pairs = pd.DataFrame(self.pairs, columns=["item_id_a", "item_id_b", "kind"])
         for side in "ab":
-            pairs[f"split_{side}"] = manifest["split"].take(pairs[f"image_id_{side}"].astype(int)).to_numpy()
+            pairs[f"split_{side}"] = manifest["split"].take(pairs[f"item_id_{side}"].astype(int)).to_numpy()
         return clean(
             manifest,
             scan,
@@ -96,10 +96,10 @@ class Dataset:
     def label_issues(self) -> pd.DataFrame:
         """Every image, with those suspected whose label was doubted, as label_issues writes it."""
         manifest = self.manifest
-        ids = manifest["image_id"]
+        ids = manifest["item_id"]
         return pd.DataFrame(
             {
-                "image_id": ids,
+                "item_id": ids,
                 "label": manifest["label"],
                 "suggested_label": ids.map(self.suggested).fillna(manifest["label"].astype("string")),
                 "self_confidence": 0.034,
@@ -239,7 +239,7 @@ def test_class_emptied_by_new_labels_is_said(dataset: Dataset) -> None:
 
 def test_rules_name_kinds_of_findings_that_there_are() -> None:
     kinds = {kind.name for kind in vars(quality_kinds).values() if isinstance(kind, FindingKind)}
-    kinds |= {kind.name for kind in vars(data_quality).values() if isinstance(kind, FindingKind)}
+    kinds |= {kind.name for kind in vars(duplicates).values() if isinstance(kind, FindingKind)}
     assert {*proposals.WITHOUT_PICTURE, *proposals.SPOILT} <= kinds
     assert {proposals.LEAKED, proposals.EXACT, proposals.CONTRADICTING} <= kinds
 
@@ -280,7 +280,7 @@ def test_of_a_leaking_pair_the_training_side_goes(dataset: Dataset) -> None:
 
 
 def test_of_copies_in_three_splits_only_the_test_one_stays(dataset: Dataset) -> None:
-    dataset.pairs = [(0, 1, "exact"), (0, 8, "exact"), (0, 16, "exact")]  # a star, as data_quality writes it
+    dataset.pairs = [(0, 1, "exact"), (0, 8, "exact"), (0, 16, "exact")]  # a star, as duplicates writes it
     dataset.find(LEAKED, 8, 16)
     dataset.find(EXACT, 1)
     assert dataset.done(apply=True) == {0: "dropped", 1: "dropped", 8: "dropped"}
@@ -511,4 +511,4 @@ def test_proposed_table_disarms_formulas_and_reads_back(dataset: Dataset, tmp_pa
     file = tmp_path / "proposed.csv"
     table.to_csv(file, index=False)
     found = locate(read_decisions(file), dataset.manifest)
-    assert found.rows[["image_id", "kind", "decision"]].to_numpy().tolist() == [[0, "blurry", "keep"]]
+    assert found.rows[["item_id", "kind", "decision"]].to_numpy().tolist() == [[0, "blurry", "keep"]]

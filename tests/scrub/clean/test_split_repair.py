@@ -21,13 +21,13 @@ def make_images(*rows: tuple[str, str | None], classes: tuple[str, ...] = ("cat"
             "is_usable": True,
             "is_dropped": False,
         },
-        index=pd.RangeIndex(len(rows), name="image_id"),
+        index=pd.RangeIndex(len(rows), name="item_id"),
     )
 
 
 def make_pairs(*pairs: tuple[int, int], kind: str = "near") -> pd.DataFrame:
     ends = np.array(pairs, dtype=np.int64).reshape(-1, 2)
-    return pd.DataFrame({"image_id_a": ends[:, 0], "image_id_b": ends[:, 1], "kind": kind})
+    return pd.DataFrame({"item_id_a": ends[:, 0], "item_id_b": ends[:, 1], "kind": kind})
 
 
 def moved(images: pd.DataFrame, *pairs: tuple[int, int]) -> dict[int, str]:
@@ -99,7 +99,7 @@ def test_repair_of_random_splits_is_leak_free_loses_nothing_and_moves_no_more_th
     images = make_images(*zip(splits, rng.choice(classes, n), strict=True), classes=classes)
     pairs = make_pairs(*rng.integers(0, n, (60, 2)))
     split = repair_splits(images, pairs)
-    of_a, of_b = (split.loc[pairs[f"image_id_{side}"]].to_numpy() for side in "ab")
+    of_a, of_b = (split.loc[pairs[f"item_id_{side}"]].to_numpy() for side in "ab")
     assert (of_a == of_b).all()
     counts = pd.crosstab(images["label"], split)
     assert (counts.sum(axis=1) == images["label"].value_counts().sort_index()).all()
@@ -119,7 +119,7 @@ def test_repair_of_random_splits_is_leak_free_loses_nothing_and_moves_no_more_th
 def test_components_are_those_of_networkx() -> None:
     networkx = pytest.importorskip("networkx")
     pairs = make_pairs(*np.random.default_rng(0).integers(0, 300, (200, 2)))
-    graph = networkx.Graph(list(zip(pairs["image_id_a"], pairs["image_id_b"], strict=True)))
+    graph = networkx.Graph(list(zip(pairs["item_id_a"], pairs["item_id_b"], strict=True)))
     found = {frozenset(ids) for ids in component_of(pairs).groupby(component_of(pairs)).groups.values()}
     assert found == {frozenset(ids) for ids in networkx.connected_components(graph)}
 

@@ -142,7 +142,7 @@ def run(
 
 def test_one_antialiased_method_is_recommended(tmp_path: Path) -> None:
     artifacts = run(dataset_of(tmp_path, [(90, 60)] * 12), input_px=24)
-    methods = artifacts.tables["methods"]
+    methods = artifacts.tables["interpolation_methods"]
     recommended = methods[methods["is_recommended"]]
     assert len(recommended) == 1
     assert recommended["is_antialiased"].all()
@@ -152,7 +152,7 @@ def test_one_antialiased_method_is_recommended(tmp_path: Path) -> None:
 
 
 def test_bilinear_stays_where_no_gain_is_sure(tmp_path: Path) -> None:
-    methods = run(dataset_of(tmp_path, [(40, 40)]), input_px=16).tables["methods"]
+    methods = run(dataset_of(tmp_path, [(40, 40)]), input_px=16).tables["interpolation_methods"]
     assert methods.loc[methods["is_recommended"], "method"].tolist() == ["bilinear"]
 
 
@@ -185,7 +185,7 @@ def test_without_images_bilinear_stays_and_the_metrics_too(tmp_path: Path) -> No
     scan[["width_px", "height_px"]] = pd.NA
     artifacts, usual = run((manifest, scan)), run(dataset_of(tmp_path, [(20, 20)] * 2))
     assert artifacts.metrics.keys() == usual.metrics.keys()
-    assert artifacts.tables["methods"].loc[0, "is_recommended"]
+    assert artifacts.tables["interpolation_methods"].loc[0, "is_recommended"]
     assert artifacts.notes
 
 
@@ -198,5 +198,5 @@ def test_a_file_gone_since_the_scan_is_named(tmp_path: Path) -> None:
 
 def test_two_runs_give_the_same_tables(tmp_path: Path) -> None:
     dataset = dataset_of(tmp_path, [(40, 30)] * 6)
-    a, b = (run(dataset, sample_images=3, input_px=16).tables["methods"] for _ in range(2))
+    a, b = (run(dataset, sample_images=3, input_px=16).tables["interpolation_methods"] for _ in range(2))
     pd.testing.assert_frame_equal(a, b)

@@ -26,7 +26,7 @@ SETTINGS = {
 CLASSES = ["ant", "bee", "cat"]
 NO_COPIES = pd.DataFrame(
     {
-        **{name: pd.Series(dtype="int64") for name in ("image_id_a", "image_id_b")},
+        **{name: pd.Series(dtype="int64") for name in ("item_id_a", "item_id_b")},
         **{name: pd.Series(dtype="string") for name in ("path_a", "path_b", "label_a", "label_b")},
     }
 )
@@ -43,7 +43,7 @@ class Dataset:
         Image.new("RGB", (8, 8), (10, 200, 30)).save(path)
         self.manifest = pd.DataFrame(
             {
-                "image_id": np.arange(n),
+                "item_id": np.arange(n),
                 "path": path.as_posix(),
                 "label": pd.Categorical.from_codes(shown, categories=classes),
                 "split": pd.Categorical(rng.choice(["train", "validation", "test"], n)),
@@ -55,7 +55,7 @@ class Dataset:
         level = 40 + 80 * shown[:, None, None, None]
         self.thumbnails = (level + rng.integers(0, 40, (n, 32, 32, 3))).clip(0, 255).astype(np.uint8)
         self.scan = pd.DataFrame(
-            {"image_id": np.arange(n), "status": "ok", "brightness_mean": level.ravel() / 255}
+            {"item_id": np.arange(n), "status": "ok", "brightness_mean": level.ravel() / 255}
         )
         self.scan["histogram"] = list(rng.dirichlet(np.ones(96), n).astype(np.float32))
         self.duplicates = NO_COPIES
@@ -73,7 +73,7 @@ class Dataset:
             {
                 f"{name}_{side}": rows[name].to_numpy()
                 for side, rows in (("a", a), ("b", b))
-                for name in ("image_id", "path", "label")
+                for name in ("item_id", "path", "label")
             }
         )
 
@@ -99,7 +99,7 @@ def dataset(tmp_path: Path) -> Dataset:
 
 
 def doubted(artifacts: Artifacts) -> set[int]:
-    return set(artifacts.findings.query("kind == 'suspected_label_error'")["image_id"])
+    return set(artifacts.findings.query("kind == 'suspected_label_error'")["item_id"])
 
 
 MODELS = [
@@ -120,7 +120,7 @@ def test_planted_wrong_labels_are_found_by_each_model(dataset: Dataset, model: s
     artifacts = dataset.judged(model=model, min_score=0.5)
     table = artifacts.tables["label_issues"]
     assert doubted(artifacts) == set(wrong)
-    worst = table.head(4).set_index("image_id")
+    worst = table.head(4).set_index("item_id")
     assert worst["suggested_label"].to_dict() == truth[list(wrong)].to_dict()
     assert worst["is_issue"].all()
     assert artifacts.metrics["n_issues"] == 4
@@ -139,7 +139,7 @@ def test_every_image_of_every_split_has_a_row(dataset: Dataset) -> None:
     dataset.relabel([5, 6], None)
     dataset.lose(9)
     artifacts = dataset.judged()
-    table = artifacts.tables["label_issues"].set_index("image_id")
+    table = artifacts.tables["label_issues"].set_index("item_id")
     assert sorted(table.index) == list(range(180))
     assert {"path", "label", "suggested_label", "score", "is_issue"} <= set(table.columns)
     assert table["score"].isna().sum() == 3
@@ -168,7 +168,7 @@ def test_copies_neither_teach_what_to_say_of_one_another_nor_hide_a_wrong_label(
     dataset.copies([(3, row) for row in copies[1:]])
     shown = dataset.judged(model="nearest_neighbours", min_score=0.5)
     assert set(copies) <= doubted(shown)
-    before, after = (a.tables["label_issues"].set_index("image_id")["score"] for a in (hidden, shown))
+    before, after = (a.tables["label_issues"].set_index("item_id")["score"] for a in (hidden, shown))
     assert (after[copies] > before[copies]).all()
 
 
@@ -201,7 +201,7 @@ def test_class_with_fewer_pictures_than_folds_is_noted_and_not_judged(tmp_path: 
     dataset.manifest["label"] = dataset.manifest["label"].cat.add_categories(["rare_$x$", "absent"])
     dataset.relabel([0, 1, 2, 3], "rare_$x$")
     artifacts = dataset.judged()
-    table = artifacts.tables["label_issues"].set_index("image_id")
+    table = artifacts.tables["label_issues"].set_index("item_id")
     assert table.loc[[0, 1, 2, 3], "score"].isna().all()
     assert any("4 images were not judged" in note and "rare_$x$" in note for note in artifacts.notes)
     assert artifacts.tables["class_noise"]["label"].tolist() == CLASSES
@@ -264,13 +264,13 @@ def test_a_hundred_classes_are_drawn_in_part(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     dataset.manifest = pd.DataFrame(
         {
-            "image_id": np.arange(240),
+            "item_id": np.arange(240),
             "path": dataset.manifest["path"][0],
             "label": pd.Categorical.from_codes(labels, categories=classes),
             "split": pd.Categorical(["train"] * 240),
         }
     )
-    dataset.scan = pd.DataFrame({"image_id": np.arange(240), "status": "ok"})
+    dataset.scan = pd.DataFrame({"item_id": np.arange(240), "status": "ok"})
     dataset.embeddings = np.eye(40, dtype=np.float32)[labels] + rng.normal(0, 0.01, (240, 40)).astype(
         np.float32
     )

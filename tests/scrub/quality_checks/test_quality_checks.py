@@ -66,13 +66,13 @@ def images_table(n: int = 1, **columns: list) -> pd.DataFrame:
     rows = pd.DataFrame({name: [value] * n for name, value in ORDINARY.items()})
     rows["path"] = [f"images/cat/{i}.jpg" for i in range(n)]
     rows = rows.assign(**columns).astype(TYPES)
-    rows.index.name = "image_id"
+    rows.index.name = "item_id"
     return rows
 
 
 def stage_tables(images: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
     rows = images.reset_index()
-    return rows[["image_id", "path", "label", "split"]], rows.drop(columns=["path", "label", "split"])
+    return rows[["item_id", "path", "label", "split"]], rows.drop(columns=["path", "label", "split"])
 
 
 def run(images: pd.DataFrame, **changes: object) -> Artifacts:
@@ -298,9 +298,9 @@ def test_every_flag_is_one_finding_and_is_counted():
         label=[None] + ["cat"] * 39,
     )
     artifacts = run(images)
-    findings, scores = artifacts.findings, artifacts.tables["scores"]
+    findings, scores = artifacts.findings, artifacts.tables["quality_scores"]
     expected = {"missing_file": [38], "unreadable": [39], "too_dark": [0, 1], "blank_label": [0]}
-    assert findings.groupby("kind")["image_id"].agg(sorted).to_dict() == expected
+    assert findings.groupby("kind")["item_id"].agg(sorted).to_dict() == expected
     assert list(findings.columns) == FINDING_COLUMNS
     for kind in artifacts.kinds:
         assert scores[f"is_{kind.name}"].sum() == artifacts.metrics[f"n_{kind.name}"]
@@ -312,7 +312,7 @@ def test_every_flag_is_one_finding_and_is_counted():
 
 def test_summary_counts_only_the_images_a_check_could_judge():
     images = pd.concat([images_table(30), undecoded(10, "missing")], ignore_index=True)
-    images.index.name = "image_id"
+    images.index.name = "item_id"
     summary = run(images.astype(TYPES)).tables["summary"].set_index("title")
     assert summary.loc["Too dark", ["n_checked", "n_flagged"]].tolist() == [30, 0]
     assert summary.loc["File is missing", ["n_checked", "n_flagged"]].tolist() == [40, 10]
@@ -325,15 +325,17 @@ def test_scores_do_not_depend_on_thresholds():
     images = images_table(30, brightness_p99=rng.random(30), sharpness=1000 * rng.random(30))
     names = [f"{kind.name}_score" for kind in run(images).kinds]
     other = run(images, too_dark_below=0.1, blurry_below=0.1, odd_size_factor=1.1)
-    pd.testing.assert_frame_equal(run(images).tables["scores"][names], other.tables["scores"][names])
+    pd.testing.assert_frame_equal(
+        run(images).tables["quality_scores"][names], other.tables["quality_scores"][names]
+    )
     assert other.metrics["n_too_dark"] < run(images).metrics["n_too_dark"]
 
 
 def test_order_of_rows_changes_nothing():
     images = images_table(50, brightness_p99=[0.01 * i for i in range(50)])
     shuffled = images.sample(frac=1, random_state=1)
-    scores = run(shuffled).tables["scores"].sort_values("image_id", ignore_index=True)
-    pd.testing.assert_frame_equal(scores, run(images).tables["scores"])
+    scores = run(shuffled).tables["quality_scores"].sort_values("item_id", ignore_index=True)
+    pd.testing.assert_frame_equal(scores, run(images).tables["quality_scores"])
 
 
 def test_too_few_images_are_noted_and_still_checked():
@@ -385,8 +387,8 @@ def test_samples_hold_whole_images_of_each_class_and_split(tmp_path):
     n_shown = table.groupby(["label", "split"], observed=True).size().to_dict()
     assert sorted(n_shown.values()) == [1, 2, 2, 2, 2]
     assert n_shown["(no label)", "test"] == 1
-    assert 0 not in set(table["image_id"])
-    assert table["image_id"].is_unique
+    assert 0 not in set(table["item_id"])
+    assert table["item_id"].is_unique
     picture = render(artifacts)["samples"]
     assert (picture[..., :3] == [255, 0, 0]).all(axis=-1).sum() > 1000
 
@@ -412,7 +414,7 @@ def test_flagged_figure_shows_the_worst_of_every_kind_first():
     )
     artifacts = run(images, max_flagged_shown=4)
     table = figure_named(artifacts, "flagged").table
-    assert table["image_id"].tolist() == [50, 51, 0, 20]
+    assert table["item_id"].tolist() == [50, 51, 0, 20]
     assert table["title"].tolist()[2:] == ["Too dark", "Too bright"]
     assert "4 of 31 flagged images" in figure_named(artifacts, "flagged").caption
     render(artifacts)
@@ -474,13 +476,13 @@ def audit(rows: list[tuple[Path, str | None, str]]) -> Artifacts:
     paths, labels, statuses = (list(column) for column in zip(*rows, strict=True))
     manifest = pd.DataFrame(
         {
-            "image_id": range(len(rows)),
+            "item_id": range(len(rows)),
             "path": [path.as_posix() for path in paths],
             "label": pd.Categorical(labels),
             "split": pd.Categorical(["train"] * len(rows)),
         }
     )
-    scan = scan_of(paths, statuses).assign(image_id=manifest["image_id"])
+    scan = scan_of(paths, statuses).assign(item_id=manifest["item_id"])
     return quality_checks(manifest, scan, parameters=DEFAULTS, seed=0)
 
 
@@ -588,7 +590,7 @@ def test_each_planted_fault_is_found_under_its_kind_and_nothing_else_is(clean_ro
     plant(extra, "blank_label", label=None)
 
     artifacts = audit(rows)
-    found = artifacts.findings.groupby("image_id")["kind"].agg(set).to_dict()
+    found = artifacts.findings.groupby("item_id")["kind"].agg(set).to_dict()
     assert found == expected
     every_kind = {kind.name for kind in artifacts.kinds}
     assert every_kind - {"colour_among_greyscale"} == set().union(*expected.values())
@@ -606,7 +608,7 @@ def test_blur_is_found_whatever_the_contrast_and_fog_is_not_blur(clean_rows, tmp
         Image.fromarray(pixels).save(tmp_path / f"{name}.png")
         rows.append((tmp_path / f"{name}.png", "cat", "ok"))
     findings = audit(rows).findings
-    assert findings[["image_id", "kind"]].values.tolist() == [[61, "blurry"]]
+    assert findings[["item_id", "kind"]].values.tolist() == [[61, "blurry"]]
 
 
 def test_a_16_bit_image_among_8_bit_ones_is_found(clean_rows, tmp_path):
@@ -614,4 +616,4 @@ def test_a_16_bit_image_among_8_bit_ones_is_found(clean_rows, tmp_path):
     Image.fromarray(pixels).save(tmp_path / "deep.png")
     findings = audit([*clean_rows, (tmp_path / "deep.png", "cat", "ok")]).findings
     assert set(findings["kind"]) == {"unexpected_mode", "greyscale_among_colour"}
-    assert set(findings["image_id"]) == {60}
+    assert set(findings["item_id"]) == {60}

@@ -10,7 +10,7 @@ from scipy.ndimage import gaussian_filter
 from analysis.contract import Artifacts
 from analysis.dataset.content_hash import content_hash
 from analysis.obtain.scan.stage import scan
-from analysis.scrub.data_quality.parameters import DataQualityParameters
+from analysis.scrub.duplicates.parameters import DuplicatesParameters
 from analysis.scrub.label_issues.parameters import LabelIssuesParameters
 from analysis.scrub.quality_checks.parameters import QualityChecksParameters
 from analysis.scrub.self_test.copy_trials import judge_pairs
@@ -20,15 +20,13 @@ from analysis.scrub.self_test.stage import self_test
 
 PARAMETERS = yaml.safe_load((Path(__file__).parents[3] / "params.yaml").read_text(encoding="utf-8"))
 OWN = SelfTestParameters(n_images=200, n_planted=8, target_false_positive_rate=0.05, n_examples_shown=3)
-COPIES = DataQualityParameters.model_validate(PARAMETERS["data_quality"])
+COPIES = DuplicatesParameters.model_validate(PARAMETERS["duplicates"])
 QUALITY = QualityChecksParameters.model_validate(PARAMETERS["quality_checks"])
 LABELS = LabelIssuesParameters.model_validate(
     PARAMETERS["label_issues"] | {"model": "logistic_regression", "anchor_fraction": 0.3}
 )
 N = 120
-NO_PAIRS = pd.DataFrame(
-    {"image_id_a": pd.array([], dtype="int64"), "image_id_b": pd.array([], dtype="int64")}
-)
+NO_PAIRS = pd.DataFrame({"item_id_a": pd.array([], dtype="int64"), "item_id_b": pd.array([], dtype="int64")})
 
 
 def dataset(folder: Path, *, n: int = N, side_px: int = 40) -> Sample:
@@ -43,7 +41,7 @@ def dataset(folder: Path, *, n: int = N, side_px: int = 40) -> Sample:
         rows.append((path.as_posix(), "cat" if i % 2 else "dog", "test" if i % 3 == 0 else "train"))
     manifest = pd.DataFrame(rows, columns=["path", "label", "split"])
     manifest = manifest.assign(
-        image_id=np.arange(n),
+        item_id=np.arange(n),
         label=manifest["label"].astype("category"),
         split=pd.Categorical(manifest["split"], categories=["train", "test"]),
         bytes=100,
@@ -68,7 +66,7 @@ def audited(images: Sample, *, copies=COPIES, quality=QUALITY, labels=LABELS, ow
         embeddings_of(images),
         NO_PAIRS,
         parameters=own,
-        data_quality=copies,
+        duplicates=copies,
         quality_checks=quality,
         label_issues=labels,
         seed=0,
@@ -152,10 +150,10 @@ def test_self_test_of_few_images_says_so(tmp_path: Path) -> None:
 
 def test_judge_pairs_counts_natural_copies_of_the_original_as_right() -> None:
     # images 0 to 4 are natural, 0 and 1 copies of each other; 10 was made of 0, 11 of 3
-    planted = pd.DataFrame({"image_id": [10, 11], "original_id": [0, 3], "fault": ["cropped", "rotated"]})
+    planted = pd.DataFrame({"item_id": [10, 11], "original_id": [0, 3], "fault": ["cropped", "rotated"]})
     pairs = pd.DataFrame(
         [(0, 1, 0.9), (0, 10, 0.8), (1, 10, 0.7), (4, 10, 0.6), (3, 11, 0.55), (10, 11, 0.52), (2, 4, 0.3)],
-        columns=["image_id_a", "image_id_b", "score"],
+        columns=["item_id_a", "item_id_b", "score"],
     )
     judged = judge_pairs(pairs, planted, min_score=0.5)
     cropped = judged[judged["fault"] == "cropped"]
@@ -173,7 +171,7 @@ def test_draw_sample_takes_only_images_read_whole(images: Sample) -> None:
     assert len(sample) == 30
     assert 0 not in sample.rows
     np.testing.assert_array_equal(sample.thumbnails, images.thumbnails[sample.rows])
-    assert sample.manifest["image_id"].tolist() == list(range(30))
+    assert sample.manifest["item_id"].tolist() == list(range(30))
 
 
 def test_with_planted_puts_copies_into_the_other_split(images: Sample) -> None:

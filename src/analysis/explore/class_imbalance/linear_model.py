@@ -69,7 +69,7 @@ def predict_out_of_fold(
 def compare_recalls(
     codes: np.ndarray, natural: np.ndarray, weighted: np.ndarray, classes: pd.Index
 ) -> pd.DataFrame:
-    """Recall of each class by the two models, on the same images, one row a class.
+    """Recall of each class by the two models, on the same images, one row per class.
 
     Returns
     -------

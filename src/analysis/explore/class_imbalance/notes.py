@@ -27,7 +27,7 @@ TABLE_COLUMNS = [
     "lost_high",
 ]
 CAPTIONS = {
-    "class_recall": "One row a class, the most frequent first. recall is by the linear model on classes as "
+    "class_recall": "One row per class, the most frequent first. recall is by the linear model on classes as "
     "they are, with its 95% interval; recall_weighted with all classes counting alike; lost_to_rarity is "
     "the difference, with its 95% interval: positive where weighting helps the class.",
 }
@@ -68,11 +68,11 @@ def metrics_of(recalls: pd.DataFrame, confusions: dict[str, pd.DataFrame]) -> di
             f"balanced_accuracy_{name}": recalls[column].mean(),
             f"accuracy_{name}": float(accuracy),
         }
-    return metrics | {"n_images": int(recalls["n_evaluated"].sum()), "imbalance_ratio": _ratio(recalls)}
+    return metrics | {"n_items": int(recalls["n_evaluated"].sum()), "imbalance_ratio": _ratio(recalls)}
 
 
 def stacked(confusions: dict[str, pd.DataFrame]) -> pd.DataFrame:
-    """One row an actual and a predicted class that occur together: `n_natural`, `n_weighted` images."""
+    """One row per actual and a predicted class that occur together: `n_natural`, `n_weighted` images."""
     stacked = {f"n_{name}": confusion.stack() for name, confusion in confusions.items()}
     table = pd.DataFrame(stacked)
     return table[table.any(axis=1)].reset_index()

@@ -50,7 +50,7 @@ def plot_alike_pairs(
     return Figure(
         name="alike_pairs",
         title="The classes that are hardest to tell apart",
-        caption="One row a pair: of each class the images that look most like the other (by embeddings). "
+        caption="One row per pair: of each class the images that look most like the other (by embeddings). "
         "AUROC says how well all their images are told apart: 0.5 not at all, 1 perfectly. Look for images "
         "in the wrong class, and for classes that differ in name only.",
         drawing=drawing,

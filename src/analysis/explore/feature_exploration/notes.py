@@ -7,16 +7,16 @@ from analysis.dataset.readable import READABLE
 from analysis.explore.feature_exploration.parameters import FeatureExplorationParameters
 
 CAPTIONS = {
-    "separability": "One row a class. recall is the share of its images recognised from their embeddings "
+    "separability": "One row per class. recall is the share of its images recognised from their embeddings "
     "among all classes alike (95% interval), feature_recall from features made by hand. fisher_ratio says "
     "how far its images stand out (1: two standard deviations between the means of its own and others), "
     "silhouette whether they lie together (1) or among others (below 0). pair_auroc is how well it is told "
     "from most_alike, the class it is most easily taken for: 0.5 not at all, 1 perfectly.",
-    "class_pairs": "One row a pair of classes, the hardest first. auroc says how well the two are told apart "
-    "(95% interval), by embeddings or features, whichever does better. The cosines compare the classes' "
-    "means, seen from the mean of all: 1 is the same, below 0 opposite. frechet_distance is between the "
-    "distributions of their embeddings.",
-    "features": "One row a feature. eta_squared is the part of its variation (in ranks) that the class "
+    "class_pairs": "One row per pair of classes, the hardest first. auroc says how well the two are told "
+    "apart (95% interval), by embeddings or features, whichever does better. The cosines compare the "
+    "classes' means, seen from the mean of all: 1 is the same, below 0 opposite. frechet_distance is between "
+    "the distributions of their embeddings.",
+    "features": "One row per feature. eta_squared is the part of its variation (in ranks) that the class "
     "explains: 0.01 is small, 0.06 medium, 0.14 large. The classes with the lowest and highest median stand "
     "beside it.",
 }

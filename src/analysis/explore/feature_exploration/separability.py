@@ -27,7 +27,7 @@ def held_out_distances(features: np.ndarray, codes: np.ndarray, n_classes: int, 
 
 
 def class_recall(distances: np.ndarray, codes: np.ndarray) -> pd.DataFrame:
-    """One row a class: `recall` with its 95% interval, images of every class being equally likely."""
+    """One row per class: `recall` with its 95% interval, images of every class being equally likely."""
     n_images = np.bincount(codes, minlength=distances.shape[1])
     nearest = distances.argmin(axis=1) if len(codes) else codes
     is_right = nearest == codes

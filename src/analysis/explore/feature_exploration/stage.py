@@ -132,7 +132,7 @@ def compare_pairs(
     *,
     seed: int,
 ) -> pd.DataFrame:
-    """One row a pair of classes, that told apart worst first."""
+    """One row per pair of classes, that told apart worst first."""
     pairs = list(combinations(range(len(classes)), 2))
     if len(pairs) > MAX_PAIRS:
         pairs = sorted(pairs, key=lambda pair: -cosines["embedding"][pair])[:MAX_PAIRS]
@@ -156,7 +156,7 @@ def tabulate_separability(
     codes: np.ndarray,
     classes: list[str],
 ) -> pd.DataFrame:
-    """One row a class, in the dataset's order."""
+    """One row per class, in the dataset's order."""
     table = class_recall(distances["embedding"], codes)
     table.insert(0, "label", classes)
     table.insert(1, "n_images", np.bincount(codes, minlength=len(classes)))
@@ -170,7 +170,7 @@ def tabulate_separability(
 
 
 def explain_features(features: pd.DataFrame, codes: np.ndarray, classes: list[str]) -> pd.DataFrame:
-    """One row a feature, that which the class explains best first."""
+    """One row per feature, that which the class explains best first."""
     medians = features.groupby(codes).median()
     rows = []
     for feature in FEATURES:

@@ -35,7 +35,7 @@ FEATURES = [
 
 
 def measure_images(paths: Sequence[str]) -> pd.DataFrame:
-    """One row a picture with `FEATURES`; the truncated ones as far as they go.
+    """One row per picture with `FEATURES`; the truncated ones as far as they go.
 
     Raises
     ------

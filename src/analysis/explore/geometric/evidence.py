@@ -47,7 +47,7 @@ EVIDENCE_COLUMNS = [
 def gather_evidence(
     pictures: np.ndarray, codes: np.ndarray, classes: Sequence[str], *, seed: int
 ) -> pd.DataFrame:
-    """One row a class and transform.
+    """One row per class and transform.
 
     Parameters
     ----------

@@ -40,7 +40,7 @@ def gradients(pictures: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def measure_geometry(pictures: np.ndarray) -> pd.DataFrame:
-    """One row a picture.
+    """One row per picture.
 
     Returns
     -------

@@ -9,11 +9,11 @@ from analysis.explore.geometric.poses import POSE_NAMES, POSES
 from analysis.explore.geometric.verdicts import CHANGED, SAFE, TOO_FEW, UNUSUAL, advise
 
 CAPTIONS = {
-    "augmentations": "One row a class and transform. auroc says how well its transformed images are told "
-    "from those as they are (95% interval; 0.5: not at all, the pose is there already). kept_fraction of "
-    "them are still recognised by a classifier that never saw the pose, passing_fraction pass for the class "
-    "passes_for.",
-    "class_geometry": "One row a class: means over its images. A flip difference is the mean change of a "
+    "augmentation_verdicts": "One row per class and transform. auroc says how well its transformed images "
+    "are told from those as they are (95% interval; 0.5: not at all, the pose is there already). "
+    "kept_fraction of them are still recognised by a classifier that never saw the pose, passing_fraction "
+    "pass for the class passes_for.",
+    "class_geometry": "One row per class: means over its images. A flip difference is the mean change of a "
     "pixel's brightness under the flip, 0 to 1; symmetry the correlation with the flipped image, 1 is "
     "symmetric. orientation_degrees is the direction in which contours run (0 horizontal, 90 vertical) and "
     "orientation_strength how much it prevails, 0 to 1. centre_x and centre_y, 0 left or top to 1, are where "

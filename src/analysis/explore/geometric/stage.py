@@ -65,7 +65,7 @@ def geometric(
         summary=summary_of(measures, judged),
         metrics=metrics_of(measures, judged),
         tables={
-            "augmentations": judged[AUGMENTATION_COLUMNS],
+            "augmentation_verdicts": judged[AUGMENTATION_COLUMNS],
             "class_geometry": tabulate_geometry(measures),
         },
         captions=CAPTIONS,
@@ -79,7 +79,7 @@ def sample_images(manifest: pd.DataFrame, scan: pd.DataFrame, n: int, seed: int)
 
     The index is the image's row in the manifest, the scan and the thumbnails.
     """
-    images = manifest[["image_id", "label", "split"]].reset_index(drop=True)
+    images = manifest[["item_id", "label", "split"]].reset_index(drop=True)
     images["label"] = images["label"].astype("category")  # Parquet forgets the type of a column of blanks
     images["label"] = images["label"].cat.rename_categories(str)
     images[FROM_SCAN] = scan[FROM_SCAN].to_numpy(dtype=float, na_value=np.nan)
@@ -97,7 +97,7 @@ def _evidence(pictures: np.ndarray, labels: pd.Series, seed: int) -> pd.DataFram
 
 
 def tabulate_geometry(measures: pd.DataFrame) -> pd.DataFrame:
-    """One row a class that has images: means of its measures, and the mean direction of its contours."""
+    """One row per class that has images: means of its measures, and the mean direction of its contours."""
     grouped = measures.groupby("label", observed=True)
     means = grouped[[*MEAN_MEASURES, "orientation_x", "orientation_y"]].mean()
     x, y = means.pop("orientation_x"), means.pop("orientation_y")

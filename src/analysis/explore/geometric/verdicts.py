@@ -6,8 +6,9 @@ import pandas as pd
 
 from analysis.explore.geometric.parameters import GeometricParameters
 from analysis.explore.geometric.poses import POSES
+from models.augmentation.flips import SAFE
 
-SAFE, CHANGED, UNUSUAL = "safe", "changes the class", "unusual pose"
+CHANGED, UNUSUAL = "changes the class", "unusual pose"
 UNCLEAR, TOO_FEW = "unclear", "too few images"
 VERDICTS = (SAFE, UNUSUAL, CHANGED, UNCLEAR, TOO_FEW)
 

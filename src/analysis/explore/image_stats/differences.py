@@ -22,7 +22,7 @@ ALL_CLASSES = ""  # label of a row that holds every class
 
 
 def summarise_measures(images: pd.DataFrame) -> pd.DataFrame:
-    """One row a measure: its distribution over all images, and how much of it the class explains.
+    """One row per measure: its distribution over all images, and how much of it the class explains.
 
     `eta_squared` is of the Kruskal-Wallis test over the labelled training images: 0 nothing, 1 all.
     """
@@ -41,7 +41,7 @@ def summarise_measures(images: pd.DataFrame) -> pd.DataFrame:
 
 
 def compare_classes(images: pd.DataFrame, *, significance_level: float, min_auroc: float) -> pd.DataFrame:
-    """Each class against all others in training, one row a class and measure.
+    """Each class against all others in training, one row per class and measure.
 
     `auroc` says how well the measure alone, turned the better way round, tells the class from the others:
     0.5 not at all, 1 perfectly. `cliffs_delta` has its direction: positive where the class measures higher.
@@ -68,7 +68,7 @@ def compare_classes(images: pd.DataFrame, *, significance_level: float, min_auro
 def compare_splits(
     images: pd.DataFrame, *, significance_level: float, min_cliffs_delta: float
 ) -> pd.DataFrame:
-    """Training against each other split: one row a split, measure and class, and one for all classes.
+    """Training against each other split: one row per split, measure and class, and one for all classes.
 
     `cliffs_delta` is positive where the images of the split measure higher than those of training.
     The row for all classes has a blank label; a class can differ where all classes together do not.

@@ -258,15 +258,15 @@ def plot_mean_images(images: pd.DataFrame, thumbnails: np.ndarray) -> Figure:
 
 
 def plot_extremes(extremes: pd.DataFrame, thumbnails: np.ndarray) -> Figure:
-    """One row a measure: the images at its low end on the left, at its high end on the right."""
+    """One row per measure: the images at its low end on the left, at its high end on the right."""
     measures = list(extremes["measure"].unique())
     n_columns = 2 * int(extremes["rank"].max()) + 1  # one left free between the ends
     size = {"width": 0.8 * n_columns, "height": 0.8 * CELL_HEIGHT * len(measures)}
     drawing, axes = new_figure(**size)
     ax = axes[0, 0]
     pictures = {
-        row.image_id: open_picture(row.path, thumbnails[row.image_id])
-        for row in extremes.drop_duplicates("image_id").itertuples()
+        row.item_id: open_picture(row.path, thumbnails[row.item_id])
+        for row in extremes.drop_duplicates("item_id").itertuples()
     }
     for row in extremes.itertuples():
         is_low = row.end == "lowest"
@@ -275,7 +275,7 @@ def plot_extremes(extremes: pd.DataFrame, thumbnails: np.ndarray) -> Figure:
             CELL_HEIGHT * measures.index(row.measure),
         )
         label = "" if pd.isna(row.label) else short_label(row.label, 14)
-        place_picture(pictures[row.image_id], f"{_number(row.value)}\n{label}", left=left, top=top, ax=ax)
+        place_picture(pictures[row.item_id], f"{_number(row.value)}\n{label}", left=left, top=top, ax=ax)
         if row.rank == 1:
             name, side = END_NAMES[row.measure][0 if is_low else 1], "left" if is_low else "right"
             edge = left + (PICTURE_GAP if is_low else 1 - PICTURE_GAP)

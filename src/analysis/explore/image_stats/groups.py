@@ -33,7 +33,7 @@ def split_quantiles(images: pd.DataFrame) -> pd.DataFrame:
 
 
 def class_quartiles(images: pd.DataFrame, measures: Sequence[str]) -> pd.DataFrame:
-    """One row a class, measure and split (and "all" splits): `lower_quartile`, `median`, `upper_quartile`."""
+    """One row per class, measure and split (and all splits): `lower_quartile`, `median`, `upper_quartile`."""
     parts = []
     for part in (images.astype({"split": str}), images.assign(split="all")):
         grouped = part.groupby(["label", "split"], observed=True)[list(measures)]
@@ -68,7 +68,7 @@ def mean_by_group(rows: np.ndarray, groups: pd.Series) -> pd.DataFrame:
 
 
 def tabulate_histograms(means: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
-    """Mean histograms as one row a group, channel and bin; one channel "grey" if the three are the same.
+    """Mean histograms as one row per group, channel and bin; one channel "grey" if the three are the same.
 
     `means` holds, by what the groups are, (groups) × (3 channels · bins).
     """

@@ -6,16 +6,17 @@ import pandas as pd
 from analysis.explore.image_stats.differences import MEASURES
 
 CAPTIONS = {
-    "normalisation": "One row a channel, over all pixels of the readable training images, in [0, 1]; each "
-    "image weighs the same. Training subtracts the mean and divides by the std.",
-    "class_stats": "One row a class and split: mean, standard deviation and median over its readable images. "
-    "n_unreadable images are counted in nothing else. A blank label stands for images without one.",
-    "measures": "One row a measure. eta_squared is the part of its variation (in ranks) that the class "
+    "channel_statistics": "One row per channel, over all pixels of the readable training images, in [0, 1]; "
+    "each image weighs the same. Training subtracts the mean and divides by the std.",
+    "class_stats": "One row per class and split: mean, standard deviation and median over its readable "
+    "images. n_unreadable images are counted in nothing else. A blank label stands for images without one.",
+    "measures": "One row per measure. eta_squared is the part of its variation (in ranks) that the class "
     "explains among the training images: 0.01 is small, 0.06 medium, 0.14 large.",
-    "class_contrasts": "One row a class and measure, among the training images. auroc says how well the "
+    "class_contrasts": "One row per class and measure, among the training images. auroc says how well the "
     "measure alone tells the class from the others: 0.5 not at all, 1 perfectly.",
-    "split_differences": "One row a split, measure and class (blank: all classes). cliffs_delta is positive "
-    "where the split's images measure higher than those of training; 0.15 is small, 0.33 medium, 0.47 large.",
+    "split_differences": "One row per split, measure and class (blank: all classes). cliffs_delta is "
+    "positive where the split's images measure higher than those of training; 0.15 is small, 0.33 "
+    "medium, 0.47 large.",
     "extremes": "The images at both ends of each measure, the most extreme first.",
 }
 
@@ -24,7 +25,7 @@ def metrics_of(
     manifest: pd.DataFrame, images: pd.DataFrame, tables: dict[str, pd.DataFrame]
 ) -> dict[str, float]:
     metrics: dict[str, float] = {"n_images": len(images), "n_unreadable": len(manifest) - len(images)}
-    for row in tables["normalisation"].itertuples():
+    for row in tables["channel_statistics"].itertuples():
         metrics |= {f"mean_{row.channel}": row.mean, f"std_{row.channel}": row.std}
     for row in tables["measures"].itertuples():
         metrics |= {

@@ -52,7 +52,7 @@ def image_stats(
         images, significance_level=level, min_cliffs_delta=parameters.min_split_difference
     )
     tables = {
-        "normalisation": normalisation_of(scan.iloc[images.index[images["split"].eq("train")]]),
+        "channel_statistics": channel_statistics_of(scan.iloc[images.index[images["split"].eq("train")]]),
         "class_stats": summarise_classes(manifest, images),
         "measures": measures,
         "class_contrasts": contrasts,
@@ -73,19 +73,19 @@ def image_stats(
 
 
 def measured_images(manifest: pd.DataFrame, scan: pd.DataFrame) -> pd.DataFrame:
-    """The images that could be decoded: `image_id`, `path`, `label`, `split` and `MEASURES`, as float.
+    """The images that could be decoded: `item_id`, `path`, `label`, `split` and `MEASURES`, as float.
 
     The index is the image's row in the manifest, the scan and the thumbnails.
     """
-    assert (manifest["image_id"].to_numpy() == scan["image_id"].to_numpy()).all()
-    images = manifest[["image_id", "path", "label", "split"]].reset_index(drop=True)
+    assert (manifest["item_id"].to_numpy() == scan["item_id"].to_numpy()).all()
+    images = manifest[["item_id", "path", "label", "split"]].reset_index(drop=True)
     images["label"] = images["label"].astype("category")  # Parquet forgets the type of a column of blanks
     for measure, column in MEASURES.items():
         images[measure] = scan[column].to_numpy(dtype=float, na_value=np.nan)
     return images[scan["status"].isin(READABLE).to_numpy()]
 
 
-def normalisation_of(training: pd.DataFrame) -> pd.DataFrame:
+def channel_statistics_of(training: pd.DataFrame) -> pd.DataFrame:
     """Mean and standard deviation of each channel over all pixels, each image weighing the same.
 
     `training` holds rows of the scan. The total variance is that within images plus that between their
@@ -100,7 +100,7 @@ def normalisation_of(training: pd.DataFrame) -> pd.DataFrame:
 
 
 def summarise_classes(manifest: pd.DataFrame, images: pd.DataFrame) -> pd.DataFrame:
-    """One row a class and split: counts, then mean, standard deviation and median of each measure."""
+    """One row per class and split: counts, then mean, standard deviation and median of each measure."""
     measured = images.assign(label=_with_blank(images["label"])).groupby(["label", "split"], observed=False)
     named = manifest.assign(label=_with_blank(manifest["label"].astype("category")))
     n_named = named.groupby(["label", "split"], observed=False).size()
@@ -120,21 +120,21 @@ def _with_blank(labels: pd.Series) -> pd.Series:
 
 
 def find_extremes(images: pd.DataFrame, n_extremes: int) -> pd.DataFrame:
-    """The images with the lowest and the highest values of each measure, one row an image and end.
+    """The images with the lowest and the highest values of each measure, one row per image and end.
 
-    A measure that is the same for all images has no extremes. Ties go to the lower `image_id`.
+    A measure that is the same for all images has no extremes. Ties go to the lower `item_id`.
     """
     parts = []
     for measure in EXTREMES:
-        ranked = images.sort_values([measure, "image_id"])
+        ranked = images.sort_values([measure, "item_id"])
         if not len(ranked) or ranked[measure].iloc[0] == ranked[measure].iloc[-1]:
             continue
-        highest = images.sort_values([measure, "image_id"], ascending=[False, True])
+        highest = images.sort_values([measure, "item_id"], ascending=[False, True])
         for end, rows in (("lowest", ranked), ("highest", highest)):
-            part = rows.head(n_extremes)[["image_id", "path", "label", "split"]]
+            part = rows.head(n_extremes)[["item_id", "path", "label", "split"]]
             part = part.assign(measure=measure, end=end, rank=range(1, len(part) + 1))
             parts.append(part.assign(value=rows[measure]))
-    columns = ["measure", "end", "rank", "value", "image_id", "path", "label", "split"]
+    columns = ["measure", "end", "rank", "value", "item_id", "path", "label", "split"]
     return pd.concat(parts, ignore_index=True)[columns] if parts else pd.DataFrame(columns=columns)
 
 

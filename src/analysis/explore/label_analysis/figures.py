@@ -42,10 +42,10 @@ def plot_class_counts(counts: pd.DataFrame) -> Figure:
     )
 
 
-def plot_bars(n_images: pd.Series, *, ax: Axes) -> Axes:
+def plot_bars(n_items: pd.Series, *, ax: Axes) -> Axes:
     """Horizontal bars with their numbers; a class without images is named in the warning colour."""
-    ax.barh(range(len(n_images)), n_images, color=SPLIT_COLOURS[n_images.name], height=0.75)
-    for row, n in enumerate(n_images):
+    ax.barh(range(len(n_items)), n_items, color=SPLIT_COLOURS[n_items.name], height=0.75)
+    for row, n in enumerate(n_items):
         ax.annotate(
             f"{n:,}",
             (n, row),
@@ -56,9 +56,9 @@ def plot_bars(n_images: pd.Series, *, ax: Axes) -> Axes:
             color=WARNING if n == 0 else "black",
             bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.5},  # over the line of balance
         )
-    ax.set_xlim(0, max(1, n_images.max()) * 1.22)  # room for the numbers
+    ax.set_xlim(0, max(1, n_items.max()) * 1.22)  # room for the numbers
     ax.locator_params(axis="x", nbins=4, integer=True)
-    return label_class_axis(ax, n_images.index)
+    return label_class_axis(ax, n_items.index)
 
 
 def _mark_gap(ax: Axes, n_shown: int, n_hidden: int, *, is_labelled: bool) -> None:
@@ -150,15 +150,15 @@ def plot_long_tail(counts: pd.DataFrame, *, head_above: int, tail_below: int) ->
     )
 
 
-def rank_classes(n_images: pd.Series) -> pd.DataFrame:
-    """One row a class, most frequent first, with the cumulative share of images."""
-    ranked = n_images.sort_values(ascending=False, kind="stable")
+def rank_classes(n_items: pd.Series) -> pd.DataFrame:
+    """One row per class, most frequent first, with the cumulative share of images."""
+    ranked = n_items.sort_values(ascending=False, kind="stable")
     return pd.DataFrame(
         {
-            "split": n_images.name,
+            "split": n_items.name,
             "rank": np.arange(1, len(ranked) + 1),
             "label": ranked.index,
-            "n_images": ranked.to_numpy(),
+            "n_items": ranked.to_numpy(),
             "cumulative_share": (ranked.cumsum() / ranked.sum()).to_numpy(),
         }
     )
@@ -167,18 +167,18 @@ def rank_classes(n_images: pd.Series) -> pd.DataFrame:
 def plot_ranks(table: pd.DataFrame, *, ax: Axes) -> Axes:
     """One line a split; points too while they can be told apart."""
     for split, ranked in table.groupby("split", sort=False):
-        present = ranked[ranked["n_images"] > 0]
+        present = ranked[ranked["n_items"] > 0]
         marker = "o" if len(ranked) <= MAX_CLASSES else ""
         ax.plot(
             present["rank"],
-            present["n_images"],
+            present["n_items"],
             marker=marker,
             markersize=4,
             label=split,
             color=SPLIT_COLOURS[split],
         )
     ax.set_yscale("log")
-    ax.set_ylim(bottom=0.8, top=table["n_images"].max() * 2)
+    ax.set_ylim(bottom=0.8, top=table["n_items"].max() * 2)
     ax.yaxis.set_major_formatter(lambda n, _: f"{n:,.0f}" if n >= 1 else "")
     ax.yaxis.set_minor_formatter(lambda *_: "")
     ax.locator_params(axis="x", integer=True)

@@ -75,7 +75,7 @@ KINDS = (
 def find_label_faults(
     counts: pd.DataFrame, shift: pd.DataFrame, parameters: LabelAnalysisParameters
 ) -> pd.DataFrame:
-    """Every finding about classes; `counts` is (classes) × (splits), `shift` one row a pair of splits."""
+    """Every finding about classes; `counts` is (classes) × (splits), `shift` one row per pair of splits."""
     parts = [_similar_names(counts.sum(axis=1))]
     if "train" in counts:
         parts += _scarce(
@@ -92,11 +92,11 @@ def find_label_faults(
 
 
 def _scarce(
-    n_images: pd.Series, min_images: int, absent_kind: FindingKind, few_kind: FindingKind
+    n_items: pd.Series, min_images: int, absent_kind: FindingKind, few_kind: FindingKind
 ) -> list[pd.DataFrame]:
     """Classes of a split without images, and those with some but fewer than `min_images`."""
-    split, total = n_images.name, n_images.sum()
-    absent, few = n_images[n_images == 0], n_images[(n_images > 0) & (n_images < min_images)]
+    split, total = n_items.name, n_items.sum()
+    absent, few = n_items[n_items == 0], n_items[(n_items > 0) & (n_items < min_images)]
     detail = [f"{n} of {total:,} images in {split}, fewer than {min_images}" for n in few]
     return [
         findings_of(absent_kind, label=absent.index, detail=f"none of {total:,} images in {split}"),
@@ -125,15 +125,15 @@ def _shifted_classes(counts: pd.DataFrame, pair: tuple, parameters: LabelAnalysi
     return findings_of(LABEL_SHIFT, label=apart.index, score=score, detail=detail)
 
 
-def _similar_names(n_images: pd.Series) -> pd.DataFrame:
+def _similar_names(n_items: pd.Series) -> pd.DataFrame:
     """Classes that share their name but for case, Unicode form, spaces and underscores."""
-    names = n_images.index.to_series()
+    names = n_items.index.to_series()
     keys = names.map(_folded)
     shared = keys[keys.duplicated(keep=False)]
-    totals = n_images.groupby(keys).transform("sum")
+    totals = n_items.groupby(keys).transform("sum")
     # the rarer spelling is more likely the slip
-    score = 1 - (n_images / totals.where(totals > 0)).fillna(0)
-    spelt = names + n_images.map("' ({:,} images)".format)
+    score = 1 - (n_items / totals.where(totals > 0)).fillna(0)
+    spelt = names + n_items.map("' ({:,} images)".format)
     detail = ["also '" + ", '".join(spelt[(keys == key) & (names != name)]) for name, key in shared.items()]
     return findings_of(SIMILAR_CLASS_NAMES, label=shared.index, score=score[shared.index], detail=detail)
 

@@ -9,13 +9,13 @@ from analysis.dataset.splits import SPLITS
 from analysis.explore.label_analysis.balance import measure_balance
 
 CAPTIONS = {
-    "class_counts": "One row a class and split. proportion is the class's share of the split, with its 95% "
+    "class_counts": "One row per class and split. proportion is the class's share of the split, with its 95% "
     "Wilson interval; n_unavailable are images whose file is not there, counted in nothing else; "
     "frequency_group is by training images.",
-    "label_shift": "One row a pair of splits. A pair is_shifted where p_value_holm is below the significance "
-    "level and total_variation (the share of images that would have to change class for the splits to agree) "
-    "exceeds what chance makes of it by at least min_label_shift. cramers_v is corrected for bias; "
-    "jensen_shannon_distance is to base 2; both lie in [0, 1], 0 is no difference.",
+    "label_shift": "One row per pair of splits. A pair is_shifted where p_value_holm is below the "
+    "significance level and total_variation (the share of images that would have to change class for the "
+    "splits to agree) exceeds what chance makes of it by at least min_label_shift. cramers_v is corrected "
+    "for bias; jensen_shannon_distance is to base 2; both lie in [0, 1], 0 is no difference.",
 }
 
 
@@ -25,16 +25,16 @@ def metrics_of(
     groups = class_counts.drop_duplicates("label")["frequency_group"]
     metrics: dict[str, float] = {
         "n_classes": len(counts),
-        "n_images": int(counts.to_numpy().sum()),
+        "n_items": int(counts.to_numpy().sum()),
         "n_unavailable": int(class_counts["n_unavailable"].sum()),
         "n_unlabelled": int(manifest["label"].isna().sum()),
         **{f"n_{group}_classes": int((groups == group).sum()) for group in ("head", "medium", "tail")},
     }
     for split in SPLITS:
-        n_images = counts[split].to_numpy() if split in counts else np.array([], dtype=int)
-        metrics[f"n_images_{split}"] = int(n_images.sum())
-        metrics[f"n_absent_{split}"] = int((n_images == 0).sum())
-        metrics |= {f"{name}_{split}": value for name, value in measure_balance(n_images).items()}
+        n_items = counts[split].to_numpy() if split in counts else np.array([], dtype=int)
+        metrics[f"n_items_{split}"] = int(n_items.sum())
+        metrics[f"n_absent_{split}"] = int((n_items == 0).sum())
+        metrics |= {f"{name}_{split}": value for name, value in measure_balance(n_items).items()}
     pairs = shift.set_index(["split_a", "split_b"])
     for pair in combinations(SPLITS, 2):
         for name in ("p_value_holm", "cramers_v", "jensen_shannon_distance", "total_variation"):

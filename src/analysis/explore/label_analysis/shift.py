@@ -39,7 +39,7 @@ def compare_splits(
     n_permutations: int,
     seed: int,
 ) -> pd.DataFrame:
-    """How far each pair of splits differs in the shares of its classes, one row a pair.
+    """How far each pair of splits differs in the shares of its classes, one row per pair.
 
     `cramers_v`, its interval, `jensen_shannon_distance` (base 2) and `total_variation` lie in [0, 1], 0 is
     no difference. `p_value_method` is "asymptotic" or "permutation".
@@ -93,7 +93,7 @@ def compare_counts(
 
 
 def compare_shares(counts: pd.DataFrame, split_a: str, split_b: str) -> pd.DataFrame:
-    """One row a class: `share_a`, `share_b`, `difference` (b minus a), `standard_error`, `residual`.
+    """One row per class: `share_a`, `share_b`, `difference` (b minus a), `standard_error`, `residual`.
 
     `standard_error` is of the difference if both splits were drawn from one population, `residual` the size
     of the difference in standard errors; 0 where the class has no images at all.

@@ -62,26 +62,26 @@ def _cross_tabulate(labelled: pd.DataFrame) -> pd.DataFrame:
 def tabulate_classes(
     manifest: pd.DataFrame, counts: pd.DataFrame, parameters: LabelAnalysisParameters
 ) -> pd.DataFrame:
-    """`counts` as one row a class and split, with shares, their intervals and frequency groups."""
-    n_images = counts.reindex(columns=list(SPLITS), fill_value=0)
+    """`counts` as one row per class and split, with shares, their intervals and frequency groups."""
+    n_items = counts.reindex(columns=list(SPLITS), fill_value=0)
     n_unavailable = _cross_tabulate(manifest[manifest["status"].ne("ok") & manifest["label"].notna()])
     parts = []
     for split in SPLITS:
-        n = n_images[split].sum()
-        low, high = wilson_interval(n_images[split].to_numpy(), n)
+        n = n_items[split].sum()
+        low, high = wilson_interval(n_items[split].to_numpy(), n)
         part = {
             "label": counts.index,
             "split": split,
-            "n_images": n_images[split].to_numpy(),
+            "n_items": n_items[split].to_numpy(),
             "n_unavailable": n_unavailable[split].to_numpy(),
-            "proportion": proportion_of(n_images[split].to_numpy(), n),
+            "proportion": proportion_of(n_items[split].to_numpy(), n),
             "proportion_low": low,
             "proportion_high": high,
             "frequency_group": frequency_groups(counts, parameters).to_numpy(),
         }
         parts.append(pd.DataFrame(part))
     table = pd.concat(parts, ignore_index=True)
-    is_present = table.groupby("split")[["n_images", "n_unavailable"]].transform("sum").any(axis=1)
+    is_present = table.groupby("split")[["n_items", "n_unavailable"]].transform("sum").any(axis=1)
     return table[is_present].reset_index(drop=True)
 
 

@@ -28,7 +28,7 @@ class Components:
         95 of 100 cases, where the d values of an image have nothing to do with one another.
     n_above_chance
         Components from the first on that explain more than that, of all min(n - 1, d), not only of these k.
-    n_images
+    n_items
         Images that all this was measured on.
     """
 
@@ -38,7 +38,7 @@ class Components:
     shares: np.ndarray
     shares_by_chance: np.ndarray
     n_above_chance: int
-    n_images: int
+    n_items: int
 
     def scores(self, values: np.ndarray) -> np.ndarray:
         """(n, d) -> (n, k), float32."""
@@ -67,7 +67,7 @@ def fit_components(values: np.ndarray, *, n_components: int, n_permutations: int
         shares=shares[:k],
         shares_by_chance=by_chance[:k],
         n_above_chance=int(np.logical_and.accumulate(shares > by_chance).sum()),
-        n_images=n,
+        n_items=n,
     )
 
 
@@ -79,7 +79,7 @@ def _spectrum(centred: np.ndarray) -> np.ndarray:
 
 
 def tabulate_components(components: Components | None) -> pd.DataFrame:
-    """One row a component, the strongest first."""
+    """One row per component, the strongest first."""
     shares = components.shares if components else np.zeros(0)
     return pd.DataFrame(
         {

@@ -157,21 +157,21 @@ def plot_local_purity(views: Mapping[str, View]) -> Figure:
 
 
 def tabulate_purity(views: Mapping[str, View], classes: Sequence[str]) -> pd.DataFrame:
-    """One row a space, a place where neighbours are looked for (space, map) and a class."""
+    """One row per space, a place where neighbours are looked for (space, map) and a class."""
     parts = []
     for name, view in views.items():
         for where, purity in (("space", view.purity), ("map", view.map_purity)):
             of_class = purity_of_classes(view.codes, purity, len(classes))
             parts.append(of_class.assign(label=list(classes), space=name, neighbours_in=where))
-    columns = ["space", "neighbours_in", "label", "n_images", "purity", "purity_low", "purity_high"]
+    columns = ["space", "neighbours_in", "label", "n_items", "purity", "purity_low", "purity_high"]
     return pd.concat(parts, ignore_index=True)[columns]
 
 
 def plot_class_purity(views: Mapping[str, View], classes: Sequence[str], by_chance: pd.Series) -> Figure:
-    """One row a class, the least pure at the top: purity in each space with its interval, and on the map."""
+    """A row per class, the least pure at the top: purity in each space with its interval, and on the map."""
     table = tabulate_purity(views, classes)
     first = table[(table["space"] == next(iter(views))) & (table["neighbours_in"] == "space")]
-    present = first[first["n_images"] > 0].sort_values("purity", kind="stable")["label"].tolist()
+    present = first[first["n_items"] > 0].sort_values("purity", kind="stable")["label"].tolist()
     shown = [present[place] for place in class_positions(len(present))]
     places = {label: place for place, label in enumerate(shown)}
     drawing, axes = new_figure(width=8, height=1.6 + ROW_INCHES * len(shown))
@@ -223,7 +223,7 @@ def plot_components(pca: pd.DataFrame, components: Components) -> Figure:
     together.set_ylabel("share of variance, added up")
     together.set_title(f"The first {len(pca)} hold {components.shares.sum():.0%}")
     for ax in axes.flat:
-        ax.set_xlabel(f"component (n = {components.n_images:,} images)")
+        ax.set_xlabel(f"component (n = {components.n_items:,} images)")
     return Figure(
         name="components",
         title="How many directions matter",
@@ -262,13 +262,13 @@ def plot_component_pictures(pixels: Pixels) -> Figure:
 def plot_unusual(unusual: pd.DataFrame, manifest: pd.DataFrame, thumbnails: np.ndarray) -> Figure:
     """The images most unlike all others, whether or not they are outliers."""
     table = unusual.merge(
-        manifest[["image_id", "path", "label", "split"]], on="image_id", validate="1:1", how="left"
+        manifest[["item_id", "path", "label", "split"]], on="item_id", validate="1:1", how="left"
     )
     captions = [
         f"{'' if pd.isna(row.label) else short_label(row.label, 14)}\n{row.excess:.2f}"
         for row in table.itertuples()
     ]
-    pictures = [np.asarray(thumbnails[image_id]) for image_id in table["image_id"]]
+    pictures = [np.asarray(thumbnails[item_id]) for item_id in table["item_id"]]
     return Figure(
         name="unusual",
         title="The images most unlike all others",

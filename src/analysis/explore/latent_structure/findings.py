@@ -24,4 +24,4 @@ def find_outliers(unusual: pd.DataFrame) -> pd.DataFrame:
         f"neighbours than usual, {row.local_outlier_factor:.1f} times as far as they are from theirs"
         for row in found.itertuples()
     ]
-    return findings_of(OUTLIER, image_id=found["image_id"], score=1 - 0.5 / found["excess"], detail=detail)
+    return findings_of(OUTLIER, item_id=found["item_id"], score=1 - 0.5 / found["excess"], detail=detail)

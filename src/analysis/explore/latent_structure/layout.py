@@ -129,7 +129,7 @@ def map_quality(features: np.ndarray, layout: Layout, *, seed: int) -> dict[str,
     sample = np.random.default_rng(seed).choice(n, min(n, TRUST_IMAGES), replace=False)
     n_near = min(k, (len(sample) - 1) // 2)  # sklearn's bound
     return {
-        "n_images": n,
+        "n_items": n,
         "n_fitted": int(layout.is_fitted.sum()),
         "trustworthiness": float(
             trustworthiness(features[sample], layout.positions[sample], n_neighbors=n_near)

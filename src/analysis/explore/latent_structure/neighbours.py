@@ -57,19 +57,19 @@ def label_purity(codes: np.ndarray, neighbours: np.ndarray) -> np.ndarray:
 
 
 def purity_of_classes(codes: np.ndarray, purity: np.ndarray, n_classes: int) -> pd.DataFrame:
-    """One row a class: `n_images`, `purity` and its 95% Wilson interval, `purity_low`, `purity_high`.
+    """One row per class: `n_items`, `purity` and its 95% Wilson interval, `purity_low`, `purity_high`.
 
     The interval takes each image for one yes or no. Its neighbours say it more finely than that, but they
     are shared between images, so the wider interval is the honest one.
     """
     is_counted = np.isfinite(purity)
-    n_images = np.bincount(codes[is_counted], minlength=n_classes)
+    n_items = np.bincount(codes[is_counted], minlength=n_classes)
     total = np.bincount(codes[is_counted], weights=purity[is_counted], minlength=n_classes)
-    low, high = wilson_interval(total, n_images)
+    low, high = wilson_interval(total, n_items)
     return pd.DataFrame(
         {
-            "n_images": n_images,
-            "purity": proportion_of(total, n_images),
+            "n_items": n_items,
+            "purity": proportion_of(total, n_items),
             "purity_low": low,
             "purity_high": high,
         }

@@ -9,15 +9,15 @@ from analysis.explore.latent_structure.components import Pixels
 from analysis.explore.latent_structure.spaces import MIN_IMAGES, SPACES, View
 
 CAPTIONS = {
-    "map": "One row an image: its place on the map of each space, and whether t-SNE fitted it itself or "
+    "map": "One row per image: its place on the map of each space, and whether t-SNE fitted it itself or "
     "placed it by its nearest neighbours. Missing where there was no picture.",
-    "trust": "One row a space. trustworthiness: 1 where no stranger became a neighbour on the map, about 0.5 "
-    "by chance; on a sample of n_sampled images. neighbours_kept is the share of each image's nearest "
+    "trust": "One row per space. trustworthiness: 1 where no stranger became a neighbour on the map, about "
+    "0.5 by chance; on a sample of n_sampled images. neighbours_kept is the share of each image's nearest "
     "neighbours that are so on the map. label_purity is the share of neighbours with the image's label.",
-    "pca": "One row a principal component of the thumbnails. chance_fraction is what the component of this "
+    "pca": "One row per principal component of the thumbnails. chance_fraction is what the component of this "
     "rank explains at most (95 of 100 cases) where an image's pixels have nothing to do with one another.",
-    "class_purity": "One row a class: the share of its images' nearest neighbours that bear its label, among "
-    "embeddings with its 95% Wilson interval, and among thumbnails; map_… is the same on the "
+    "class_purity": "One row per class: the share of its images' nearest neighbours that bear its label, "
+    "among embeddings with its 95% Wilson interval, and among thumbnails; map_… is the same on the "
     "map. By chance it is the class's share of all. mixed_with is the class of most other neighbours.",
 }
 
@@ -31,15 +31,15 @@ def metrics_of(
     n_not_decoded: int,
 ) -> dict[str, float]:
     trust = tables["trust"].set_index("space").reindex(list(SPACES))
-    n_images = tables["class_purity"]["n_images"]
+    n_items = tables["class_purity"]["n_items"]
     metrics: dict[str, float] = {
         "n_outliers": int(unusual["is_outlier"].sum()),
         **{f"label_purity_{name}": trust.loc[name, "label_purity"] for name in SPACES},
-        "label_purity_by_chance": _weighted_mean(tables["class_purity"]["purity_by_chance"], n_images),
+        "label_purity_by_chance": _weighted_mean(tables["class_purity"]["purity_by_chance"], n_items),
         **{f"trustworthiness_{name}": trust.loc[name, "trustworthiness"] for name in SPACES},
     }
     for name in SPACES:
-        for measure in ("map_label_purity", "distance_correlation", "n_images", "n_fitted"):
+        for measure in ("map_label_purity", "distance_correlation", "n_items", "n_fitted"):
             metrics[f"{measure}_{name}"] = trust.loc[name, measure]
         metrics[f"neighbours_kept_{name}_fraction"] = trust.loc[name, "neighbours_kept_fraction"]
     metrics["n_components_above_chance"] = pixels.components.n_above_chance if pixels else np.nan
@@ -56,7 +56,7 @@ def summary_of(trust: pd.DataFrame, unusual: pd.DataFrame) -> str:
     if trust.empty:
         return "too few images, or all alike: nothing to map"
     first = trust.iloc[0]
-    parts = [f"{first['n_images']:,} images mapped"]
+    parts = [f"{first['n_items']:,} images mapped"]
     if np.isfinite(first["label_purity"]):
         parts.append(f"{first['label_purity']:.0%} of nearest neighbours bear the image's label")
     parts.append(f"{int(unusual['is_outlier'].sum())} unlike all others")

@@ -36,27 +36,27 @@ def local_outlier_factor(distances: np.ndarray, neighbours: np.ndarray) -> np.nd
 
 
 def measure_outliers(measured: Mapping[str, tuple[np.ndarray, np.ndarray, np.ndarray]]) -> pd.DataFrame:
-    """One row an image and space: `image_id`, `space`, `neighbour_distance_z`, `local_outlier_factor`.
+    """One row per image and space: `item_id`, `space`, `neighbour_distance_z`, `local_outlier_factor`.
 
-    `measured` holds, by space, (n,) image_ids, and (n, k) distances and neighbours as rows.
+    `measured` holds, by space, (n,) item_ids, and (n, k) distances and neighbours as rows.
     """
     parts = [
         pd.DataFrame(
             {
-                "image_id": image_ids,
+                "item_id": item_ids,
                 "space": space,
                 "neighbour_distance_z": neighbour_distance_z(distances),
                 "local_outlier_factor": local_outlier_factor(distances, neighbours),
             }
         )
-        for space, (image_ids, distances, neighbours) in measured.items()
+        for space, (item_ids, distances, neighbours) in measured.items()
     ]
-    columns = ["image_id", "space", "neighbour_distance_z", "local_outlier_factor"]
+    columns = ["item_id", "space", "neighbour_distance_z", "local_outlier_factor"]
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=columns)
 
 
 def most_unusual(outliers: pd.DataFrame, *, significance_level: float, min_factor: float) -> pd.DataFrame:
-    """One row an image, in the space where it is most unusual, the most unusual first, with `is_outlier`.
+    """One row per image, in the space where it is most unusual, the most unusual first, with `is_outlier`.
 
     An image is an outlier if both measures say so: a distance may be long where a whole class is varied,
     and a factor high at the brim of a dense cloud. The z-score must exceed what chance reaches among so many
@@ -68,5 +68,5 @@ def most_unusual(outliers: pd.DataFrame, *, significance_level: float, min_facto
         outliers["neighbour_distance_z"] / critical_z, outliers["local_outlier_factor"] / min_factor
     )
     ranked = outliers.assign(excess=excess).dropna(subset="excess")
-    ranked = ranked.sort_values(["excess", "image_id"], ascending=[False, True]).drop_duplicates("image_id")
+    ranked = ranked.sort_values(["excess", "item_id"], ascending=[False, True]).drop_duplicates("item_id")
     return ranked.assign(is_outlier=ranked["excess"] >= 1).reset_index(drop=True)

@@ -19,7 +19,7 @@ SPACES = ("embeddings", "thumbnails")
 MIN_IMAGES = 20  # below, neither neighbours nor maps say anything
 TRUST_COLUMNS = [
     "space",
-    "n_images",
+    "n_items",
     "n_fitted",
     "n_sampled",
     "trustworthiness",
@@ -30,7 +30,7 @@ TRUST_COLUMNS = [
 ]
 CLASS_COLUMNS = [
     "label",
-    "n_images",
+    "n_items",
     "purity_by_chance",
     "purity_embeddings",
     "purity_embeddings_low",
@@ -117,8 +117,8 @@ def view_spaces(
 
 
 def tabulate_map(manifest: pd.DataFrame, views: Mapping[str, View]) -> pd.DataFrame:
-    """One row an image of the manifest: `image_id`, and by space `…_x`, `…_y` and `…_is_fitted`."""
-    table = pd.DataFrame({"image_id": manifest["image_id"].to_numpy()})
+    """One row per image of the manifest: `item_id`, and by space `…_x`, `…_y` and `…_is_fitted`."""
+    table = pd.DataFrame({"item_id": manifest["item_id"].to_numpy()})
     for name in SPACES:
         positions = np.full((len(manifest), 2), np.nan, np.float32)
         is_fitted = np.zeros(len(manifest), bool)
@@ -131,7 +131,7 @@ def tabulate_map(manifest: pd.DataFrame, views: Mapping[str, View]) -> pd.DataFr
 
 
 def tabulate_trust(views: Mapping[str, View], *, seed: int) -> pd.DataFrame:
-    """One row a space: how far its map can be trusted."""
+    """One row per space: how far its map can be trusted."""
     rows = [
         {
             "space": name,
@@ -151,8 +151,8 @@ def _mean(values: np.ndarray) -> float:
 
 
 def tabulate_classes(classes: pd.Index, views: Mapping[str, View]) -> pd.DataFrame:
-    """One row a class, in the dataset's order; columns of a space that there is not are empty."""
-    table = pd.DataFrame({"label": classes.astype(str), "n_images": 0, "mixed_with": ""})
+    """One row per class, in the dataset's order; columns of a space that there is not are empty."""
+    table = pd.DataFrame({"label": classes.astype(str), "n_items": 0, "mixed_with": ""})
     for name in SPACES[::-1]:  # the embeddings have the last word on what both tell
         view = views.get(name)
         codes, purity, map_purity = (
@@ -168,9 +168,9 @@ def tabulate_classes(classes: pd.Index, views: Mapping[str, View]) -> pd.DataFra
         )
         table[f"map_purity_{name}"] = purity_of_classes(codes, map_purity, len(classes))["purity"]
         if view and len(classes):
-            table["n_images"] = of_class["n_images"]
+            table["n_items"] = of_class["n_items"]
             others = mixed_with(codes, view.layout.neighbours, len(classes))
             table["mixed_with"] = ["" if other < 0 else str(classes[other]) for other in others]
-    n_images = table["n_images"]
-    table["purity_by_chance"] = (n_images - 1).clip(lower=0) / max(n_images.sum() - 1, 1)
+    n_items = table["n_items"]
+    table["purity_by_chance"] = (n_items - 1).clip(lower=0) / max(n_items.sum() - 1, 1)
     return table[CLASS_COLUMNS]

@@ -114,7 +114,7 @@ def _figures(
         return []
     classes = [str(label) for label in manifest["label"].astype("category").cat.categories]
     figures = [plot_maps(views, classes)]
-    if tables["class_purity"]["n_images"].any():
+    if tables["class_purity"]["n_items"].any():
         by_chance = tables["class_purity"].set_index("label")["purity_by_chance"]
         figures += [plot_local_purity(views), plot_class_purity(views, classes, by_chance)]
     if pixels:

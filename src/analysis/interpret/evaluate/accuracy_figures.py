@@ -18,16 +18,16 @@ PLAIN, LABELS = OKABE_ITO[7], OKABE_ITO[1]
 
 def plot_adjusted_accuracies(table: pd.DataFrame, *, split: str) -> Figure:
     """A forest plot of what `adjusted_accuracies` makes; the accuracy as it is at the top."""
-    shown = table[(table["case"] == AS_IT_IS) | ((table["n_doubted"] > 0) & (table["n_images"] > 0))]
+    shown = table[(table["case"] == AS_IT_IS) | ((table["n_doubted"] > 0) & (table["n_items"] > 0))]
     drawing, axes = new_figure(width=8.5, height=1.3 + 0.3 * len(shown))
     ax = axes[0, 0]
     colours = np.select([shown["case"] == AS_IT_IS, shown["case"].isin(OF_LABELS)], [PLAIN, LABELS], ACCENT)
     draw_forest(shown, colours, ax=ax)
-    labels = [f"{row.case} ({row.n_images:,})" for row in shown.itertuples()]
+    labels = [f"{row.case} ({row.n_items:,})" for row in shown.itertuples()]
     ax.set_yticks(range(len(shown)), labels)
     ax.tick_params(axis="y", length=0)
     ax.axvline(shown["accuracy"].iloc[0], color=MUTED, linestyle="--", linewidth=1)
-    ax.set_title(f"{split} (n = {shown['n_images'].iloc[0]:,})")
+    ax.set_title(f"{split} (n = {shown['n_items'].iloc[0]:,})")
     return Figure(
         name="adjusted_accuracy",
         title="What the accuracy is without what Scrub doubts",
@@ -49,7 +49,7 @@ def plot_class_groups(
         recall = per_class.loc[per_class["label"].isin(labels), "recall"]
         ax.plot(recall, [place] * len(recall), "o", color=MUTED, markersize=7, alpha=0.5)
     draw_forest(scores, [ACCENT] * len(scores), ax=ax)
-    label_class_axis(ax, [f"{short_label(row.group, 16)} ({row.n_images:,})" for row in scores.itertuples()])
+    label_class_axis(ax, [f"{short_label(row.group, 16)} ({row.n_items:,})" for row in scores.itertuples()])
     ax.set_title(f"{split}, each grey dot a class")
     return Figure(
         name="class_groups",

@@ -55,7 +55,7 @@ def doubts_about(
     judged: pd.DataFrame,
     training: pd.Index,
     manifest: pd.DataFrame,
-    duplicates: pd.DataFrame,
+    duplicate_pairs: pd.DataFrame,
     label_issues: pd.DataFrame,
 ) -> Doubts:
     """Which of the judged images are copies of training images, and which of their labels are doubted.
@@ -63,22 +63,22 @@ def doubts_about(
     Parameters
     ----------
     judged
-        `image_id` and `class_index`.
+        `item_id` and `class_index`.
     training
         Ids of the images learnt from. What is judged among them is not a copy of them.
     manifest
-        `image_id`, `path` and `label` of all images, since a copy of a copy is one too.
-    duplicates, label_issues
-        As `data_quality` and `label_issues` make them. A doubt about a label that `clean` has changed since
+        `item_id`, `path` and `label` of all images, since a copy of a copy is one too.
+    duplicate_pairs, label_issues
+        As `duplicates` and `label_issues` make them. A doubt about a label that `clean` has changed since
         is settled.
     """
-    ids = pd.Index(judged["image_id"])
-    paths = manifest.set_index("image_id")["path"]
+    ids = pd.Index(judged["item_id"])
+    paths = manifest.set_index("item_id")["path"]
     has_copy, has_exact_copy = (
         ids.isin(find_copies(ids.difference(training), training.difference(ids), paths, pairs).index)
-        for pairs in (duplicates, duplicates[duplicates["kind"] == "exact"])
+        for pairs in (duplicate_pairs, duplicate_pairs[duplicate_pairs["kind"] == "exact"])
     )
-    issues = label_issues[label_issues["is_issue"]].set_index("image_id").reindex(ids)
+    issues = label_issues[label_issues["is_issue"]].set_index("item_id").reindex(ids)
     doubted, suggested = (
         manifest["label"].cat.categories.get_indexer(issues[name].astype("object"))
         for name in ("label", "suggested_label")
@@ -101,7 +101,7 @@ def adjusted_accuracies(
     Returns
     -------
     DataFrame
-        One row a case: `case`, `n_doubted`, the images that it treats otherwise, `n_images`, `accuracy` with
+        One row per case: `case`, `n_doubted`, the images that it treats otherwise, `n_items`, `accuracy` with
         its 95% Wilson interval, and `change`, that accuracy minus the one as it is, with a 95% bootstrap
         interval paired by image. NaN where no image is left; copies taken alone are not compared.
     """
@@ -110,11 +110,11 @@ def adjusted_accuracies(
     right &= counted
     table = pd.DataFrame({"case": list(cases), "n_doubted": doubted.sum(axis=0)})
     n, n_right = counted.sum(axis=0), right.sum(axis=0)
-    table["n_images"], table["accuracy"] = n, proportion_of(n_right, n)
+    table["n_items"], table["accuracy"] = n, proportion_of(n_right, n)
     table["accuracy_low"], table["accuracy_high"] = wilson_interval(n_right, n)
     means = bootstrap_means(np.hstack([right, counted]).astype(float), n_resamples=n_resamples, seed=seed)
     resampled = proportion_of(*np.hsplit(means, 2))
-    is_compared = table["n_images"].gt(0) & ~table["case"].isin([AS_IT_IS, EXACT_COPIES, NEAR_COPIES])
+    is_compared = table["n_items"].gt(0) & ~table["case"].isin([AS_IT_IS, EXACT_COPIES, NEAR_COPIES])
     table["change"] = (table["accuracy"] - table["accuracy"][0]).where(is_compared)
     changes = (resampled - resampled[:, :1])[:, is_compared]
     table.loc[is_compared, ["change_low", "change_high"]] = np.column_stack(percentile_interval(changes))

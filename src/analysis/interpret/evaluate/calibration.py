@@ -219,7 +219,7 @@ def reliability_bins(probabilities: np.ndarray, actual: np.ndarray, n_bins: int)
     Returns
     -------
     DataFrame
-        `measure` (of `ERRORS`, whose bins they are), `n_images`, `mean_confidence`, `accuracy` with its 95%
+        `measure` (of `ERRORS`, whose bins they are), `n_items`, `mean_confidence`, `accuracy` with its 95%
         Wilson interval (`accuracy_low`, `accuracy_high`).
     """
     judged = Confidence.of(probabilities, actual)
@@ -229,7 +229,7 @@ def reliability_bins(probabilities: np.ndarray, actual: np.ndarray, n_bins: int)
         members = members[:, members.any(axis=0)]
         n, n_correct = members.sum(axis=0), judged.is_correct @ members
         low, high = wilson_interval(n_correct, n)
-        columns = {"n_images": n.astype(int), "mean_confidence": judged.confidence @ members / n}
+        columns = {"n_items": n.astype(int), "mean_confidence": judged.confidence @ members / n}
         columns |= {"accuracy": n_correct / n, "accuracy_low": low, "accuracy_high": high}
         tables.append(pd.DataFrame({"measure": measure} | columns))
     return pd.concat(tables, ignore_index=True)
@@ -238,7 +238,7 @@ def reliability_bins(probabilities: np.ndarray, actual: np.ndarray, n_bins: int)
 def confidence_by_class(
     probabilities: np.ndarray, actual: np.ndarray, classes: Sequence[str]
 ) -> pd.DataFrame:
-    """One row a predicted class: `label`, `n_predicted`, `mean_confidence` in it, and `precision`.
+    """One row per predicted class: `label`, `n_predicted`, `mean_confidence` in it, and `precision`.
 
     Both are NaN for a class that is never predicted.
     """

@@ -32,12 +32,12 @@ def plot_reliability(
     start = max(0, pd.concat(bins for bins, *_ in drawn)["mean_confidence"].min() - 0.03)
     for ax in axes.flat:
         ax.set_xlim(start, 1.02)
-    n_images = before["n_images"].sum() // len(ERRORS)
+    n_items = before["n_items"].sum() // len(ERRORS)
     mended = " Orange: with the temperature T that was fitted on validation." if after is not None else ""
     return Figure(
         name="reliability",
         title="May the confidence be read as a probability?",
-        caption=f"Of {split} images alike in confidence (n = {n_images:,}), the share that was right, with "
+        caption=f"Of {split} images alike in confidence (n = {n_items:,}), the share that was right, with "
         "95% Wilson intervals. On the dashed line confidence is that share; points below it are surer than "
         f"right. Below: the images in each bin.{mended} {_against_chance(values)}",
         drawing=drawing,
@@ -64,6 +64,6 @@ def draw_reliability(bins: pd.DataFrame, *, ax: Axes, colour: str, label: str) -
 
 
 def draw_bin_sizes(bins: pd.DataFrame, *, ax: Axes) -> Axes:
-    ax.vlines(bins["mean_confidence"], 0, bins["n_images"], color=ACCENT, linewidth=3)
+    ax.vlines(bins["mean_confidence"], 0, bins["n_items"], color=ACCENT, linewidth=3)
     ax.set(xlabel="Confidence (probability of the predicted class)", ylabel="Images", ylim=(0, None))
     return ax

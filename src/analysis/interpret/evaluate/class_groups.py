@@ -41,18 +41,18 @@ def check_groups(groups: Groups, classes: Sequence[str]) -> None:
 
 
 def group_scores(groups: Groups, per_class: pd.DataFrame) -> pd.DataFrame:
-    """One row a group: `group`, `n_classes` with images, `n_images`, `accuracy`, its 95% Wilson interval.
+    """One row per group: `group`, `n_classes` with images, `n_items`, `accuracy`, its 95% Wilson interval.
 
     `per_class` as `per_class_scores` makes it.
     """
     members = [_members(labels, per_class) for labels in groups.values()]
-    n, n_correct = (np.array([each[name].sum() for each in members]) for name in ("n_images", "n_correct"))
+    n, n_correct = (np.array([each[name].sum() for each in members]) for name in ("n_items", "n_correct"))
     low, high = wilson_interval(n_correct, n)
     return pd.DataFrame(
         {
             "group": list(groups),
             "n_classes": [len(each) for each in members],
-            "n_images": n,
+            "n_items": n,
             "accuracy": proportion_of(n_correct, n),
             "accuracy_low": low,
             "accuracy_high": high,
@@ -68,7 +68,7 @@ def compare_groups(
     Returns
     -------
     DataFrame
-        One row a pair: `group_a`, `group_b`; `difference`, accuracy of a minus that of b, with its 95%
+        One row per pair: `group_a`, `group_b`; `difference`, accuracy of a minus that of b, with its 95%
         interval (Newcombe 1998, method 10) over images of these classes; `cohens_h` (Cohen 1988: 0.2 is
         small, 0.5 medium, 0.8 large); and the two-sided p-values of exchanging images and classes, each
         Holm-corrected for the number of pairs.
@@ -116,21 +116,21 @@ def smallest_p_value(n_first: int, n_second: int) -> float:
 
 
 def _members(labels: Sequence[str], per_class: pd.DataFrame) -> pd.DataFrame:
-    return per_class[per_class["label"].isin(labels) & (per_class["n_images"] > 0)]
+    return per_class[per_class["label"].isin(labels) & (per_class["n_items"] > 0)]
 
 
 def _compared(
     first: pd.DataFrame, second: pd.DataFrame, *, n_permutations: int, rng: np.random.Generator
 ) -> dict[str, float]:
     """One pair; p-values as yet uncorrected."""
-    n = np.array([first["n_images"].sum(), second["n_images"].sum()])
+    n = np.array([first["n_items"].sum(), second["n_items"].sum()])
     n_correct = np.array([first["n_correct"].sum(), second["n_correct"].sum()])
     accuracy, (low, high) = n_correct / n, wilson_interval(n_correct, n)
     difference = accuracy[0] - accuracy[1]
     below = np.hypot(accuracy[0] - low[0], high[1] - accuracy[1])
     above = np.hypot(high[0] - accuracy[0], accuracy[1] - low[1])
     angle = 2 * np.arcsin(np.sqrt(accuracy))
-    classes = pd.concat([first, second])[["n_correct", "n_images"]].to_numpy()
+    classes = pd.concat([first, second])[["n_correct", "n_items"]].to_numpy()
     return {
         "difference": difference,
         "difference_low": difference - below,

@@ -65,16 +65,16 @@ def confusion_pairs(counts: np.ndarray, classes: Sequence[str]) -> pd.DataFrame:
     """The matrix in long form, without its empty cells, most images first."""
     actual, predicted = np.nonzero(counts)
     names = np.array(classes, dtype=object)
-    n_images = counts[actual, predicted]
+    n_items = counts[actual, predicted]
     pairs = pd.DataFrame(
         {
             "actual": names[actual],
             "predicted": names[predicted],
-            "n_images": n_images,
-            "class_fraction": n_images / counts.sum(axis=1)[actual],
+            "n_items": n_items,
+            "class_fraction": n_items / counts.sum(axis=1)[actual],
         }
     )
-    return pairs.sort_values("n_images", ascending=False, kind="stable", ignore_index=True)
+    return pairs.sort_values("n_items", ascending=False, kind="stable", ignore_index=True)
 
 
 def draw_confusion(counts: np.ndarray, labels: Sequence[str], *, ax: Axes) -> AxesImage:
@@ -107,7 +107,7 @@ def plot_class_recall(per_class: pd.DataFrame, *, split: str) -> Figure:
     drawing, axes = new_figure(width=8, height=1.3 + 0.24 * len(shown))
     draw_recall(shown, ax=axes[0, 0])
     axes[0, 0].axvline(per_class["recall"].mean(), color=MUTED, linestyle="--", linewidth=1)
-    axes[0, 0].set_title(f"{split} (n = {per_class['n_images'].sum():,})")
+    axes[0, 0].set_title(f"{split} (n = {per_class['n_items'].sum():,})")
     part = note_on_shown(len(shown), len(ranked), "those recognised worst")
     return Figure(
         name="class_recall",
@@ -124,7 +124,7 @@ def draw_recall(scores: pd.DataFrame, *, ax: Axes) -> Axes:
     rows = range(len(scores))
     ax.hlines(rows, scores["recall_low"], scores["recall_high"], color=ACCENT, linewidth=2, alpha=0.5)
     ax.plot(scores["recall"], rows, "o", color=ACCENT, markersize=5)
-    label_class_axis(ax, [f"{short_label(row.label)} ({row.n_images:,})" for row in scores.itertuples()])
+    label_class_axis(ax, [f"{short_label(row.label)} ({row.n_items:,})" for row in scores.itertuples()])
     ax.set(xlabel="Recall", xlim=(max(0, scores["recall_low"].min() - 0.05), 1.01))
     return ax
 
@@ -149,7 +149,7 @@ def plot_confident_mistakes(mistakes: pd.DataFrame, classes: Sequence[str], *, s
 def most_confused_pairs(counts: np.ndarray, classes: Sequence[str], n: int) -> pd.DataFrame:
     """At most `n` rows of `confusion_pairs` that are repeated mistakes, those with most images first."""
     pairs = confusion_pairs(counts, classes)
-    is_repeated = (pairs["actual"] != pairs["predicted"]) & (pairs["n_images"] > 1)
+    is_repeated = (pairs["actual"] != pairs["predicted"]) & (pairs["n_items"] > 1)
     return pairs[is_repeated].head(n).reset_index(drop=True)
 
 
@@ -159,7 +159,7 @@ def plot_confused_pairs(
     """A row a pair, as `most_confused_pairs` gives them: its surest mistakes among `judged`."""
     places = {label: i for i, label in enumerate(classes)}
     ranked = judged.sort_values("confidence", ascending=False, kind="stable")
-    columns = min(PAIR_COLUMNS, pairs["n_images"].max()) + 1
+    columns = min(PAIR_COLUMNS, pairs["n_items"].max()) + 1
     drawing, axes = new_figure(
         width=1.15 * columns, height=1.35 * len(pairs), rows=len(pairs), columns=columns
     )
@@ -190,7 +190,7 @@ def draw_pair_title(pair: tuple, *, ax: Axes) -> Axes:
     ax.set_axis_off()
     text = (
         f"{short_label(pair.actual, 16)}\n→ {short_label(pair.predicted, 14)}\n"
-        f"{pair.n_images:,} images, {pair.class_fraction:.1%}"
+        f"{pair.n_items:,} images, {pair.class_fraction:.1%}"
     )
     ax.text(1, 0.5, text, ha="right", va="center", fontsize=8, transform=ax.transAxes, parse_math=False)
     return ax
@@ -208,7 +208,7 @@ def _pictures(images: pd.DataFrame) -> list[np.ndarray]:
 
 def _mistakes_table(mistakes: pd.DataFrame, classes: Sequence[str]) -> pd.DataFrame:
     names = np.array(classes, dtype=object)
-    return mistakes[["image_id", "path"]].assign(
+    return mistakes[["item_id", "path"]].assign(
         label=names[mistakes["class_index"]],
         predicted_label=names[mistakes["predicted_index"]],
         probability=mistakes["confidence"],

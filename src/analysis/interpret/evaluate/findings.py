@@ -42,7 +42,7 @@ def find_low_accuracy(per_class: pd.DataFrame, overall: dict[str, float], *, min
     is_low = overall["accuracy"] < minimum
     rows = per_class[(per_class["recall"] < minimum) & is_low]
     detail = [
-        f"{row.recall:.0%} of {row.n_images:,} images recognised; {overall['accuracy']:.1%} over all "
+        f"{row.recall:.0%} of {row.n_items:,} images recognised; {overall['accuracy']:.1%} over all "
         f"classes, where at least {minimum:.0%} are asked for"
         for row in rows.itertuples()
     ]
@@ -54,7 +54,7 @@ def find_low_recall(per_class: pd.DataFrame, overall: dict[str, float], *, margi
     limit = overall["balanced_accuracy"] - margin
     rows = per_class[per_class["recall_high"] < limit]
     detail = [
-        f"{row.recall:.0%} of {row.n_images:,} images recognised, at most {row.recall_high:.0%} with 95% "
+        f"{row.recall:.0%} of {row.n_items:,} images recognised, at most {row.recall_high:.0%} with 95% "
         f"confidence; classes on average {overall['balanced_accuracy']:.0%}"
         for row in rows.itertuples()
     ]

@@ -51,7 +51,7 @@ def judge_recognition(
         metrics=_scores_by_split(by_split),
         tables={"per_class": per_class, "confusion": _confusion_table(judged)},
         captions={
-            "per_class": "One row a class, over the judged split. recall is the share of its images that "
+            "per_class": "One row per class, over the judged split. recall is the share of its images that "
             "were recognised, with its 95% interval; precision the share of images given this label that "
             "belong to it; f1 their harmonic mean."
         },
@@ -81,7 +81,7 @@ def _scores_by_split(by_split: Mapping[str, Judged]) -> dict[str, float]:
 
 
 def _confusion_table(judged: Judged) -> pd.DataFrame:
-    """One row an image, as DVC's `confusion` template counts them."""
+    """One row per image, as DVC's `confusion` template counts them."""
     names = np.array(judged.classes, dtype=object)
     return pd.DataFrame({"actual": names[judged.actual], "predicted": names[judged.predicted]})
 
@@ -94,7 +94,7 @@ def judge_ranking(judged: Judged) -> Artifacts:
         metrics=top_k_accuracies(judged.probabilities, judged.actual) | overall,
         tables={"class_ranking": table},
         captions={
-            "class_ranking": "One row a class, its images against all others by the probability of the "
+            "class_ranking": "One row per class, its images against all others by the probability of the "
             "class, with 95% intervals. auroc: how often one of its images gets a higher probability than "
             "one of the others; chance is 0.5. average_precision: the precision among images at least as "
             "probable, on average over its images; chance is its share of the images."
@@ -131,7 +131,7 @@ def judge_calibration(
         metrics={"temperature": temperature} | calibration_metrics(table),
         tables={"calibration": table},
         captions={
-            "calibration": "One row a measure of how far the probabilities can be believed; 0 is best. low "
+            "calibration": "One row per measure of how far the probabilities can be believed; 0 is best. low "
             "and high: 95% interval. if_calibrated: what it would be, on average and up to the 95th "
             "percentile, were each image as often right as the classifier says. scaled: with the temperature "
             "fitted on validation, and the 95% interval of that change. overconfidence: mean confidence "
@@ -187,8 +187,8 @@ def judge_groups(judged: Judged, groups: Groups, *, n_permutations: int, seed: i
     return Artifacts(
         tables={"class_groups": scores, "group_comparisons": compared},
         captions={
-            "class_groups": "One row a group of evaluate.class_groups.",
-            "group_comparisons": "One row a pair of groups that share no class. difference: accuracy of a "
+            "class_groups": "One row per group of evaluate.class_groups.",
+            "group_comparisons": "One row per pair of groups that share no class. difference: accuracy of a "
             "minus b with its 95% interval, for images of these classes. p_images_holm: chance of a "
             "difference as large if images were dealt to the groups at random. p_classes_holm: if whole "
             "classes were, which is the test of a statement about kinds of classes. Both are corrected for "

@@ -53,7 +53,7 @@ def one_vs_rest(
     Returns
     -------
     per_class
-        One row a class: `label`, `n_images`, and both measures with their 95% intervals. NaN for a class
+        One row per class: `label`, `n_items`, and both measures with their 95% intervals. NaN for a class
         that has no images, or all of them.
     overall
         `macro_auroc` and `macro_average_precision`, means over the classes that have a value, with
@@ -63,8 +63,8 @@ def one_vs_rest(
     rows, influences = [], {measure: np.zeros(n) for measure in MEASURES}
     for index, label in enumerate(classes):
         is_of_class = actual == index
-        row = {"label": label, "n_images": int(is_of_class.sum())}
-        is_judged = 0 < row["n_images"] < n
+        row = {"label": label, "n_items": int(is_of_class.sum())}
+        is_judged = 0 < row["n_items"] < n
         for measure, kernel in zip(MEASURES, (auroc_influence, average_precision_influence), strict=True):
             value, influence = kernel(probabilities[:, index], is_of_class) if is_judged else (np.nan, np.nan)
             row |= _with_interval(measure, value, influence)

@@ -31,7 +31,7 @@ def evaluate(
     cleaned_manifest: pd.DataFrame,
     scan: pd.DataFrame,
     model: Path,
-    duplicates: pd.DataFrame,
+    duplicate_pairs: pd.DataFrame,
     label_issues: pd.DataFrame,
     *,
     parameters: EvaluateParameters,
@@ -55,18 +55,18 @@ def evaluate(
     labelled = images[images["class_index"] >= 0]
     by_split = {split: Judged.of(split, labelled, found.probabilities, classes) for split in JUDGED_FIRST}
     judged = by_split[split_to_judge(labelled)]
-    training = pd.Index(by_split["train"].images["image_id"])
-    doubts = doubts_about(judged.images, training, cleaned_manifest, duplicates, label_issues)
+    training = pd.Index(by_split["train"].images["item_id"])
+    doubts = doubts_about(judged.images, training, cleaned_manifest, duplicate_pairs, label_issues)
     parts = _parts(by_split, judged, doubts, parameters, seed=seed)
     metrics = _joined(part.metrics for part in parts)
     overall = overall_scores(judged.per_class)
-    n_images = {
+    n_items = {
         "n_test_images": len(by_split["test"].images),
         "n_left_out": len(cleaned_manifest) - len(labelled),
     }
     return Artifacts(
         summary=_summary(judged, overall, overconfidence=metrics["overconfidence"]),
-        metrics=metrics | n_images | judged.recalls,
+        metrics=metrics | n_items | judged.recalls,
         tables=_joined(part.tables for part in parts)
         | {"predictions": _predictions_table(cleaned_manifest, images, found)},
         captions=_joined(part.captions for part in parts),
@@ -138,18 +138,18 @@ def _predict(
 
 
 def _predictions_table(manifest: pd.DataFrame, images: pd.DataFrame, found: Predictions) -> pd.DataFrame:
-    """One row an image of the manifest, in its order; nothing predicted where there is no picture."""
+    """One row per image of the manifest, in its order; nothing predicted where there is no picture."""
     classes = manifest["label"].cat.categories
-    table = manifest[["image_id", "split", "label"]].reset_index(drop=True)
+    table = manifest[["item_id", "split", "label"]].reset_index(drop=True)
     predicted = pd.DataFrame(
         {
-            "image_id": images["image_id"],
+            "item_id": images["item_id"],
             "predicted_label": pd.Categorical.from_codes(images["predicted_index"], categories=classes),
             "probabilities": list(found.probabilities),
             "embedding": list(found.embeddings),
         }
     )
-    table = table.merge(predicted, on="image_id", how="left", validate="1:1")
+    table = table.merge(predicted, on="item_id", how="left", validate="1:1")
     is_judged = table["label"].notna() & table["predicted_label"].notna()
     is_correct = (table["label"].astype(str) == table["predicted_label"].astype(str)).astype("boolean")
     return table.assign(is_correct=is_correct.where(is_judged))

@@ -48,7 +48,7 @@ def compare_classes(
     *,
     seed: int,
 ) -> pd.DataFrame:
-    """One row a region and class: the shares of its right predictions beside those of random networks.
+    """One row per region and class: the shares of its right predictions beside those of random networks.
 
     The background has rows if there are masks.
     """
@@ -69,8 +69,8 @@ def compare_classes(
 
 
 def tabulate_shares(explained: Explained, regions: dict[str, np.ndarray]) -> pd.DataFrame:
-    """One row an image and method: the shares of its map, NaN where it is zero or there is no mask."""
-    columns = ["image_id", "label", "predicted_label", "is_right"]
+    """One row per image and method: the shares of its map, NaN where it is zero or there is no mask."""
+    columns = ["item_id", "label", "predicted_label", "is_right"]
     parts = [
         explained.images[columns].assign(
             method=method,

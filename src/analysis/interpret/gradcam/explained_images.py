@@ -90,8 +90,8 @@ def sample_predictions(
     """
     labelled = readable[readable["class_index"] >= 0]
     split = split_to_judge(labelled)
-    told = predictions[["image_id", "predicted_label", "probabilities"]]
-    judged = labelled[labelled["split"] == split].merge(told, on="image_id", validate="1:1")
+    told = predictions[["item_id", "predicted_label", "probabilities"]]
+    judged = labelled[labelled["split"] == split].merge(told, on="item_id", validate="1:1")
     predicted = judged["predicted_label"].cat.codes.astype(np.int64)
     judged = judged.assign(
         predicted_index=predicted,

@@ -32,10 +32,10 @@ def check_removal(
     Returns
     -------
     curves
-        One row a `method`, `order` ("map", "random"), `measure` ("deletion", "insertion") and `fraction` of
+        One row per `method`, `order` ("map", "random"), `measure` ("deletion", "insertion") and `fraction` of
         the pixels: `mean` probability of the predicted class over `n_images`, and its `standard_error`.
     areas
-        One row a `method` and `measure`: `n_images`, `auc` by the map, `auc_random`, their paired
+        One row per `method` and `measure`: `n_images`, `auc` by the map, `auc_random`, their paired
         `difference` and the ends of its 95% interval (normal approximation).
     """
     curves, areas = [], []

@@ -178,7 +178,7 @@ def plot_methods(
 
 
 def _table_of(shown: pd.DataFrame) -> pd.DataFrame:
-    columns = ["image_id", "path", "label", "predicted_label", "confidence"]
+    columns = ["item_id", "path", "label", "predicted_label", "confidence"]
     return shown[columns].rename(columns={"confidence": "probability"})
 
 

@@ -21,7 +21,7 @@ CONTEXT = FindingKind(
 
 def find_context(explained: Explained, shares: dict[str, np.ndarray], tests: pd.DataFrame) -> pd.DataFrame:
     """The images of each flagged class with most attribution in the region, beyond every random network's."""
-    parts = [findings_of(CONTEXT, image_id=[])]
+    parts = [findings_of(CONTEXT, item_id=[])]
     for row in tests[tests["is_flagged"]].itertuples():
         of_class = explained.images["is_right"] & (explained.images["label"] == row.label)
         share = pd.Series(shares[row.region])[of_class].sort_values(ascending=False).head(MAX_IMAGES_FOUND)
@@ -32,10 +32,8 @@ def find_context(explained: Explained, shares: dict[str, np.ndarray], tests: pd.
             f"d = {row.effect_size:.1f})"
             for value in share
         ]
-        image_id = explained.images.loc[share.index, "image_id"]
+        item_id = explained.images.loc[share.index, "item_id"]
         parts.append(
-            findings_of(
-                CONTEXT, image_id=image_id, label=[row.label] * len(share), score=share, detail=detail
-            )
+            findings_of(CONTEXT, item_id=item_id, label=[row.label] * len(share), score=share, detail=detail)
         )
     return pd.concat(parts, ignore_index=True)

@@ -17,16 +17,16 @@ SIMILAR_BEYOND = (
     0.5  # rank correlation with random networks' maps, beyond which maps hardly show what was learnt
 )
 CAPTIONS = {
-    "class_shares": "One row a class and region, over its right predictions. share is the mean share of the "
-    "attribution in the region, enrichment that over the region's share of the area; random_share_high the "
-    "mean share of that random network which puts most there; effect_size the mean difference to random "
+    "class_shares": "One row per class and region, over its right predictions. share is the mean share of "
+    "the attribution in the region, enrichment that over the region's share of the area; random_share_high "
+    "the mean share of that random network which puts most there; effect_size the mean difference to random "
     "networks in standard deviations; p_value, corrected for the number of rows, of a share no higher than "
     "every random network's.",
-    "faithfulness": "One row a method and measure. auc is the mean area under the curve of the class's "
+    "faithfulness": "One row per method and measure. auc is the mean area under the curve of the class's "
     "probability, auc_random that with pixels in random order; difference is between them on the same "
     "images, with its 95% interval. For deletion lower than random is good, for insertion higher.",
-    "randomisation": "One row a method and number of layers made random from the head down: mean likeness to "
-    "the trained network's maps over images and networks, 1 is the same. Near 0 is good.",
+    "randomisation": "One row per method and number of layers made random from the head down: mean likeness "
+    "to the trained network's maps over images and networks, 1 is the same. Near 0 is good.",
 }
 
 

@@ -97,7 +97,7 @@ def cascade_likeness(explained: Explained, rows: np.ndarray, *, seed: int) -> pd
     Returns
     -------
     DataFrame
-        One row a method, step of `STEPS` and random network: `method`, `down_to`, `network`, and the means
+        One row per method, step of `STEPS` and random network: `method`, `down_to`, `network`, and the means
         over images `rank_correlation` and `ssim`; 1 is the same map. NaN where no pair can be compared.
     """
     cells = []

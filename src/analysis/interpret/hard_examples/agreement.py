@@ -27,7 +27,7 @@ def tabulate_label_doubts(images: pd.DataFrame, fraction: float) -> pd.DataFrame
         for name in dict.fromkeys([*criteria, "hardness"] if len(criteria) > 1 else criteria):
             is_hard = hardest_by(members[f"{name}_percentile"], fraction)
             counts = odds_ratio(is_hard, members["is_suspected"])
-            rows.append({"images": kind, "ranking": name, "n_images": len(members), **counts})
+            rows.append({"images": kind, "ranking": name, "n_items": len(members), **counts})
     return pd.DataFrame(rows)
 
 

@@ -54,10 +54,10 @@ def draw_hard_share(shown: pd.DataFrame, fraction: float, *, ax: Axes) -> Axes:
     ax.hlines(rows, shown["hard_low"], shown["hard_high"], color=ACCENT, linewidth=2, alpha=0.5)
     ax.plot(shown["hard_fraction"], rows, "o", color=ACCENT, markersize=5)
     ax.axvline(fraction, color=MUTED, linestyle="--", linewidth=1)
-    label_class_axis(ax, [f"{short_label(row.label, 18)} ({row.n_images:,})" for row in shown.itertuples()])
+    label_class_axis(ax, [f"{short_label(row.label, 18)} ({row.n_items:,})" for row in shown.itertuples()])
     ax.set(xlabel="Share of its images that are hard", xlim=(0, None))
     ax.xaxis.set_major_formatter(PercentFormatter(1))
-    ax.set_title(f"n = {shown['n_images'].sum():,}")
+    ax.set_title(f"n = {shown['n_items'].sum():,}")
     return ax
 
 
@@ -90,7 +90,7 @@ def plot_dataset_map(trained_on: pd.DataFrame) -> Figure:
         "label_issues lists. With few epochs, the early ones, in which all images are new, weigh much.",
         drawing=drawing,
         table=trained_on[
-            ["image_id", "label", "mean_probability", "std_probability", "learnt_fraction", "is_suspected"]
+            ["item_id", "label", "mean_probability", "std_probability", "learnt_fraction", "is_suspected"]
         ],
     )
 
@@ -126,7 +126,7 @@ def plot_hardest_by_loss(others: pd.DataFrame, n: int) -> Figure:
         caption=f"The {len(shown)} of {len(others):,} images not trained on whose label the classifier gave "
         "the least probability, as label → predicted class.",
         drawing=plot_image_grid(_pictures(shown), captions, columns=COLUMNS),
-        table=shown[["image_id", "path", "split", "label", "predicted_label", "loss"]],
+        table=shown[["item_id", "path", "split", "label", "predicted_label", "loss"]],
     )
 
 
@@ -146,13 +146,13 @@ def plot_hardest_by_margin(trained_on: pd.DataFrame, n: int) -> Figure:
         "was forgotten. Wrong labels gather here, and so do rare views.",
         drawing=plot_image_grid(_pictures(shown), captions, columns=COLUMNS),
         table=shown[
-            ["image_id", "path", "label", "predicted_label", "area_under_margin", "n_forgetting_events"]
+            ["item_id", "path", "label", "predicted_label", "area_under_margin", "n_forgetting_events"]
         ],
     )
 
 
 def plot_pair_images(images: pd.DataFrame, pairs: pd.DataFrame, *, split: str) -> Figure:
-    """One row a confused pair: the images nearest to the boundary between its classes."""
+    """One row per confused pair: the images nearest to the boundary between its classes."""
     drawing = Drawing(figsize=(COLUMNS * 1.1, len(pairs) * 1.6))
     strips = np.atleast_1d(drawing.subfigures(len(pairs), 1))
     shown = []
@@ -162,14 +162,14 @@ def plot_pair_images(images: pd.DataFrame, pairs: pd.DataFrame, *, split: str) -
         names = [short_label(label, 20) for label in (pair.first_label, pair.second_label)]
         draw_pair(near, f"{names[0]} and {names[1]} (confusion {pair.confusion:.1%})", strip=strip)
         shown.append(near.assign(pair=f"{pair.first_label} – {pair.second_label}"))
-    columns = ["pair", "image_id", "path", "label", "predicted_label", "pair_log_odds"]
+    columns = ["pair", "item_id", "path", "label", "predicted_label", "pair_log_odds"]
     return Figure(
         name="pair_boundaries",
         title="Where the classifier cannot decide between two classes",
-        caption=f"One row a pair of classes, the most confused first: the {split} images of the two that lie "
-        "nearest to the boundary between them, with their label and the probability that it gets of what the "
-        "classifier gives to these two classes. Above the row, the mean probability that an image of one is "
-        "given of being the other.",
+        caption=f"One row per pair of classes, the most confused first: the {split} images of the two that "
+        "lie nearest to the boundary between them, with their label and the probability that it gets of what "
+        "the classifier gives to these two classes. Above the row, the mean probability that an image of one "
+        "is given of being the other.",
         drawing=drawing,
         table=pd.concat(shown)[columns],
     )

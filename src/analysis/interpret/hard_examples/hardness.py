@@ -25,25 +25,25 @@ AMBIGUOUS_LOG_ODDS = np.log(
 
 
 def measure_hardness(predictions: pd.DataFrame, training_dynamics: pd.DataFrame) -> pd.DataFrame:
-    """One row an image that has a label and was predicted, in the order of `predictions`.
+    """One row per image that has a label and was predicted, in the order of `predictions`.
 
     Returns
     -------
     DataFrame
-        `image_id`, `split`, `label`, `predicted_label`; `was_trained_on`; `loss` in nats;
+        `item_id`, `split`, `label`, `predicted_label`; `was_trained_on`; `loss` in nats;
         `n_forgetting_events`, `area_under_margin`, `mean_probability`, `std_probability`, `learnt_fraction`
         of the epochs and `is_never_learnt`, null where the image was not trained on;
         `<criterion>_percentile`, from 0 to 1 (the hardest); `hardness`, the mean of those that there are, and
         its own `hardness_percentile`.
     """
     judged = predictions[predictions["label"].notna() & predictions["predicted_label"].notna()]
-    table = judged[["image_id", "split", "label", "predicted_label"]].assign(loss=loss_of(judged))
-    known = training_dynamics[["image_id", *FROM_TRAINING]].assign(
+    table = judged[["item_id", "split", "label", "predicted_label"]].assign(loss=loss_of(judged))
+    known = training_dynamics[["item_id", *FROM_TRAINING]].assign(
         learnt_fraction=training_dynamics["n_learnt_epochs"] / training_dynamics["n_epochs"],
         n_forgetting_events=training_dynamics["n_forgetting_events"].astype("Int64"),
         is_never_learnt=training_dynamics["first_learnt_epoch"].isna().astype("boolean"),
     )
-    table = table.merge(known, on="image_id", how="left", validate="1:1")
+    table = table.merge(known, on="item_id", how="left", validate="1:1")
     table["was_trained_on"] = table["is_never_learnt"].notna()
     # what was never learnt could not be forgotten, and is harder than all that was (Toneva et al. 2019)
     is_never_learnt = table["is_never_learnt"].fillna(False).astype(bool)
@@ -108,8 +108,8 @@ def confused_pairs(
     n_classes = len(classes)
     given = np.zeros((n_classes, n_classes))
     np.add.at(given, actual, probabilities)
-    n_images = np.bincount(actual, minlength=n_classes)
-    given = proportion_of(given, n_images[:, None])
+    n_items = np.bincount(actual, minlength=n_classes)
+    given = proportion_of(given, n_items[:, None])
     first, second = np.triu_indices(n_classes, 1)
     names = np.array(classes, dtype=object)
     pairs = pd.DataFrame(
@@ -161,15 +161,15 @@ def tabulate_pairs(pairs: pd.DataFrame, judged: pd.DataFrame) -> pd.DataFrame:
         odds = np.abs(scores[:, pair.first] - scores[:, pair.second])[is_of_pair]
         rows.append(
             {
-                "n_images": int(is_of_pair.sum()),
+                "n_items": int(is_of_pair.sum()),
                 "n_mistaken": int((is_of_pair & predicted.isin(both) & (predicted != labels)).sum()),
                 "n_ambiguous": int((odds < AMBIGUOUS_LOG_ODDS).sum()),
             }
         )
-    counts = pd.DataFrame(rows, columns=["n_images", "n_mistaken", "n_ambiguous"])
-    low, high = wilson_interval(counts["n_mistaken"].to_numpy(), counts["n_images"].to_numpy())
+    counts = pd.DataFrame(rows, columns=["n_items", "n_mistaken", "n_ambiguous"])
+    low, high = wilson_interval(counts["n_mistaken"].to_numpy(), counts["n_items"].to_numpy())
     return pd.concat([pairs[["first_label", "second_label", "confusion"]], counts], axis=1).assign(
-        mistaken_fraction=proportion_of(counts["n_mistaken"], counts["n_images"]),
+        mistaken_fraction=proportion_of(counts["n_mistaken"], counts["n_items"]),
         mistaken_low=low,
         mistaken_high=high,
     )
@@ -182,7 +182,7 @@ def compare_rankings(percentiles: pd.DataFrame, fraction: float) -> pd.DataFrame
     Returns
     -------
     DataFrame
-        `first`, `second`, `n_images`, `spearman` with its 95% interval (Bonett and Wright 2000), and
+        `first`, `second`, `n_items`, `spearman` with its 95% interval (Bonett and Wright 2000), and
         `shared_fraction`: of the images that either counts among its hardest `fraction`, the share that both
         do (Jaccard). NaN without images, or where a ranking ties them all.
     """
@@ -195,7 +195,7 @@ def compare_rankings(percentiles: pd.DataFrame, fraction: float) -> pd.DataFrame
             {
                 "first": first,
                 "second": second,
-                "n_images": len(both),
+                "n_items": len(both),
                 "spearman": spearman,
                 "spearman_low": low,
                 "spearman_high": high,

@@ -7,6 +7,7 @@ many drawn at random, so that what more steps do is not mistaken for what the ha
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -20,13 +21,14 @@ from analysis.statistics.rank_tests import holm
 from models.inference import predict_held_out
 from models.training.devices import prepare_device
 from models.training.fitting import fit_classifier
+from models.training.inputs import TrainingInputs
 from models.training.parameters import TrainingParameters
 
 GROUPS = ("confused classes", "other classes", "all classes")
 
 
 def hard_to_repeat(images: pd.DataFrame, is_hard: pd.Series, fraction: float) -> pd.Series:
-    """The image_ids to train on more: hard ones, and those nearest to the boundaries of the confused pairs.
+    """The item_ids to train on more: hard ones, and those nearest to the boundaries of the confused pairs.
 
     Images with a doubted label are left out: relabel these.
 
@@ -37,13 +39,12 @@ def hard_to_repeat(images: pd.DataFrame, is_hard: pd.Series, fraction: float) ->
     """
     distance = images["pair_log_odds"].abs().where(images["was_trained_on"])
     is_near = distance.le(distance.quantile(fraction))
-    return images.loc[(is_hard | is_near) & images["was_trained_on"] & ~images["is_suspected"], "image_id"]
+    return images.loc[(is_hard | is_near) & images["was_trained_on"] & ~images["is_suspected"], "item_id"]
 
 
 def compare_training(
-    manifest: pd.DataFrame,
-    scan: pd.DataFrame,
-    *others: pd.DataFrame | np.ndarray,
+    inputs: TrainingInputs,
+    *,
     trained_on: pd.Series,
     repeated: pd.Series,
     n_repeats: int,
@@ -54,48 +55,39 @@ def compare_training(
 
     Parameters
     ----------
-    others
-        The tables that `fit_classifier` takes after these, in its order.
     trained_on, repeated
-        image_ids of the training images, and of those that are added `n_repeats` times.
+        item_ids of the training images, and of those that are added `n_repeats` times.
 
     Returns
     -------
     DataFrame
-        `image_id`, `split`, `label`, `predicted_random`, `predicted_hard`.
+        `item_id`, `split`, `label`, `predicted_random`, `predicted_hard`.
     """
     rng = np.random.default_rng(seed)
     extra = {
         "hard": np.tile(repeated.to_numpy(), n_repeats),
         "random": rng.choice(trained_on.to_numpy(), len(repeated) * n_repeats),
     }
-    tables = {}
-    for name, image_ids in extra.items():
-        rows = np.concatenate([trained_on.to_numpy(), image_ids])
-        parts = [manifest[manifest["split"] == "train"].set_index("image_id").loc[rows].reset_index()]
+    manifest, tables = inputs.manifest, {}
+    for name, item_ids in extra.items():
+        rows = np.concatenate([trained_on.to_numpy(), item_ids])
+        parts = [manifest[manifest["split"] == "train"].set_index("item_id").loc[rows].reset_index()]
         parts.append(manifest[manifest["split"] != "train"])
         tables[name] = _predict_after_training(
-            pd.concat(parts, ignore_index=True), scan, *others, baseline=baseline, seed=seed
+            replace(inputs, manifest=pd.concat(parts, ignore_index=True)), baseline=baseline, seed=seed
         ).rename(columns={"predicted_label": f"predicted_{name}"})
-    return tables["random"].merge(
-        tables["hard"][["image_id", "predicted_hard"]], on="image_id", validate="1:1"
-    )
+    return tables["random"].merge(tables["hard"][["item_id", "predicted_hard"]], on="item_id", validate="1:1")
 
 
 def _predict_after_training(
-    manifest: pd.DataFrame,
-    scan: pd.DataFrame,
-    *others: pd.DataFrame | np.ndarray,
-    baseline: TrainingParameters,
-    seed: int,
+    inputs: TrainingInputs, *, baseline: TrainingParameters, seed: int
 ) -> pd.DataFrame:
     """Train on a manifest in which images may stand several times; predict what is held out."""
-    aligned = scan.set_index("image_id").loc[manifest["image_id"]].reset_index()
+    manifest = inputs.manifest
+    aligned = inputs.scan.set_index("item_id").loc[manifest["item_id"]].reset_index()
     with TemporaryDirectory() as folder:
         fitted = fit_classifier(
-            manifest,
-            aligned,
-            *others,
+            replace(inputs, scan=aligned),
             parameters=baseline.model_copy(update={"max_training_images": None}),
             seed=seed,
             dvclive=Path(folder, "dvclive"),
@@ -123,7 +115,7 @@ def tabulate_gains(predictions: pd.DataFrame, confused: set[str]) -> pd.DataFram
     Returns
     -------
     DataFrame
-        One row a split and group of classes: `split`, `classes`, `n_images`, `accuracy_random`,
+        One row per split and group of classes: `split`, `classes`, `n_items`, `accuracy_random`,
         `accuracy_hard`, `gain` with the 95% interval of Newcombe (1998, method 10), `p_value_holm` of
         McNemar's exact test, corrected for the number of rows.
     """
@@ -148,7 +140,7 @@ def _paired(group: pd.DataFrame) -> dict[str, float]:
     (low,), (high,) = newcombe_interval(*counts)
     n_gained, n_lost = int(counts[1][0]), int(counts[2][0])
     return {
-        "n_images": len(group),
+        "n_items": len(group),
         "accuracy_random": float(proportion_of(random.sum(), len(group))),
         "accuracy_hard": float(proportion_of(hard.sum(), len(group))),
         "gain": float(proportion_of(n_gained - n_lost, len(group))),

@@ -7,24 +7,25 @@ from analysis.interpret.judged_images import split_note
 from analysis.statistics.proportions import proportion_of
 
 CAPTIONS = {
-    "hard_examples": "One row a labelled, readable image: loss in nats, forgetting events and area under the "
-    "margin (null if not trained on), its ranks (1 the hardest) and hardness (0 to 1) among images of its "
-    "split, the confused pair it is nearest to and the log odds of its label against the pair's other class.",
+    "hard_examples": "One row per labelled, readable image: loss in nats, forgetting events and area under "
+    "the margin (null if not trained on), its ranks (1 the hardest) and hardness (0 to 1) among images of "
+    "its split, the confused pair it is nearest to and the log odds of its label against the "
+    "pair's other class.",
     "hardest": "The images with the highest hardness, which is their mean percentile by loss, forgetting and "
     "area under the margin within their split, 1 the hardest. label_doubted says whether label_issues lists "
     "the label as probably wrong: look at these first, and relabel rather than train on them harder.",
-    "confused_pairs": "One row a pair of classes, most confused first. confusion is the mean probability "
-    "that an image of one is given of being the other ({chosen_on}). n_mistaken of the n_images of the two "
+    "confused_pairs": "One row per pair of classes, most confused first. confusion is the mean probability "
+    "that an image of one is given of being the other ({chosen_on}). n_mistaken of the n_items of the two "
     "({judged}) were taken for one another, with the 95% interval of their share; for n_ambiguous neither "
     "class got more than three times the probability of the other.",
     "agreement": "One row two rankings of the same images. spearman is 1 if they agree, 0 if they have "
     "nothing in common; shared_fraction the share of the images hardest by either that are hardest by both. "
     "label_doubt ranks by the out-of-sample probability of the label in label_issues.",
-    "mining": "One row a split and group of classes: accuracy of a network that saw the hard images "
+    "mining": "One row per split and group of classes: accuracy of a network that saw the hard images "
     "{n_repeats} times more often, and of its control, which saw as many more images at random; gain is the "
     "difference on the same images, with its 95% interval (Newcombe 1998), p_value_holm that of McNemar's "
     "test. Validation chose the pairs and the epochs: believe test.",
-    "label_doubt": "Are hard images those with doubtful labels? One row a ranking: of n_images, n_hard are "
+    "label_doubt": "Are hard images those with doubtful labels? One row per ranking: of n_items, n_hard are "
     "the hardest by it, n_suspected have a label that label_issues lists, n_both are both. The odds ratio is "
     "1 if these have nothing to do with each other.",
 }
@@ -65,7 +66,7 @@ def metrics_of(
         "doubt_odds_ratio": doubt["odds_ratio"],
         "doubt_odds_ratio_low": doubt["odds_ratio_low"],
         "doubt_odds_ratio_high": doubt["odds_ratio_high"],
-        "n_images": len(images),
+        "n_items": len(images),
         "n_trained_on": int(n_trained_on),
     }
 

@@ -27,7 +27,7 @@ class Pairs:
 
 def with_pairs(images: pd.DataFrame, predictions: pd.DataFrame, n_pairs: int) -> tuple[Pairs, pd.DataFrame]:
     """The most confused pairs, chosen without the test split, and each image's place between them."""
-    judged = predictions.set_index("image_id").loc[images["image_id"]]
+    judged = predictions.set_index("item_id").loc[images["item_id"]]
     held_out = judged[judged["split"] == "validation"]
     chosen_on = "validation" if len(held_out) else split_to_judge(judged)
     chosen = judged[judged["split"] == chosen_on]

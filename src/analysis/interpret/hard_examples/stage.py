@@ -18,6 +18,7 @@ from analysis.interpret.hard_examples.notes import captions_of, metrics_of, note
 from analysis.interpret.hard_examples.pairs import Pairs, with_pairs
 from analysis.interpret.hard_examples.parameters import HardExamplesParameters
 from analysis.statistics.proportions import proportion_of, wilson_interval
+from models.training.inputs import TrainingInputs, advice_of
 from models.training.parameters import TrainingParameters
 
 
@@ -27,18 +28,18 @@ def hard_examples(
     predictions: pd.DataFrame,
     training_dynamics: pd.DataFrame,
     label_issues: pd.DataFrame,
-    normalisation: pd.DataFrame,
-    methods: pd.DataFrame,
-    augmentations: pd.DataFrame,
-    thumbnails: np.ndarray,
     *,
+    thumbnails: np.ndarray,
+    channel_statistics: pd.DataFrame,
+    interpolation_methods: pd.DataFrame,
+    augmentation_verdicts: pd.DataFrame,
     parameters: HardExamplesParameters,
     baseline_resnet: TrainingParameters,
     seed: int,
 ) -> Artifacts:
     """Rank every labelled, predicted image, and compare the rankings with one another and with label doubts.
 
-    `normalisation` and what stands after it serve the second training alone.
+    `thumbnails` and the tables after it serve the second training alone.
 
     Raises
     ------
@@ -53,10 +54,11 @@ def hard_examples(
     agreement = tabulate_agreement(images, parameters.hardest_fraction)
     doubts = tabulate_label_doubts(images, parameters.hardest_fraction)
     by_class = tabulate_classes(images, parameters.hardest_fraction)
+    advice = advice_of(channel_statistics, interpolation_methods, augmentation_verdicts)
     gains = _retrain(
         images,
         pairs,
-        (cleaned_manifest, scan, normalisation, methods, augmentations, thumbnails),
+        TrainingInputs(cleaned_manifest, scan, thumbnails, advice),
         parameters=parameters,
         baseline=baseline_resnet,
         seed=seed,
@@ -80,8 +82,8 @@ def hard_examples(
 
 def _with_doubts(images: pd.DataFrame, label_issues: pd.DataFrame) -> pd.DataFrame:
     """`is_suspected` and `label_doubt` (0 to 1) of labels that `label_issues` judged and nobody changed."""
-    judged = label_issues[["image_id", "label", "is_issue", "self_confidence"]]
-    merged = images[["image_id"]].merge(judged, on="image_id", how="left", validate="1:1")
+    judged = label_issues[["item_id", "label", "is_issue", "self_confidence"]]
+    merged = images[["item_id"]].merge(judged, on="item_id", how="left", validate="1:1")
     is_same = merged["label"].astype(object).eq(images["label"].astype(object).to_numpy())
     return images.assign(
         is_suspected=merged["is_issue"].eq(True).to_numpy() & is_same.to_numpy(),
@@ -92,7 +94,7 @@ def _with_doubts(images: pd.DataFrame, label_issues: pd.DataFrame) -> pd.DataFra
 def _retrain(
     images: pd.DataFrame,
     pairs: Pairs,
-    tables: tuple[pd.DataFrame | np.ndarray, ...],
+    inputs: TrainingInputs,
     *,
     parameters: HardExamplesParameters,
     baseline: TrainingParameters,
@@ -103,8 +105,8 @@ def _retrain(
         return pd.DataFrame(columns=["split"])
     is_hard = hardest_by(images["hardness_percentile"], parameters.hardest_fraction)
     predictions = compare_training(
-        *tables,
-        trained_on=images.loc[images["was_trained_on"], "image_id"],
+        inputs,
+        trained_on=images.loc[images["was_trained_on"], "item_id"],
         repeated=hard_to_repeat(images, is_hard, parameters.hardest_fraction),
         n_repeats=parameters.n_repeats,
         baseline=baseline,
@@ -114,18 +116,18 @@ def _retrain(
 
 
 def tabulate_classes(images: pd.DataFrame, fraction: float) -> pd.DataFrame:
-    """One row a class, the hardest first: its share of hard images, and how training went with it.
+    """One row per class, the hardest first: its share of hard images, and how training went with it.
 
     Returns
     -------
     DataFrame
-        `label`, `n_images`, `n_hard`, `hard_fraction` with its Wilson interval; of the images trained on
+        `label`, `n_items`, `n_hard`, `hard_fraction` with its Wilson interval; of the images trained on
         `n_trained_on`, `n_always_kept` (learnt and never forgotten), `n_forgotten`, `n_never_learnt`.
     """
     is_forgotten = images["n_forgetting_events"].gt(0).fillna(False)
     never = images["is_never_learnt"].eq(True).fillna(False)
     marked = images[["label"]].assign(
-        n_images=1,
+        n_items=1,
         n_hard=hardest_by(images["hardness_percentile"], fraction),
         n_trained_on=images["was_trained_on"],
         n_always_kept=images["was_trained_on"] & ~is_forgotten & ~never,
@@ -133,9 +135,9 @@ def tabulate_classes(images: pd.DataFrame, fraction: float) -> pd.DataFrame:
         n_never_learnt=never,
     )
     table = marked.groupby("label", observed=False).sum().astype(int).reset_index()
-    low, high = wilson_interval(table["n_hard"].to_numpy(), table["n_images"].to_numpy())
+    low, high = wilson_interval(table["n_hard"].to_numpy(), table["n_items"].to_numpy())
     shares = {
-        "hard_fraction": proportion_of(table["n_hard"], table["n_images"]),
+        "hard_fraction": proportion_of(table["n_hard"], table["n_items"]),
         "hard_low": low,
         "hard_high": high,
     }
@@ -156,10 +158,10 @@ def _ranked(images: pd.DataFrame) -> pd.DataFrame:
 def _hardest(images: pd.DataFrame, manifest: pd.DataFrame, n: int) -> pd.DataFrame:
     """The table for people."""
     worst = images.sort_values(["hardness", "loss"], ascending=False, kind="stable").head(n)
-    paths = manifest.set_index("image_id")["path"]
+    paths = manifest.set_index("item_id")["path"]
     return pd.DataFrame(
         {
-            "path": paths.loc[worst["image_id"]].to_numpy(),
+            "path": paths.loc[worst["item_id"]].to_numpy(),
             "split": worst["split"].to_numpy(),
             "label": worst["label"].to_numpy(),
             "predicted_label": worst["predicted_label"].to_numpy(),
@@ -181,8 +183,8 @@ def _figures(
     parameters: HardExamplesParameters,
 ) -> list[Figure]:
     pictured = images.assign(
-        path=manifest.set_index("image_id")["path"].loc[images["image_id"]].to_numpy(),
-        is_truncated=scan.set_index("image_id")["status"].loc[images["image_id"]].eq("truncated").to_numpy(),
+        path=manifest.set_index("item_id")["path"].loc[images["item_id"]].to_numpy(),
+        is_truncated=scan.set_index("item_id")["status"].loc[images["item_id"]].eq("truncated").to_numpy(),
     )
     trained_on, others = (pictured[pictured["was_trained_on"] == was] for was in (True, False))
     figures = [plot_class_hardness(by_class, parameters.hardest_fraction)]

@@ -271,12 +271,12 @@ CORRUPTIONS = (
 
 
 def corrupt(
-    image: np.ndarray, corruption: Corruption, severity: int, *, seed: int, image_id: int
+    image: np.ndarray, corruption: Corruption, severity: int, *, seed: int, item_id: int
 ) -> np.ndarray:
     """The image, uint8 (H, W, 3), corrupted: of the same shape and type. Severity 0 leaves it as it is."""
     if severity == 0:
         return image.copy()
-    rng = np.random.default_rng([seed, image_id, *corruption.name.encode()])
+    rng = np.random.default_rng([seed, item_id, *corruption.name.encode()])
     amount = corruption.amount_at(severity, max(image.shape))
     return _as_bytes(corruption.change(image / np.float32(255), amount, rng))
 

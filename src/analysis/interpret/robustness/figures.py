@@ -33,12 +33,12 @@ def plot_examples(
 ) -> Figure:
     """One image under all corruptions (columns) at all severities (rows), framed where predicted wrong."""
     place = typical_image(outcomes)
-    image_id, actual = images["image_id"].iloc[place], outcomes.actual[place]
+    item_id, actual = images["item_id"].iloc[place], outcomes.actual[place]
     drawing, axes = new_figure(width=11, height=5.2)
     ax = axes[0, 0]
     for column, corruption in enumerate(CORRUPTIONS):
         for severity in (0, *SEVERITIES):
-            shown = corrupt(pixels[place], corruption, severity, seed=seed, image_id=image_id)
+            shown = corrupt(pixels[place], corruption, severity, seed=seed, item_id=item_id)
             predicted = outcomes.corrupted[column, severity - 1, place] if severity else outcomes.clean[place]
             _draw_tile(shown, (column, severity), is_right=predicted == actual, ax=ax)
     ax.set(xlim=(-0.5, len(CORRUPTIONS) - 0.5), ylim=(len(SEVERITIES) + 0.5, -0.5), ylabel="severity")
@@ -77,7 +77,7 @@ def _draw_tile(image: np.ndarray, place: tuple[int, int], *, is_right: bool, ax:
 
 
 def _amounts(side_px: int) -> pd.DataFrame:
-    """One row a corruption: what its amount is, and that of each severity."""
+    """One row per corruption: what its amount is, and that of each severity."""
     rows = []
     for corruption in CORRUPTIONS:
         amounts = {f"severity_{s}": corruption.amount_at(s, side_px) for s in SEVERITIES}

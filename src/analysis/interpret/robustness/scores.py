@@ -60,7 +60,7 @@ class Outcomes:
 
 
 def score_conditions(outcomes: Outcomes, *, side_px: int) -> pd.DataFrame:
-    """One row a corruption and severity: amount, PSNR, SSIM, accuracy with 95% interval (Wilson) and flips.
+    """One row per corruption and severity: amount, PSNR, SSIM, accuracy with 95% interval (Wilson) and flips.
 
     `psnr_db` and `ssim` are means over the images; `flip_rate` is the share of images whose predicted class
     is another one than on the clean image.
@@ -87,7 +87,7 @@ def score_conditions(outcomes: Outcomes, *, side_px: int) -> pd.DataFrame:
 
 
 def score_corruptions(outcomes: Outcomes, *, margin: float) -> pd.DataFrame:
-    """One row a corruption: its errors over all severities, and whether its mildest surely costs the margin.
+    """One row per corruption: its errors over all severities; whether its mildest surely costs the margin.
 
     Returns
     -------
@@ -126,7 +126,7 @@ def score_corruptions(outcomes: Outcomes, *, margin: float) -> pd.DataFrame:
 
 
 def score_classes(outcomes: Outcomes, classes: Sequence[str]) -> pd.DataFrame:
-    """One row a class: what corruption costs it on average, against what it costs the other images.
+    """One row per class: what corruption costs it on average, against what it costs the other images.
 
     Returns
     -------

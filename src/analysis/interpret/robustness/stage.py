@@ -40,14 +40,14 @@ AUTO_FLOP = 2e12  # of all forward passes: some ten seconds of two cores
 AUTO_IMAGES = (100, 2000)  # fewer say too little, more hardly anything new
 N_PREDICTIONS = 1 + len(CORRUPTIONS) * len(SEVERITIES)  # of an image
 CAPTIONS = {
-    "corruptions": "One row a corruption, means over its five severities on the same images. "
+    "corruptions": "One row per corruption, means over its five severities on the same images. "
     "corruption_error is the share of wrong predictions, with its 95% interval; flip_rate that of images "
     "whose predicted class changes. mild_drop is the accuracy lost at severity 1, with its 95% interval. "
     "half_at_severity is the first severity at which less than half the clean accuracy is left.",
-    "conditions": "One row a corruption and severity. amount is in the unit of the corruption (see the table "
-    "of the first figure); psnr_db and ssim say how far the images are from the clean ones, higher is "
+    "conditions": "One row per corruption and severity. amount is in the unit of the corruption (see the "
+    "table of the first figure); psnr_db and ssim say how far the images are from the clean ones, higher is "
     "nearer; accuracy has a 95% interval.",
-    "class_fragility": "One row a class, the most fragile first. drop is the accuracy lost on average over "
+    "class_fragility": "One row per class, the most fragile first. drop is the accuracy lost on average over "
     "all corruptions and severities, with its 95% interval; more_than_rest by how much that exceeds the "
     "other images' drop; p_value_holm that it does by chance alone, corrected for the number of classes. "
     "mistakes_fraction is the share of all wrong predictions under corruption that name this class: a large "
@@ -137,7 +137,7 @@ def observe(
     device: torch.device,
     seed: int,
 ) -> Outcomes:
-    """Corrupt uint8 `pixels` (n, H, W, 3) of `images` (`image_id`, `class_index`) and predict them."""
+    """Corrupt uint8 `pixels` (n, H, W, 3) of `images` (`item_id`, `class_index`) and predict them."""
     classifier.eval().to(device)
     shape = (len(CORRUPTIONS), len(SEVERITIES), len(pixels))
     corrupted, psnr, similarity = np.empty(shape, dtype=np.int64), np.empty(shape), np.empty(shape)
@@ -146,8 +146,8 @@ def observe(
             corruption, severity = CORRUPTIONS[place[0]], SEVERITIES[place[1]]
             changed = np.stack(
                 [
-                    corrupt(image, corruption, severity, seed=seed, image_id=image_id)
-                    for image, image_id in zip(pixels, images["image_id"], strict=True)
+                    corrupt(image, corruption, severity, seed=seed, item_id=item_id)
+                    for image, item_id in zip(pixels, images["item_id"], strict=True)
                 ]
             )
             corrupted[place] = predicted_classes(classifier, changed, batch_images, device)

@@ -33,7 +33,7 @@ def check_attacks(
     evaluated_right: np.ndarray,
     n_steps: int,
 ) -> pd.DataFrame:
-    """One row a check and norm: `check`, `norm`, `passed`, `found`, `expected`.
+    """One row per check and norm: `check`, `norm`, `passed`, `found`, `expected`.
 
     Parameters
     ----------

@@ -55,7 +55,7 @@ def attack(attacked: Sample, setting: Setting) -> Artifacts:
             *_example_figures(attacked, sweeps[0], setting),
         ],
         findings=find_noise(
-            attacked.rows["image_id"].to_numpy(),
+            attacked.rows["item_id"].to_numpy(),
             sweeps[0],
             largest=parameters.invisible_epsilon / LEVELS,
             max_errors=parameters.max_noise_errors,
@@ -117,7 +117,7 @@ def _example_figures(attacked: Sample, result: Sweep, setting: Setting) -> list[
     names = np.array(setting.classes, dtype=object)
     table = pd.DataFrame(
         {
-            "image_id": attacked.rows["image_id"].to_numpy()[shown],
+            "item_id": attacked.rows["item_id"].to_numpy()[shown],
             "label": names[codes[shown]],
             "probability": before[np.arange(len(shown)), codes[shown]],
             "misled_to": names[after.argmax(axis=1)],

@@ -47,7 +47,7 @@ class Search:
     withstood
         (N,) the ε at which PGD failed, after which it tried no smaller one; NaN if it never did.
     steps
-        One row an ε: `n_attacked` images, `n_raised` of them whose loss rose, and `_extent` of the perturbed.
+        One row per ε: `n_attacked` images, `n_raised` of them with a higher loss, `_extent` of the perturbed.
     """
 
     perturbed: Tensor
@@ -74,7 +74,7 @@ class Sweep:
     search
         What PGD found.
     extents
-        One row an attack and ε: `largest_ratio` of a perturbation's size to ε, `lowest_value` and
+        One row per attack and ε: `largest_ratio` of a perturbation's size to ε, `lowest_value` and
         `highest_value` of a pixel.
     """
 
@@ -224,7 +224,7 @@ def strongest(
 
 
 def accuracy_table(result: Sweep) -> pd.DataFrame:
-    """One row an ε, the first without an attack: accuracy under each attack, and PGD's 95% interval."""
+    """One row per ε, the first without an attack: accuracy under each attack, and PGD's 95% interval."""
     n = len(result.is_right)
     n_right = {
         attack: np.r_[result.is_right.sum(), n - result.is_wrong[attack].sum(axis=1)] for attack in ATTACKS

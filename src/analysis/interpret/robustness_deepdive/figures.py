@@ -64,7 +64,7 @@ def draw_accuracy(accuracy: pd.DataFrame, median: float, *, ax: Axes) -> Axes:
 def plot_adversarial_examples(
     images: np.ndarray, perturbed: np.ndarray, table: pd.DataFrame, *, split: str
 ) -> Figure:
-    """Image, changed image and the change; (N, H, H, 3) in [0, 1]. `table` has one row an image."""
+    """Image, changed image and the change; (N, H, H, 3) in [0, 1]. `table` has one row per image."""
     pictures, captions = [], []
     for image, changed, row in zip(images, perturbed, table.itertuples(), strict=True):
         change = changed - image

@@ -33,7 +33,7 @@ FINE_TEXTURE = FindingKind(
 KINDS = (NOISE, FINE_TEXTURE)
 
 
-def find_noise(image_ids: np.ndarray, result: Sweep, *, largest: float, max_errors: float) -> pd.DataFrame:
+def find_noise(item_ids: np.ndarray, result: Sweep, *, largest: float, max_errors: float) -> pd.DataFrame:
     """Images misled by random noise of the greatest ε up to `largest`, if they are surely too many.
 
     Surely: the lower end of the 95% interval of their share, among the images that are right untouched, is
@@ -45,7 +45,7 @@ def find_noise(image_ids: np.ndarray, result: Sweep, *, largest: float, max_erro
     size = result.epsilons[at].max(initial=0) * LEVELS
     return findings_of(
         NOISE,
-        image_id=image_ids[is_misled & (low > max_errors)],
+        item_id=item_ids[is_misled & (low > max_errors)],
         score=float(is_misled.mean()),
         detail=f"misled by noise of ±{size:.3g}/255, one of {is_misled.sum()} such images of "
         f"{result.is_right.sum()} rightly recognised",
@@ -53,7 +53,7 @@ def find_noise(image_ids: np.ndarray, result: Sweep, *, largest: float, max_erro
 
 
 def find_fine_texture(
-    image_ids: np.ndarray,
+    item_ids: np.ndarray,
     is_right_coarse: np.ndarray,
     is_right_fine: np.ndarray,
     *,
@@ -69,7 +69,7 @@ def find_fine_texture(
     p_value = binomtest(int(by_fine.sum()), n, alternative="greater").pvalue if n else 1.0
     return findings_of(
         FINE_TEXTURE,
-        image_id=image_ids[by_fine & (p_value < significance_level)],
+        item_id=item_ids[by_fine & (p_value < significance_level)],
         score=float(by_fine.mean()),
         detail=f"{by_fine.sum()} of {len(by_fine)} images are recognised only by what is above {cutoff:g} "
         f"cycles per image, {by_coarse.sum()} only by what is below",

@@ -34,7 +34,7 @@ def filter_images(sample: Sample, setting: Setting) -> Artifacts:
         tables={"filters": table.round(4)},
         figures=[plot_filters(table, float(sample.is_right.mean()), split=setting.split)],
         findings=find_fine_texture(
-            sample.rows["image_id"].to_numpy(),
+            sample.rows["item_id"].to_numpy(),
             coarse & sample.is_right,
             fine & sample.is_right,
             cutoff=cutoffs[half],

@@ -36,7 +36,7 @@ def right_when_filtered(
 
 
 def filter_table(is_right: dict[str, np.ndarray], cutoffs: np.ndarray) -> pd.DataFrame:
-    """One row a cut-off: accuracy on what is below it and on what is above, with 95% intervals."""
+    """One row per cut-off: accuracy on what is below it and on what is above, with 95% intervals."""
     n = is_right["low_pass"].shape[1]
     columns = {"cutoff_cycles": cutoffs, "n_images": n}
     for name, right in is_right.items():
@@ -56,7 +56,7 @@ def fourier_errors(
     Returns
     -------
     DataFrame
-        One row a frequency: `down_cycles`, `across_cycles`, `n_images`, `error_rate`.
+        One row per frequency: `down_cycles`, `across_cycles`, `n_images`, `error_rate`.
     """
     px = images.shape[-1]
     signs = np.random.default_rng(seed).choice([-1.0, 1.0], size=(len(images), 3, 1, 1))

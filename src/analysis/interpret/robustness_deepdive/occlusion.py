@@ -64,7 +64,7 @@ def occlude(sample: Sample, setting: Setting) -> Artifacts:
     maps, probabilities = occlusion_maps(setting.target, chosen.pixels, patch_px=patch_px)
     table = pd.DataFrame(
         {
-            "image_id": chosen.rows["image_id"],
+            "item_id": chosen.rows["item_id"],
             "label": chosen.rows["label"].astype(str),
             "predicted_label": chosen.rows["predicted_label"].astype(str),
             "probability": probabilities.cpu().numpy(),

@@ -82,8 +82,8 @@ def draw_sample(
 ) -> tuple[Sample, str]:
     """Images of the judged split with what `evaluate` says of them, and the split's name."""
     rows, split = sample_of_judged(readable_images(manifest, scan), parameters.n_images, seed=seed)
-    found = predictions[["image_id", "predicted_label", "is_correct"]]
-    rows = rows.merge(found, on="image_id", how="left", validate="1:1")
+    found = predictions[["item_id", "predicted_label", "is_correct"]]
+    rows = rows.merge(found, on="item_id", how="left", validate="1:1")
     rows = rows.assign(is_right=rows["is_correct"].astype(bool))
     classifier = target.classifier
     pixels = decode(rows, input_px=classifier.input_px, interpolation=classifier.interpolation)

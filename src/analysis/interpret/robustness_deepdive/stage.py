@@ -15,12 +15,12 @@ from analysis.interpret.robustness_deepdive.parameters import RobustnessDeepdive
 from analysis.interpret.robustness_deepdive.sample import Setting, draw_sample, target_of
 
 CAPTIONS = {
-    "attack_checks": "One row a check of the attacks themselves. Where one failed, the classifier may only "
+    "attack_checks": "One row per check of the attacks themselves. Where one failed, the classifier may only "
     "look robust, and the accuracies below are not to be trusted.",
-    "robust_accuracy": "One row an ε, in 1/255 for L∞ and in pixels of [0, 1] for L2: the share of images "
+    "robust_accuracy": "One row per ε, in 1/255 for L∞ and in pixels of [0, 1] for L2: the share of images "
     "still right under random noise of that size, FGSM and PGD, with PGD's 95% interval. Row 0 is without "
     "an attack.",
-    "filters": "One row a cut-off: accuracy on what is left of each image below it (low pass) and above it "
+    "filters": "One row per cut-off: accuracy on what is left of each image below it (low pass) and above it "
     "(high pass), with 95% intervals.",
 }
 

@@ -15,17 +15,18 @@ from models.data.batch_checks import CONTRACT_CAPTION, CONTRACT_COLUMNS
 from models.networks.checkpoint import save_classifier
 from models.networks.trained_elsewhere import classifier_from
 from models.training.dynamics import TrainingDynamics
-from models.training.fitting import channel_statistics, fit_classifier, input_of, interpolation_of
+from models.training.fitting import fit_classifier, input_of, interpolation_of, normalisation_for
+from models.training.inputs import TrainingInputs, advice_of
 
 
 def baseline_resnet(
     cleaned_manifest: pd.DataFrame,
     scan: pd.DataFrame,
-    normalisation: pd.DataFrame,
-    methods: pd.DataFrame,
-    augmentations: pd.DataFrame,
     thumbnails: np.ndarray,
     *,
+    channel_statistics: pd.DataFrame,
+    interpolation_methods: pd.DataFrame,
+    augmentation_verdicts: pd.DataFrame,
     parameters: BaselineResnetParameters,
     seed: int,
     model: Path,
@@ -38,21 +39,13 @@ def baseline_resnet(
     InputError
         If fewer than two classes have images to train on, or weights, device or learning rate do not serve.
     """
+    advice = advice_of(channel_statistics, interpolation_methods, augmentation_verdicts)
+    inputs = TrainingInputs(cleaned_manifest, scan, thumbnails, advice)
     if parameters.checkpoint != NO_FILE:
-        return _adopt_checkpoint(
-            cleaned_manifest, scan, normalisation, methods, parameters, model=model, dvclive=dvclive
-        )
+        return _adopt_checkpoint(inputs, parameters, model=model, dvclive=dvclive)
+    checkpoints = model.parent / "checkpoints"
     fitted = fit_classifier(
-        cleaned_manifest,
-        scan,
-        normalisation,
-        methods,
-        augmentations,
-        thumbnails,
-        parameters=parameters,
-        seed=seed,
-        dvclive=dvclive,
-        checkpoints=model.parent / "checkpoints",
+        inputs, parameters=parameters, seed=seed, dvclive=dvclive, checkpoints=checkpoints
     )
     save_classifier(fitted.classifier, model)
     return Artifacts(
@@ -72,25 +65,18 @@ def baseline_resnet(
 
 
 def _adopt_checkpoint(
-    manifest: pd.DataFrame,
-    scan: pd.DataFrame,
-    normalisation: pd.DataFrame,
-    methods: pd.DataFrame,
-    parameters: BaselineResnetParameters,
-    *,
-    model: Path,
-    dvclive: Path,
+    inputs: TrainingInputs, parameters: BaselineResnetParameters, *, model: Path, dvclive: Path
 ) -> Artifacts:
     """Write the checkpoint's classifier to `model`; nothing is trained, so there are no curves."""
     given = parameters.checkpoint_classes
     classifier = classifier_from(
         Path(parameters.checkpoint),
-        list(manifest["label"].cat.categories),
+        inputs.classes,
         architecture=parameters.architecture,
         checkpoint_classes=None if given == "auto" else given,
-        input_px=input_of(scan, parameters)[0],
-        interpolation=interpolation_of(methods, parameters),
-        **channel_statistics(normalisation, parameters.normalisation, is_pretrained=True),
+        input_px=input_of(inputs.scan, parameters)[0],
+        interpolation=interpolation_of(inputs.advice, parameters),
+        **normalisation_for(inputs.advice, parameters, is_pretrained=True),
     )
     save_classifier(classifier, model)
     dvclive.mkdir(exist_ok=True)
@@ -99,7 +85,7 @@ def _adopt_checkpoint(
         summary=f"{classifier.architecture} of {parameters.checkpoint}, not trained here",
         metrics=size_of(classifier) | {"n_training_images": 0},
         tables={
-            "training_dynamics": TrainingDynamics(0).table(manifest["image_id"].head(0)),
+            "training_dynamics": TrainingDynamics(0).table(inputs.manifest["item_id"].head(0)),
             "batch_contract": pd.DataFrame(columns=CONTRACT_COLUMNS),
         },
         notes=[

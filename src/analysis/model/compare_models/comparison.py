@@ -24,7 +24,7 @@ def scores_of(predictions: pd.DataFrame) -> dict[str, float]:
 
 
 def class_scores(predictions: pd.DataFrame) -> pd.DataFrame:
-    """One row a class; see `per_class_scores`."""
+    """One row per class; see `per_class_scores`."""
     classes = predictions["label"].cat.categories
     actual, predicted = (
         predictions[name].cat.codes.to_numpy().astype(int) for name in ("label", "predicted_label")
@@ -33,12 +33,12 @@ def class_scores(predictions: pd.DataFrame) -> pd.DataFrame:
 
 
 def summarise_recipes(trainings: pd.DataFrame, recipes: Sequence[str]) -> pd.DataFrame:
-    """One row a recipe: `n_seeds`, mean and standard deviation of each score, and the network's size.
+    """One row per recipe: `n_seeds`, mean and standard deviation of each score, and the network's size.
 
     Parameters
     ----------
     trainings
-        One row a training: `recipe`, `seed`, `SCORES`, `n_parameters`, `n_flops`.
+        One row per training: `recipe`, `seed`, `SCORES`, `n_parameters`, `n_flops`.
     """
     by_recipe = trainings.groupby("recipe")
     table = pd.DataFrame({"n_seeds": by_recipe.size()})
@@ -83,15 +83,15 @@ def recall_by_class(predictions: dict[tuple[str, int], pd.DataFrame], split: str
     Returns
     -------
     DataFrame
-        `label`, `n_images`, and one column a recipe, of its name.
+        `label`, `n_items`, and one column a recipe, of its name.
     """
     parts = []
     for (recipe, _), table in predictions.items():
         scores = class_scores(table[table["split"] == split])
-        parts.append(scores[["label", "n_images", "recall"]].assign(recipe=recipe))
+        parts.append(scores[["label", "n_items", "recall"]].assign(recipe=recipe))
     recipes = list(dict.fromkeys(recipe for recipe, _ in predictions))
     long = pd.concat(parts)
     labels = parts[0]["label"]
     wide = long.pivot_table(index="label", columns="recipe", values="recall", aggfunc="mean", dropna=False)
-    counts = parts[0].set_index("label")["n_images"]
-    return wide.loc[labels, recipes].assign(n_images=counts).reset_index()[["label", "n_images", *recipes]]
+    counts = parts[0].set_index("label")["n_items"]
+    return wide.loc[labels, recipes].assign(n_items=counts).reset_index()[["label", "n_items", *recipes]]

@@ -73,7 +73,7 @@ def plot_class_recall(recall: pd.DataFrame, recipes: Sequence[str], *, split: st
     shown = ranked.head(MAX_CLASSES)
     drawing, axes = new_figure(width=3.6 + 0.8 * len(recipes), height=1.9 + 0.26 * len(shown))
     cells = draw_gains(gains.loc[shown.index], [*shown["label"]], ax=axes[0, 0])
-    axes[0, 0].set_title(f"{split} (n = {recall['n_images'].sum():,})")
+    axes[0, 0].set_title(f"{split} (n = {recall['n_items'].sum():,})")
     drawing.colorbar(cells, ax=axes[0, 0], label=f"recall above that of {short_label(recipes[0], 16)}")
     return Figure(
         name="class_recall",

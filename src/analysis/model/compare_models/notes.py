@@ -5,13 +5,13 @@ import pandas as pd
 from analysis.model.compare_models.parameters import CompareModelsParameters
 
 CAPTIONS = {
-    "comparison": "One row a recipe: mean and standard deviation over n_seeds trainings. Choose by "
+    "comparison": "One row per recipe: mean and standard deviation over n_seeds trainings. Choose by "
     "validation; test says what to expect of the one chosen. gigaflops are of one image's forward pass, a "
     "multiplication and an addition counted as two.",
-    "differences": "One row a recipe and score: the mean difference to {first}, seed by seed, with its 95% t "
-    "interval over seeds; p_value_holm is corrected for the number of recipes.",
-    "class_recall": "One row a class: its recall on {split} by recipe, mean over seeds.",
-    "training_time": "One row a training: how long it took on this machine, and on what. Runs side by side "
+    "differences": "One row per recipe and score: the mean difference to {first}, seed by seed, with its 95% "
+    "t interval over seeds; p_value_holm is corrected for the number of recipes.",
+    "class_recall": "One row per class: its recall on {split} by recipe, mean over seeds.",
+    "training_time": "One row per training: how long it took on this machine, and on what. Runs side by side "
     "slow one another down.",
 }
 HOW_TO = (

@@ -14,17 +14,18 @@ from models.inference import predict_held_out
 from models.networks.classifier import count_flops
 from models.training.devices import prepare_device
 from models.training.fitting import FittedClassifier, fit_classifier
+from models.training.inputs import TrainingInputs, advice_of
 from models.training.parameters import TrainingParameters
 
 
 def train_recipe(
     cleaned_manifest: pd.DataFrame,
     scan: pd.DataFrame,
-    normalisation: pd.DataFrame,
-    methods: pd.DataFrame,
-    augmentations: pd.DataFrame,
     thumbnails: np.ndarray,
     *,
+    channel_statistics: pd.DataFrame,
+    interpolation_methods: pd.DataFrame,
+    augmentation_verdicts: pd.DataFrame,
     compare_models: CompareModelsParameters,
     baseline_resnet: TrainingParameters,
     arguments: list[str],
@@ -43,13 +44,9 @@ def train_recipe(
         name: recipe_parameters(name, compare_models, baseline_resnet) for name in compare_models.compared
     }[recipe]
     started = time.perf_counter()
+    advice = advice_of(channel_statistics, interpolation_methods, augmentation_verdicts)
     fitted = fit_classifier(
-        cleaned_manifest,
-        scan,
-        normalisation,
-        methods,
-        augmentations,
-        thumbnails,
+        TrainingInputs(cleaned_manifest, scan, thumbnails, advice),
         parameters=parameters,
         seed=seed,
         dvclive=dvclive,

@@ -27,7 +27,7 @@ def plot_neighbours(
     nearest = np.argsort(-similarity, axis=1, kind="stable")[:, :n_shown]
     table = pd.DataFrame(
         {
-            "image_id": np.repeat(queries, n_shown),
+            "item_id": np.repeat(queries, n_shown),
             "neighbour_id": rows[nearest].ravel(),
             "cosine_similarity": np.take_along_axis(similarity, nearest, axis=1).ravel(),
         }
@@ -51,7 +51,7 @@ def _draw_neighbours(
         axis.set_axis_off()
     for row, query in zip(axes, queries, strict=True):
         show_image(row[0], thumbnails[query])
-        for axis, hit in zip(row[2:], table[table["image_id"] == query].itertuples(), strict=True):
+        for axis, hit in zip(row[2:], table[table["item_id"] == query].itertuples(), strict=True):
             show_image(axis, thumbnails[hit.neighbour_id], f"{hit.cosine_similarity:.2f}")
     return drawing
 

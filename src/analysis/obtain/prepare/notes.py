@@ -31,7 +31,7 @@ def summary_of(manifest: pd.DataFrame) -> str:
 
 def metrics_of(manifest: pd.DataFrame) -> dict[str, float]:
     return {
-        "n_images": len(manifest),
+        "n_items": len(manifest),
         "n_classes": len(manifest["label"].cat.categories),
         **{f"n_{name}": (manifest["split"] == name).sum() for name in SPLITS},
         "n_blank_labels": manifest["label"].isna().sum(),

@@ -1,4 +1,4 @@
-"""Where a dataset comes from. Each source gives one row an image: its path, label, split and status.
+"""Where a dataset comes from. Each source gives one row per image: its path, label, split and status.
 
 `label` and `split` are null where the dataset gives none. `status` is "ok" as long as nothing speaks against
 opening the file, else "outside_root", "bad_name", "symlink_loop", "missing" or "unreadable".
@@ -37,7 +37,7 @@ class Listing:
     Attributes
     ----------
     rows
-        One row an image: `path` as it opens from here, `label`, `split`, `status`.
+        One row per image: `path` as it opens from here, `label`, `split`, `status`.
     n_hidden, n_other_files
         Entries of folders that are not in `rows`: hidden ones, and files without an image extension.
     notes
@@ -169,7 +169,7 @@ def _folder_notes(entries: Sequence[Entry], rows: pd.DataFrame, split_folders: s
 def read_csv(
     file: Path, *, image_root: Path, path_column: str, label_column: str, split_column: str
 ) -> Listing:
-    """One row a line of a CSV file, in its order; a path that is there twice is two rows.
+    """One row per line of a CSV file, in its order; a path that is there twice is two rows.
 
     The file is UTF-8 and separated by commas, semicolons or tabs; white space around a value does not count.
     Paths are relative to `image_root`, or absolute within it. One that leads out of it, be it by a symbolic

@@ -52,7 +52,7 @@ def complete_splits(
 
 
 def _distinct_images(rows: pd.DataFrame, *, seed: int) -> pd.DataFrame:
-    """One row a distinct content: its commonest label, its random `rank` in that class, the class's `n`.
+    """One row per distinct content: its commonest label, its random `rank` in that class, the class's `n`.
 
     A content without any label, and images that were not read, are none.
     """

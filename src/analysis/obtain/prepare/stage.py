@@ -139,7 +139,7 @@ def _manifest(rows: pd.DataFrame, classes: Sequence[str], images: Path) -> pd.Da
     splits = [name for name in SPLITS if (rows["split"] == name).any()]
     return pd.DataFrame(
         {
-            "image_id": np.arange(len(rows), dtype=np.int64),
+            "item_id": np.arange(len(rows), dtype=np.int64),
             "path": _final_paths(rows["path"], images),
             "label": pd.Categorical(rows["label"], categories=classes),
             "split": pd.Categorical(rows["split"], categories=splits),

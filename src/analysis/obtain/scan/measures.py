@@ -114,7 +114,7 @@ def _measure_waiting(stack: list[tuple[int, Image.Image]], measures: np.ndarray)
 
 
 def measure(pictures: Sequence[Image.Image]) -> np.ndarray:
-    """`MEASURES` of pictures of one size in mode RGB, one row a picture."""
+    """`MEASURES` of pictures of one size in mode RGB, one row per picture."""
     measures = np.zeros(len(pictures), MEASURES)
     luma_pictures = [picture.convert("L") for picture in pictures]
     rgb, luma = _pixels(pictures), _pixels(luma_pictures)  # (n, height, width, 3), (n, height, width)

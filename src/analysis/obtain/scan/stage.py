@@ -64,7 +64,7 @@ def scan(
     return Artifacts(
         summary=f"{n:,} images, {n_unreadable:,} unreadable",
         metrics={"n_images": n, "n_unreadable": n_unreadable, "n_truncated": n_with_status["truncated"]},
-        captions={"scan": "One row an image: whether it could be decoded, and what was measured of it."},
+        captions={"scan": "One row per image: whether it could be decoded, and what was measured of it."},
     )
 
 
@@ -118,7 +118,7 @@ def _rows(
         known = previous_scan.iloc[source[is_known]].set_axis(position[is_known])
         tables.append(known[tables[0].columns])
     rows = pd.concat(tables).sort_index().set_axis(manifest.index)
-    rows.insert(0, "image_id", manifest["image_id"])
+    rows.insert(0, "item_id", manifest["item_id"])
     rows.insert(1, "content_hash", manifest["content_hash"].astype("string"))
     return rows
 

@@ -14,7 +14,7 @@ from analysis.report.report.results import StageResult
 
 SEVERITIES = ("high", "medium", "low")
 OF_FINDING = ["kind", "severity", "score", "detail", "stage", "decision", "reason"]
-LEDGER_COLUMNS = ["image_id", "path", "label", "split", *OF_FINDING, "content_hash"]
+LEDGER_COLUMNS = ["item_id", "path", "label", "split", *OF_FINDING, "content_hash"]
 
 
 @dataclass(frozen=True)
@@ -38,12 +38,12 @@ class FindingGroup:
     @property
     def is_of_classes(self) -> bool:
         """Whether the findings name classes rather than images."""
-        return bool(self.rows["image_id"].isna().all() and self.decided["image_id"].isna().all())
+        return bool(self.rows["item_id"].isna().all() and self.decided["item_id"].isna().all())
 
     @property
     def n(self) -> int:
         """Images or classes concerned, each counted once."""
-        return int(self.rows["label" if self.is_of_classes else "image_id"].nunique())
+        return int(self.rows["label" if self.is_of_classes else "item_id"].nunique())
 
     @property
     def noun(self) -> str:
@@ -56,16 +56,16 @@ class FindingGroup:
         return self.n / max(whole, 1)
 
     @property
-    def image_ids(self) -> list[int]:
+    def item_ids(self) -> list[int]:
         """The images concerned, worst first."""
-        return [int(image_id) for image_id in self.rows["image_id"].dropna().unique()]
+        return [int(item_id) for item_id in self.rows["item_id"].dropna().unique()]
 
     def counts(self, column: str) -> list[tuple[str, int]]:
         """How often each value of `column` occurs among the images concerned.
 
         In the order of the categories if the column has them, else the most frequent first.
         """
-        images = self.rows.dropna(subset=["image_id", column]).drop_duplicates("image_id")
+        images = self.rows.dropna(subset=["item_id", column]).drop_duplicates("item_id")
         counts = images[column].value_counts(sort=False).sort_index()
         if not isinstance(images[column].dtype, pd.CategoricalDtype):
             counts = counts.sort_values(ascending=False, kind="stable")
@@ -87,11 +87,11 @@ def make_ledger(
     check_kinds(decisions, [kind.name for result in results for kind in result.kinds])
     findings = pd.concat([no_findings(), *(result.findings for result in results)], ignore_index=True)
     findings = decide(findings, locate(decisions, manifest).rows)
-    images = manifest[["image_id", "content_hash", "path", "label", "split"]].astype(
-        {"image_id": "Int64", "content_hash": "string", "path": "string", "label": "string"}
+    images = manifest[["item_id", "content_hash", "path", "label", "split"]].astype(
+        {"item_id": "Int64", "content_hash": "string", "path": "string", "label": "string"}
     )
     joined = findings.merge(
-        images, on="image_id", how="left", validate="m:1", suffixes=("", "_of_image"), sort=False
+        images, on="item_id", how="left", validate="m:1", suffixes=("", "_of_image"), sort=False
     )
     joined["label"] = joined["label"].fillna(joined["label_of_image"])
     rank = joined["severity"].map({severity: i for i, severity in enumerate(SEVERITIES)})

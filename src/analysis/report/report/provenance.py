@@ -71,7 +71,7 @@ def _dataset_facts(results: Sequence[StageResult]) -> dict[str, str]:
 
 
 def stage_times(names: Sequence[str], run_records: Mapping[str, Mapping[str, Any]]) -> list[StageTime]:
-    """One row a stage, in the order of `names`; a stage without a record did not run in this workspace."""
+    """One row per stage, in the order of `names`; a stage without a record did not run in this workspace."""
     longest = max((run_records[name]["seconds"] for name in names if name in run_records), default=0) or 1
     return [
         StageTime(

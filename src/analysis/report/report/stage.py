@@ -91,14 +91,14 @@ def _make_cards(
     parameters: ReportParameters,
 ) -> list[FindingCard]:
     n_tiles = parameters.thumbnails_per_kind
-    wanted = {image_id for group in groups for image_id in pictured(group, n_tiles)["image_id"]}
-    images = manifest[manifest["image_id"].isin(wanted)]
+    wanted = {item_id for group in groups for item_id in pictured(group, n_tiles)["item_id"]}
+    images = manifest[manifest["item_id"].isin(wanted)]
     thumbnails = make_thumbnails(images, site / "assets" / "thumbnails")
     there = manifest[manifest["status"] == "ok"]
-    listed = there[there["image_id"].isin({i for group in groups for i in group.rows["image_id"].dropna()})]
+    listed = there[there["item_id"].isin({i for group in groups for i in group.rows["item_id"].dropna()})]
     originals = {
-        int(image_id): _address(path, home)
-        for image_id, path in zip(listed["image_id"], listed["path"], strict=True)
+        int(item_id): _address(path, home)
+        for item_id, path in zip(listed["item_id"], listed["path"], strict=True)
     }
     return [
         make_card(

@@ -33,16 +33,16 @@ class Thumbnail:
 
 
 def make_thumbnails(images: pd.DataFrame, folder: Path) -> dict[int, Thumbnail]:
-    """Write a picture of each row of `images` (rows of the manifest) into `folder`, named by `image_id`."""
+    """Write a picture of each row of `images` (rows of the manifest) into `folder`, named by `item_id`."""
     folder.mkdir(parents=True, exist_ok=True)
-    rows = list(images[["image_id", "path", "status"]].itertuples(index=False))
+    rows = list(images[["item_id", "path", "status"]].itertuples(index=False))
     with ThreadPoolExecutor(min(MAX_THREADS, available_cores())) as threads:
         made = threads.map(lambda row: _make_thumbnail(*row, folder), rows)
         progress = tqdm(made, total=len(rows), desc="thumbnails", unit="image", leave=False)
-        return {int(row.image_id): thumbnail for row, thumbnail in zip(rows, progress, strict=True)}
+        return {int(row.item_id): thumbnail for row, thumbnail in zip(rows, progress, strict=True)}
 
 
-def _make_thumbnail(image_id: int, path: str, status: str, folder: Path) -> Thumbnail:
+def _make_thumbnail(item_id: int, path: str, status: str, folder: Path) -> Thumbnail:
     if status != "ok":
         return Thumbnail(problem=status)
     try:
@@ -50,7 +50,7 @@ def _make_thumbnail(image_id: int, path: str, status: str, folder: Path) -> Thum
     except ImageError as error:
         return Thumbnail(problem=error.status)
     is_small = max(image.size) <= THUMBNAIL_PX
-    file = folder / f"{image_id}{'.png' if is_small else '.jpg'}"
+    file = folder / f"{item_id}{'.png' if is_small else '.jpg'}"
     if is_small:  # every pixel counts: kept as it is, without JPEG's loss
         image.save(file)
     else:

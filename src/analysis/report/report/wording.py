@@ -21,6 +21,8 @@ SPELLINGS = {
     "fgsm": "FGSM",
     "gradcam": "Grad-CAM",
     "id": "ID",
+    "item": "image",  # of a dataset of images
+    "items": "images",
     "l2": "L2",
     "linf": "L∞",
     "p01": "1st percentile",

@@ -89,10 +89,10 @@ def plot_answers(answers: pd.DataFrame) -> Figure:
 
 def draw_answers(answers: pd.DataFrame, column: str, kinds: list[str], *, ax: Axes) -> Axes:
     """Stacked bars, one a kind, one segment an answer."""
-    n_images = answers.pivot(index="kind", columns="answer", values=column).reindex(kinds).fillna(0)
+    n_items = answers.pivot(index="kind", columns="answer", values=column).reindex(kinds).fillna(0)
     start = np.zeros(len(kinds))
     for answer, colour in ANSWER_COLOURS.items():
-        n = n_images[answer].to_numpy() if answer in n_images else np.zeros(len(kinds))
+        n = n_items[answer].to_numpy() if answer in n_items else np.zeros(len(kinds))
         ax.barh(np.arange(len(kinds)), n, left=start, color=colour, height=0.65, label=answer)
         start += n
     for place, n in enumerate(start):

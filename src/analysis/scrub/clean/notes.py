@@ -10,12 +10,12 @@ from analysis.scrub.clean.steps import actions, count_classes
 
 N_NAMED = 5
 CAPTIONS = {
-    "answers": "One row a kind of finding and an answer to it: on how many images people have decided so "
+    "answers": "One row per kind of finding and an answer to it: on how many images people have decided so "
     "(decisions.csv), and for how many it is proposed (analysis_outputs/clean/proposed.csv, in the same "
     "form).",
-    "changes": "One row an image that cleaning changes, or would change if clean.apply were true, by whose "
+    "changes": "One row per image that cleaning changes, or would change if clean.apply were true, by whose "
     "word, and why.",
-    "class_counts": "One row a class and split: readable images before and after these changes.",
+    "class_counts": "One row per class and split: readable images before and after these changes.",
 }
 
 
@@ -27,7 +27,7 @@ def summary_of(located: Located, proposed: pd.DataFrame, used: pd.DataFrame) -> 
         f"training uses {n_used:,} of {len(used):,} images" if is_changed else "training uses the data as is"
     )
     return (
-        f"{located.rows['image_id'].nunique():,} images decided on, {n['drop']:,} more proposed to drop and "
+        f"{located.rows['item_id'].nunique():,} images decided on, {n['drop']:,} more proposed to drop and "
         f"{n['relabel']:,} to relabel, {use}"
     )
 
@@ -36,7 +36,7 @@ def metrics_of(decisions: pd.DataFrame, located: Located, proposed: pd.DataFrame
     n_proposed = proposed["decision"].value_counts()
     return {
         "n_decisions": len(decisions),
-        "n_decided": located.rows["image_id"].nunique(),
+        "n_decided": located.rows["item_id"].nunique(),
         **{f"n_proposed_{answer}": int(n_proposed.get(answer, 0)) for answer in ANSWERS},
         "n_unmatched": len(located.unmatched) + len(located.ambiguous),
     }

@@ -21,9 +21,9 @@ def repair_splits(images: pd.DataFrame, pairs: pd.DataFrame) -> pd.Series:
     Parameters
     ----------
     images
-        `label`, `split` (both categorical), `is_usable` and `is_dropped`, by `image_id`.
+        `label`, `split` (both categorical), `is_usable` and `is_dropped`, by `item_id`.
     pairs
-        `image_id_a` and `image_id_b` of verified copies.
+        `item_id_a` and `item_id_b` of verified copies.
 
     Returns
     -------

@@ -27,9 +27,9 @@ def clean(
     manifest: pd.DataFrame,
     scan: pd.DataFrame,
     quality_checks_findings: pd.DataFrame,
-    data_quality_findings: pd.DataFrame,
+    duplicates_findings: pd.DataFrame,
     label_issues_findings: pd.DataFrame,
-    duplicates: pd.DataFrame,
+    duplicate_pairs: pd.DataFrame,
     label_issues: pd.DataFrame,
     *,
     inputs: Mapping[str, Path],
@@ -44,9 +44,9 @@ def clean(
     """
     decisions = read_decisions(inputs["decisions"])
     located = locate(decisions, manifest)
-    found = [quality_checks_findings, data_quality_findings, label_issues_findings]
+    found = [quality_checks_findings, duplicates_findings, label_issues_findings]
     findings = decide(pd.concat(found, ignore_index=True), located.rows)
-    pairs = open_pairs(duplicates, findings)
+    pairs = open_pairs(duplicate_pairs, findings)
 
     images = working_images(manifest, scan)
     reviewed, spared = apply_decisions(images, located.rows)
@@ -89,27 +89,27 @@ def clean(
     )
 
 
-def open_pairs(duplicates: pd.DataFrame, findings: pd.DataFrame) -> pd.DataFrame:
+def open_pairs(duplicate_pairs: pd.DataFrame, findings: pd.DataFrame) -> pd.DataFrame:
     """The pairs of copies, but for those of images that people have said not to leak."""
     is_settled = findings["kind"].eq(LEAKED) & findings["decision"].isin(["ignore", "keep"])
-    settled = findings.loc[is_settled, "image_id"]
-    involved = duplicates["image_id_a"].isin(settled) | duplicates["image_id_b"].isin(settled)
-    crosses = duplicates["split_a"].astype(str) != duplicates["split_b"].astype(str)
-    return duplicates[~(involved & crosses)]
+    settled = findings.loc[is_settled, "item_id"]
+    involved = duplicate_pairs["item_id_a"].isin(settled) | duplicate_pairs["item_id_b"].isin(settled)
+    crosses = duplicate_pairs["split_a"].astype(str) != duplicate_pairs["split_b"].astype(str)
+    return duplicate_pairs[~(involved & crosses)]
 
 
 def kept_images(rows: pd.DataFrame) -> pd.Index:
     """Images that people have said to stay, as copies or in all respects."""
     stays = rows["decision"].isin(["ignore", "keep"]) & rows["kind"].isin(["", LEAKED])
-    return pd.Index(rows.loc[stays & rows["image_id"].notna(), "image_id"].astype("int64"))
+    return pd.Index(rows.loc[stays & rows["item_id"].notna(), "item_id"].astype("int64"))
 
 
 def tabulate_answers(rows: pd.DataFrame, proposed: pd.DataFrame) -> pd.DataFrame:
-    """One row a kind of finding and an answer to it: images so decided, images for which it is proposed."""
-    of_image = rows[rows["image_id"].notna()]
+    """One row per kind of finding and an answer to it: images so decided, images for which it is proposed."""
+    of_image = rows[rows["item_id"].notna()]
     counts = {
-        "n_decided": of_image.groupby(["kind", "decision"])["image_id"].nunique(),
-        "n_proposed": proposed.groupby(["kind", "decision"])["image_id"].nunique(),
+        "n_decided": of_image.groupby(["kind", "decision"])["item_id"].nunique(),
+        "n_proposed": proposed.groupby(["kind", "decision"])["item_id"].nunique(),
     }
     table = pd.DataFrame(counts).fillna(0).astype("int64").rename_axis(["kind", "answer"]).reset_index()
     table["kind"] = table["kind"].replace("", "all kinds")

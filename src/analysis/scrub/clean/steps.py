@@ -2,7 +2,7 @@
 
 Each step takes and gives `images`: `path`, `content_hash`, `label`, `split` (both categorical), `is_usable`
 (has a picture), `is_dropped`, and `source` and `reason` of the last change ("" if there is none), by
-`image_id`.
+`item_id`.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from analysis.scrub.clean.split_repair import repair_splits
 
 def working_images(manifest: pd.DataFrame, scan: pd.DataFrame) -> pd.DataFrame:
     """The dataset as it is, nothing changed yet."""
-    images = manifest.set_index("image_id")[["path", "content_hash", "label", "split"]]
+    images = manifest.set_index("item_id")[["path", "content_hash", "label", "split"]]
     is_usable = scan["status"].isin(READABLE).to_numpy()
     return images.assign(is_usable=is_usable, is_dropped=False, source="", reason="")
 
@@ -30,20 +30,20 @@ def apply_decisions(images: pd.DataFrame, rows: pd.DataFrame) -> tuple[pd.DataFr
     its class in its split.
     """
     of_image = (
-        rows[rows["image_id"].notna()].astype({"image_id": "int64"}).drop_duplicates(["image_id", "decision"])
+        rows[rows["item_id"].notna()].astype({"item_id": "int64"}).drop_duplicates(["item_id", "decision"])
     )
-    relabelled = of_image[of_image["decision"] == "relabel"].set_index("image_id")
+    relabelled = of_image[of_image["decision"] == "relabel"].set_index("item_id")
     labels = images["label"].copy()
     labels.loc[relabelled.index] = relabelled["new_label"]
     images = _changed(images.assign(label=labels), relabelled["reason"], source="decision")
-    drops = of_image[of_image["decision"] == "drop"].set_index("image_id")["reason"]
+    drops = of_image[of_image["decision"] == "drop"].set_index("item_id")["reason"]
     stays = would_empty(images, drops.index)
     return _dropped(images, drops.drop(stays), source="decision"), list(stays)
 
 
 def apply_drops(images: pd.DataFrame, proposed: pd.DataFrame) -> pd.DataFrame:
     """Drop what is proposed to go."""
-    drops = proposed[proposed["decision"] == "drop"].set_index("image_id")["reason"]
+    drops = proposed[proposed["decision"] == "drop"].set_index("item_id")["reason"]
     return _dropped(images, drops, source="proposal")
 
 
@@ -96,7 +96,7 @@ def actions(manifest: pd.DataFrame, images: pd.DataFrame) -> np.ndarray:
 
 
 def tabulate_changes(manifest: pd.DataFrame, images: pd.DataFrame) -> pd.DataFrame:
-    """One row an image that is changed, in the manifest's order; new label and split where they differ."""
+    """One row per image that is changed, in the manifest's order; new label and split where they differ."""
     after = images.reset_index(drop=True)
     action = pd.Series(actions(manifest, images), dtype=object)
     table = pd.DataFrame(

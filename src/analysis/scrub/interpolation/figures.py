@@ -78,7 +78,7 @@ def plot_losses(methods: pd.DataFrame, losses: pd.DataFrame) -> Figure:
 
 
 def plot_means(means: pd.Series, margins: pd.Series, is_recommended: np.ndarray, *, ax: Axes) -> Axes:
-    """Dots with intervals, one row a method."""
+    """Dots with intervals, one row per method."""
     places = np.arange(len(means))
     plain = np.where(means.index.isin(list(ANTIALIASED)), "#444444", WARNING)
     colours = np.where(is_recommended, ACCENT, plain)

@@ -4,11 +4,11 @@ import numpy as np
 import pandas as pd
 
 CAPTIONS = {
-    "methods": "One row a method, means over the sample. psnr_db and ssim compare each image with what comes "
-    "back from the training size (if that is the larger one, both at that size): higher is better. ssim_gain "
-    "is over bilinear on the same images, with its 95% interval. fine_detail_fraction is the power kept in "
-    "the upper half of the frequencies that both sizes can hold, stray_fraction the power that is not the "
-    "picture's (aliasing), over all that should be there: lower is better."
+    "interpolation_methods": "One row per method, means over the sample. psnr_db and ssim compare each image "
+    "with what comes back from the training size (if that is the larger one, both at that size): higher is "
+    "better. ssim_gain is over bilinear on the same images, with its 95% interval. fine_detail_fraction is "
+    "the power kept in the upper half of the frequencies that both sizes can hold, stray_fraction the power "
+    "that is not the picture's (aliasing), over all that should be there: lower is better."
 }
 
 

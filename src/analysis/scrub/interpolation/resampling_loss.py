@@ -34,7 +34,7 @@ def measure_picture(picture: np.ndarray, shape: tuple[int, int]) -> tuple[pd.Dat
     Returns
     -------
     DataFrame
-        One row a method: `psnr_db` and `ssim` of the picture resized to `shape` against the original, both
+        One row per method: `psnr_db` and `ssim` of the picture resized to `shape` against the original, both
         at the larger of the two sizes, to which an ideal interpolation brings the other (so there and back
         when reducing; when enlarging, against what the original would be at that size);
         `fine_detail_fraction`: power kept of the upper half of the frequencies that both can hold, 1 is all;

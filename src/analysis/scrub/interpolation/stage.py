@@ -50,7 +50,7 @@ def interpolation(
     return Artifacts(
         summary=summary_of(methods, target_px, len(images)),
         metrics=metrics_of(methods, target_px, images),
-        tables={"methods": methods},
+        tables={"interpolation_methods": methods},
         captions=CAPTIONS,
         figures=_figures(methods, losses, powers, example, target_px, direction),
         notes=notes_on(images, scan, target_px, direction),
@@ -70,7 +70,7 @@ def sample_images(manifest: pd.DataFrame, scan: pd.DataFrame, n: int, seed: int)
 def measure_sample(
     images: pd.DataFrame, target_px: int
 ) -> tuple[pd.DataFrame, np.ndarray, np.ndarray | None]:
-    """Losses (one row an image and method), summed power by frequency, and the image that loses most.
+    """Losses (one row per image and method), summed power by frequency, and the image that loses most.
 
     Raises
     ------
@@ -102,7 +102,7 @@ def _luma(path: str) -> np.ndarray:
 
 
 def summarise_methods(losses: pd.DataFrame, min_ssim_gain: float) -> pd.DataFrame:
-    """One row a method, in the order of preference, with `METHOD_COLUMNS`."""
+    """One row per method, in the order of preference, with `METHOD_COLUMNS`."""
     methods = losses.groupby("method")[MEASURES].mean().reindex(list(METHODS))
     ssim = losses.pivot(index="path", columns="method", values="ssim").reindex(columns=list(METHODS))
     gains = ssim.sub(ssim["bilinear"], axis=0)

@@ -71,7 +71,7 @@ def cross_validate(
 
 
 def forest_features(scan: pd.DataFrame, thumbnails: np.ndarray) -> np.ndarray:
-    """The scan's measures, colour histograms and the thumbnails at 8×8 pixels, one row an image."""
+    """The scan's measures, colour histograms and the thumbnails at 8×8 pixels, one row per image."""
     measures = scan.select_dtypes("floating").to_numpy(np.float32)
     histograms = np.stack(scan["histogram"].to_numpy())
     side = thumbnails.shape[1] // FOREST_THUMBNAIL_PX

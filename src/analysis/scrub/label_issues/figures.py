@@ -35,7 +35,7 @@ def plot_suspects(suspects: pd.DataFrame, n_issues: int) -> Figure:
         caption=f"The {len(suspects)} most doubtful of {n_issues:,} doubted labels, as given → suggested "
         "class, with the probability that the given one is wrong.",
         drawing=plot_image_grid(pictures, captions, columns=SUSPECT_COLUMNS, size=1.15),
-        table=suspects[["image_id", "path", "split", "label", "suggested_label", "score"]],
+        table=suspects[["item_id", "path", "split", "label", "suggested_label", "score"]],
     )
 
 

@@ -36,7 +36,7 @@ def findings_in(
         [
             findings_of(
                 SUSPECTED_LABEL,
-                image_id=doubted["image_id"],
+                item_id=doubted["item_id"],
                 score=doubted["score"],
                 detail=[
                     f"labelled '{row.label}', looks like '{row.suggested_label}'{also}"

@@ -18,16 +18,16 @@ def judge_labels(
     scan: pd.DataFrame,
     thumbnails: np.ndarray,
     embeddings: np.ndarray,
-    duplicates: pd.DataFrame,
+    duplicate_pairs: pd.DataFrame,
     *,
     parameters: LabelIssuesParameters,
     seed: int,
 ) -> tuple[pd.DataFrame, list[str], Verdict | None]:
-    """The images that can be judged (`image_id`, `label`), their classes, and the verdict on each.
+    """The images that can be judged (`item_id`, `label`), their classes, and the verdict on each.
 
     There is none where fewer than two classes can be told apart.
     """
-    images = _judgeable(manifest, scan, duplicates, n_folds=parameters.n_folds)
+    images = _judgeable(manifest, scan, duplicate_pairs, n_folds=parameters.n_folds)
     labels, classes = pd.factorize(images["label"], sort=True)
     if len(classes) < 2:
         return images, list(classes), None
@@ -39,10 +39,10 @@ def judge_labels(
 
 
 def _judgeable(
-    manifest: pd.DataFrame, scan: pd.DataFrame, duplicates: pd.DataFrame, *, n_folds: int
+    manifest: pd.DataFrame, scan: pd.DataFrame, duplicate_pairs: pd.DataFrame, *, n_folds: int
 ) -> pd.DataFrame:
     """Labelled, decoded images of classes with a picture for every fold; `group` is one for all copies."""
-    images = manifest[["image_id", "label"]].assign(group=_groups(len(manifest), duplicates))
+    images = manifest[["item_id", "label"]].assign(group=_groups(len(manifest), duplicate_pairs))
     is_usable = scan["status"].isin(READABLE).to_numpy() & manifest["label"].notna().to_numpy()
     images = images[is_usable]
     n_pictures = images.groupby("label", observed=True)["group"].nunique()
@@ -50,10 +50,10 @@ def _judgeable(
     return images[is_enough].reset_index(drop=True)
 
 
-def _groups(n: int, duplicates: pd.DataFrame) -> np.ndarray:
+def _groups(n: int, duplicate_pairs: pd.DataFrame) -> np.ndarray:
     """A number for each image, the same for images that are copies of one another, however distantly."""
-    ends = duplicates["image_id_a"].to_numpy(), duplicates["image_id_b"].to_numpy()
-    links = coo_matrix((np.ones(len(duplicates)), ends), shape=(n, n))
+    ends = duplicate_pairs["item_id_a"].to_numpy(), duplicate_pairs["item_id_b"].to_numpy()
+    links = coo_matrix((np.ones(len(duplicate_pairs)), ends), shape=(n, n))
     return connected_components(links, directed=False)[1]
 
 
@@ -66,7 +66,7 @@ def _out_of_sample(
     parameters: LabelIssuesParameters,
     seed: int,
 ) -> np.ndarray:
-    rows = images["image_id"].to_numpy()
+    rows = images["item_id"].to_numpy()
     match parameters.model:
         case "perceptron":
             features, model = embeddings[rows], models.perceptron(seed=seed)

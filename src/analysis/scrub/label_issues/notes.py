@@ -11,16 +11,17 @@ from analysis.statistics.proportions import wilson_interval
 NEARLY_CLEAN = 0.02  # estimated noise; below it, unusual pictures outnumber wrong labels
 STRONG_ACCURACY, FAIR_ACCURACY = 0.9, 0.7  # of a model out of sample; between and below, words of caution
 CAPTIONS = {
-    "label_issues": "One row an image, the most doubtful label first. score is the probability that the "
+    "label_issues": "One row per image, the most doubtful label first. score is the probability that the "
     "label is wrong, 1 surely; suggested_label is the class most probably right, often the given one. "
     "Without a score: images without a label or picture, or of a class with too few images to judge.",
-    "class_noise": "One row a class. estimated_noise is the share of the pictures most surely of this class "
-    "(n_anchors) that are labelled otherwise, with its 95% interval; it errs upwards where the model takes "
-    "others for this class. n_issues counts doubtful labels among the images labelled so.",
-    "confused_pairs": "One row a pair of classes with doubtful labels, most first: the label given, and the "
-    "class the picture shows instead. noise is the estimated share of the latter that is labelled so.",
-    "contradicting_copies": "One row a pair of copies with different labels: at least one is wrong. Probably "
-    "the one with the higher score, the probability that the label is wrong by the looks of the picture.",
+    "class_noise": "One row per class. estimated_noise is the share of the pictures most surely of this "
+    "class (n_anchors) that are labelled otherwise, with its 95% interval; it errs upwards where the model "
+    "takes others for this class. n_issues counts doubtful labels among the images labelled so.",
+    "confused_pairs": "One row per pair of classes with doubtful labels, most first: the label given, and "
+    "the class the picture shows instead. noise is the estimated share of the latter that is labelled so.",
+    "contradicting_copies": "One row per pair of copies with different labels: at least one is wrong. "
+    "Probably the one with the higher score, the probability that the label is wrong by the looks of "
+    "the picture.",
 }
 
 

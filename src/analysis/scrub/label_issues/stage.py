@@ -29,7 +29,7 @@ def label_issues(
     scan: pd.DataFrame,
     thumbnails: np.ndarray,
     embeddings: np.ndarray,
-    duplicates: pd.DataFrame,
+    duplicate_pairs: pd.DataFrame,
     *,
     parameters: LabelIssuesParameters,
     seed: int,
@@ -40,15 +40,15 @@ def label_issues(
     score; they neither teach nor are judged.
     """
     images, classes, verdict = judge_labels(
-        manifest, scan, thumbnails, embeddings, duplicates, parameters=parameters, seed=seed
+        manifest, scan, thumbnails, embeddings, duplicate_pairs, parameters=parameters, seed=seed
     )
-    return _artifacts(manifest, scan, duplicates, images, verdict, classes, parameters)
+    return _artifacts(manifest, scan, duplicate_pairs, images, verdict, classes, parameters)
 
 
 def _artifacts(
     manifest: pd.DataFrame,
     scan: pd.DataFrame,
-    duplicates: pd.DataFrame,
+    duplicate_pairs: pd.DataFrame,
     images: pd.DataFrame,
     verdict: Verdict | None,
     classes: list[str],
@@ -59,7 +59,7 @@ def _artifacts(
     table = tabulate_images(manifest, images, labels, verdict, classes)
     noise = tabulate_classes(table, labels, verdict, classes)
     pairs = tabulate_pairs(table, verdict, classes)
-    contradicting = tabulate_contradictions(table, duplicates)
+    contradicting = tabulate_contradictions(table, duplicate_pairs)
     metrics = metrics_of(table, labels, verdict, contradicting)
     return Artifacts(
         summary=summary_of(metrics),
@@ -86,9 +86,9 @@ def _figures(
     scan: pd.DataFrame,
     parameters: LabelIssuesParameters,
 ) -> list[Figure]:
-    is_truncated = scan.set_index("image_id")["status"].eq("truncated")
+    is_truncated = scan.set_index("item_id")["status"].eq("truncated")
     suspects = table[table["is_issue"]].head(parameters.max_suspects_shown)
-    suspects = suspects.assign(is_truncated=suspects["image_id"].map(is_truncated))
+    suspects = suspects.assign(is_truncated=suspects["item_id"].map(is_truncated))
     n_issues = int(table["is_issue"].sum())
     shown = [plot_suspects(suspects, n_issues)] if n_issues else []
     return [

@@ -23,11 +23,11 @@ def tabulate_images(
     classes: list[str],
 ) -> pd.DataFrame:
     """Every image of the manifest, the most doubtful label first; see `CAPTIONS`."""
-    judged = pd.DataFrame({"image_id": images["image_id"][:0]})
+    judged = pd.DataFrame({"item_id": images["item_id"][:0]})
     if verdict is not None:
         judged = pd.DataFrame(
             {
-                "image_id": images["image_id"],
+                "item_id": images["item_id"],
                 "suggested_label": np.array(classes, dtype=object)[verdict.suggested],
                 "score": verdict.score,
                 "is_issue": verdict.is_issue,
@@ -36,8 +36,8 @@ def tabulate_images(
             }
         )
     columns = ["path", "split", "label", "suggested_label", "score", "is_issue", "rank"]
-    table = manifest[["image_id", "path", "split", "label"]].merge(judged, "left", "image_id", validate="1:1")
-    table = table.reindex(columns=[*columns, "self_confidence", "normalised_margin", "image_id"])
+    table = manifest[["item_id", "path", "split", "label"]].merge(judged, "left", "item_id", validate="1:1")
+    table = table.reindex(columns=[*columns, "self_confidence", "normalised_margin", "item_id"])
     table["is_issue"] = table["is_issue"].eq(True)
     table = table.astype({"suggested_label": "string", "score": float})
     table["rank"] = table["score"].rank(ascending=False, method="first").astype("Int64")
@@ -49,7 +49,7 @@ def tabulate_images(
 def tabulate_classes(
     table: pd.DataFrame, labels: np.ndarray, verdict: Verdict | None, classes: list[str]
 ) -> pd.DataFrame:
-    """One row a class: noise measured on its anchors, and doubtful labels; see `CAPTIONS`."""
+    """One row per class: noise measured on its anchors, and doubtful labels; see `CAPTIONS`."""
     k = len(classes) if verdict is not None else 0
     anchors = verdict.anchors if verdict is not None else np.zeros((0, 0), dtype=int)
     n_anchors, n_wrong = anchors.sum(axis=1), anchors.sum(axis=1) - np.diag(anchors)
@@ -61,7 +61,7 @@ def tabulate_classes(
     noise = pd.DataFrame(
         {
             "label": name[:k],
-            "n_images": np.bincount(labels, minlength=k)[:k],
+            "n_items": np.bincount(labels, minlength=k)[:k],
             "n_issues": [int(n_issues.get(label, 0)) for label in classes[:k]],
             "estimated_noise": proportion_of(n_wrong, n_anchors).round(4),
             "noise_low": low.round(4),
@@ -82,18 +82,18 @@ def tabulate_pairs(table: pd.DataFrame, verdict: Verdict | None, classes: list[s
     return pairs.sort_values("n_issues", ascending=False, kind="stable", ignore_index=True)
 
 
-def tabulate_contradictions(table: pd.DataFrame, duplicates: pd.DataFrame) -> pd.DataFrame:
+def tabulate_contradictions(table: pd.DataFrame, duplicate_pairs: pd.DataFrame) -> pd.DataFrame:
     """Copies with different labels, with both scores; see `CAPTIONS`."""
-    labelled = duplicates[duplicates["label_a"].notna() & duplicates["label_b"].notna()]
+    labelled = duplicate_pairs[duplicate_pairs["label_a"].notna() & duplicate_pairs["label_b"].notna()]
     pairs = labelled[labelled["label_a"].astype(str) != labelled["label_b"].astype(str)]
-    score = table.set_index("image_id")["score"]
+    score = table.set_index("item_id")["score"]
     columns = {
         "path_a": pairs["path_a"],
         "label_a": pairs["label_a"].astype("string"),
-        "score_a": pairs["image_id_a"].map(score).astype(float),
+        "score_a": pairs["item_id_a"].map(score).astype(float),
         "path_b": pairs["path_b"],
         "label_b": pairs["label_b"].astype("string"),
-        "score_b": pairs["image_id_b"].map(score).astype(float),
+        "score_b": pairs["item_id_b"].map(score).astype(float),
     }
     contradicting = pd.DataFrame(columns)
     surest = contradicting[["score_a", "score_b"]].max(axis=1)

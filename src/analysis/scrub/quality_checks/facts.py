@@ -1,6 +1,6 @@
 """Checks of an image's row and file whose answer is yes or no: the score is 1 or 0.
 
-Every check takes the `images` table: one row an image, indexed by `image_id`, with `path`, `label` and
+Every check takes the `images` table: one row per image, indexed by `item_id`, with `path`, `label` and
 `split` of the manifest and the columns of the scan.
 """
 

@@ -80,7 +80,7 @@ def _wrapped(text: str, *, width: int, lines: int) -> str:
 
 
 def sample_images(images: pd.DataFrame, *, n_per_class: int, max_classes: int, seed: int) -> Figure:
-    """Random images, one row a class and one block of columns a split."""
+    """Random images, one row per class and one block of columns a split."""
     labels = images["label"].astype("string").fillna(NO_LABEL)
     present = list(dict.fromkeys([*images["label"].cat.categories, NO_LABEL]))
     n_of_class = labels.value_counts().reindex(present).dropna().astype(int)
@@ -90,13 +90,13 @@ def sample_images(images: pd.DataFrame, *, n_per_class: int, max_classes: int, s
     whole = images.assign(label=labels)[(images["status"] == "ok") & labels.isin(shown)]
     shuffled = whole.sample(frac=1, random_state=seed)
     sample = shuffled.groupby(["label", "split"], observed=True).head(n_per_cell)
-    sample = sample.reset_index()[["label", "split", "image_id", "path"]]
+    sample = sample.reset_index()[["label", "split", "item_id", "path"]]
     return Figure(
         name="samples",
         title="What the images look like",
         caption=_samples_caption(n_per_cell, len(shown), len(n_of_class)),
         drawing=_draw_samples(sample, n_of_class[shown], n_of_split),
-        table=sample.sort_values(["label", "split", "image_id"], ignore_index=True),
+        table=sample.sort_values(["label", "split", "item_id"], ignore_index=True),
     )
 
 
@@ -151,31 +151,31 @@ def flagged_images(
 ) -> Figure:
     """The worst images of each kind, with everything that is wrong underneath."""
     titles = {check.kind.name: check.kind.title for check in checks}
-    titles_of_image = findings["kind"].map(titles).groupby(findings["image_id"]).agg(" · ".join)
+    titles_of_image = findings["kind"].map(titles).groupby(findings["item_id"]).agg(" · ".join)
     worst = _worst_images(findings, max_images)
-    worst = worst.assign(title=worst["image_id"].map(titles_of_image))
-    worst = worst.merge(images[["path", "label", "status"]], how="left", on="image_id", validate="1:1")
+    worst = worst.assign(title=worst["item_id"].map(titles_of_image))
+    worst = worst.merge(images[["path", "label", "status"]], how="left", on="item_id", validate="1:1")
     return Figure(
         name="flagged",
         title="Flagged images",
         caption=(
-            f"{len(worst):,} of {findings['image_id'].nunique():,} flagged images: the worst of every kind, "
+            f"{len(worst):,} of {findings['item_id'].nunique():,} flagged images: the worst of every kind, "
             "high severity first (in red). Underneath: what is wrong, what was measured for the gravest "
-            "fault, image_id and label. A grey tile stands for an image that cannot be shown."
+            "fault, item_id and label. A grey tile stands for an image that cannot be shown."
         ),
         drawing=_draw_flagged(worst),
-        table=worst[["image_id", "label", "path", "title", "severity", "score", "detail"]],
+        table=worst[["item_id", "label", "path", "title", "severity", "score", "detail"]],
     )
 
 
 def _worst_images(findings: pd.DataFrame, max_images: int) -> pd.DataFrame:
-    """One row an image, its gravest finding: the worst image of each kind, then the second of each, …"""
+    """One row per image, its gravest finding: the worst image of each kind, then the second of each, …"""
     gravity = findings["severity"].map({"high": 0, "medium": 1, "low": 2})
     rows = findings.drop(columns="label").assign(gravity=gravity, rank=findings.groupby("kind").cumcount())
-    chosen = rows.sort_values(["rank", "gravity"], kind="stable")["image_id"].unique()[:max_images]
-    rows = rows[rows["image_id"].isin(chosen)]
+    chosen = rows.sort_values(["rank", "gravity"], kind="stable")["item_id"].unique()[:max_images]
+    rows = rows[rows["item_id"].isin(chosen)]
     rows = rows.sort_values(["gravity", "score"], ascending=[True, False], kind="stable")
-    return rows.drop_duplicates("image_id")
+    return rows.drop_duplicates("item_id")
 
 
 def _draw_flagged(worst: pd.DataFrame) -> Drawing:
@@ -191,7 +191,7 @@ def _draw_flagged(worst: pd.DataFrame) -> Drawing:
         detail = _wrapped(row.detail, width=30, lines=4)
         label = "no label" if pd.isna(row.label) else row.label
         colour = WARNING if row.severity == "high" else "#22282D"
-        below = f"{detail}\nimage {row.image_id}, {_wrapped(label, width=20, lines=1)}"
+        below = f"{detail}\nimage {row.item_id}, {_wrapped(label, width=20, lines=1)}"
         ax.text(x + 0.04, y + 1, title, va="top", fontsize=7.5, weight="bold", color=colour)
         offset = 0.09 * (1 + title.count("\n"))
         ax.text(x + 0.04, y + 1 + offset, below, va="top", fontsize=6.5, parse_math=False)

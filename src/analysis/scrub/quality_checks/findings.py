@@ -186,7 +186,7 @@ def findings_in(checks: list[Check]) -> pd.DataFrame:
     flagged = [
         findings_of(
             check.kind,
-            image_id=check.detail.index,
+            item_id=check.detail.index,
             score=check.score[check.is_flagged],
             detail=check.detail,
         )
@@ -198,7 +198,7 @@ def findings_in(checks: list[Check]) -> pd.DataFrame:
 
 @dataclass(frozen=True)
 class Check:
-    """The answer of one check, for every image. All series are indexed by `image_id`.
+    """The answer of one check, for every image. All series are indexed by `item_id`.
 
     Attributes
     ----------

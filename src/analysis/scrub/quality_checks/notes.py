@@ -6,7 +6,7 @@ from analysis.scrub.quality_checks.findings import Check
 from analysis.scrub.quality_checks.parameters import QualityChecksParameters
 
 SUMMARY_CAPTION = (
-    "One row a check: how many images it could judge, how many it flagged, and the rule with the numbers "
+    "One row per check: how many images it could judge, how many it flagged, and the rule with the numbers "
     "that hold for this dataset. An image can be flagged by several checks."
 )
 

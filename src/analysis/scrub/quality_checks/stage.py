@@ -14,11 +14,11 @@ def quality_checks(
     manifest: pd.DataFrame, scan: pd.DataFrame, *, parameters: QualityChecksParameters, seed: int
 ) -> Artifacts:
     """Score and flag every image on every check, and show samples, the flagged and the distributions."""
-    named = manifest[["image_id", "path", "label", "split"]]
-    images = named.merge(scan, on="image_id", validate="1:1").set_index("image_id")
+    named = manifest[["item_id", "path", "label", "split"]]
+    images = named.merge(scan, on="item_id", validate="1:1").set_index("item_id")
     checks = run_checks(images, parameters)
     findings = findings_in(checks)
-    is_flagged = images.index.isin(findings["image_id"].unique())
+    is_flagged = images.index.isin(findings["item_id"].unique())
     n_flagged = int(is_flagged.sum())
     return Artifacts(
         summary=f"{len(images):,} images, {n_flagged:,} flagged",
@@ -27,7 +27,7 @@ def quality_checks(
             "flagged_fraction": float(is_flagged.mean()) if len(images) else float("nan"),
             **{f"n_{check.kind.name}": int(check.is_flagged.sum()) for check in checks},
         },
-        tables={"scores": tabulate_scores(checks), "summary": summarise(checks)},
+        tables={"quality_scores": tabulate_scores(checks), "summary": summarise(checks)},
         captions={"summary": SUMMARY_CAPTION},
         figures=_figures(images, checks, findings, parameters, seed),
         findings=findings,

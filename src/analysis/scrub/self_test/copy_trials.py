@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from analysis.scrub.data_quality.findings import EXACT, LEAKED, NEAR
-from analysis.scrub.data_quality.leaks import leaks_of
-from analysis.scrub.data_quality.parameters import DataQualityParameters
-from analysis.scrub.data_quality.search import MIN_SIDE_PX, Copies, search_copies
+from analysis.scrub.duplicates.findings import EXACT, LEAKED, NEAR
+from analysis.scrub.duplicates.leaks import leaks_of
+from analysis.scrub.duplicates.parameters import DuplicatesParameters
+from analysis.scrub.duplicates.search import MIN_SIDE_PX, Copies, search_copies
 from analysis.scrub.self_test.faults import NEAR_COPIES, copied, plant_pictures
 from analysis.scrub.self_test.sample import Sample, with_planted
 from analysis.scrub.self_test.trials import Outcome, Threshold, Trial, quantile_above
@@ -23,7 +23,7 @@ LOWEST_COPY_SCORE = 0.1  # down to which pairs are looked at when a threshold is
 
 def try_copies(
     sample: Sample,
-    parameters: DataQualityParameters,
+    parameters: DuplicatesParameters,
     *,
     folder: Path,
     n_planted: int,
@@ -40,7 +40,7 @@ def try_copies(
     copies = search_copies(
         together.manifest, together.scan, together.thumbnails, parameters=lowered, seed=seed
     )
-    planted = planted.assign(image_id=len(sample) + np.arange(len(planted)))
+    planted = planted.assign(item_id=len(sample) + np.arange(len(planted)))
     pairs = judge_pairs(copies.pairs, planted, min_score=parameters.min_score)
     leaked = _leaked(copies, planted, min_score=parameters.min_score)
     trials = [
@@ -53,7 +53,7 @@ def try_copies(
 
 
 def plant_copies(sample: Sample, *, folder: Path, n_planted: int, rng: np.random.Generator) -> pd.DataFrame:
-    """One row a copy: `fault`, `original_id`, `path`. No image is the original of two.
+    """One row per copy: `fault`, `original_id`, `path`. No image is the original of two.
 
     Near copies are planted where images are large enough for the search to look for them.
     """
@@ -74,9 +74,9 @@ def judge_pairs(pairs: pd.DataFrame, planted: pd.DataFrame, *, min_score: float)
 
     A pair is right if it joins a copy with its original, or with a natural copy of that.
     """
-    original_of = dict(zip(planted["image_id"], planted["original_id"], strict=True))
-    ends = pairs[["image_id_a", "image_id_b"]].to_numpy()
-    is_planted = np.isin(ends, planted["image_id"])
+    original_of = dict(zip(planted["item_id"], planted["original_id"], strict=True))
+    ends = pairs[["item_id_a", "item_id_b"]].to_numpy()
+    is_planted = np.isin(ends, planted["item_id"])
     natural = {
         frozenset(end) for end in ends[~is_planted.any(axis=1) & (pairs["score"] >= min_score)].tolist()
     }
@@ -88,7 +88,7 @@ def judge_pairs(pairs: pd.DataFrame, planted: pd.DataFrame, *, min_score: float)
             is_right = root == original or frozenset((root, original)) in natural
             rows.append((copy, other == original, is_right, score))
     judged = pd.DataFrame(rows, columns=["planted_id", "is_direct", "is_right", "score"])
-    faults = planted.set_index("image_id")["fault"]
+    faults = planted.set_index("item_id")["fault"]
     return judged.assign(fault=judged["planted_id"].map(faults))
 
 
@@ -96,16 +96,16 @@ def _copy_trial(
     change: str, planted: pd.DataFrame, pairs: pd.DataFrame, together: Sample, *, min_score: float
 ) -> Trial:
     reported = pairs[(pairs["fault"] == change) & (pairs["score"] >= min_score)]
-    found = planted["image_id"].isin(reported.loc[reported["is_direct"], "planted_id"]).to_numpy()
+    found = planted["item_id"].isin(reported.loc[reported["is_direct"], "planted_id"]).to_numpy()
     return Trial(
-        "data_quality",
+        "duplicates",
         EXACT if change == copied.__name__ else NEAR,
         change,
         found,
         len(reported),
         int(reported["is_right"].sum()),
         together.thumbnails[planted["original_id"]],
-        together.thumbnails[planted["image_id"]],
+        together.thumbnails[planted["item_id"]],
     )
 
 
@@ -113,27 +113,27 @@ def _leaked(copies: Copies, planted: pd.DataFrame, *, min_score: float) -> pd.Da
     """The leaks that a planted copy has part in."""
     pairs = copies.pairs[copies.pairs["score"] >= min_score]
     leaks = leaks_of(pairs, copies.first, copies.images)
-    return leaks[leaks[["image_id", "twin"]].isin(set(planted["image_id"])).any(axis=1)]
+    return leaks[leaks[["item_id", "twin"]].isin(set(planted["item_id"])).any(axis=1)]
 
 
 def _leak_trial(leaks: pd.DataFrame, planted: pd.DataFrame, pairs: pd.DataFrame, together: Sample) -> Trial:
     """Every planted copy lies in another split than its original: one of the two leaks."""
-    leaking = set(leaks["image_id"])
+    leaking = set(leaks["item_id"])
     found = [
         copy in leaking or original in leaking
-        for copy, original in zip(planted["image_id"], planted["original_id"], strict=True)
+        for copy, original in zip(planted["item_id"], planted["original_id"], strict=True)
     ]
     wrong = set(pairs.loc[~pairs["is_right"], "planted_id"]) - set(pairs.loc[pairs["is_right"], "planted_id"])
-    is_right = ~leaks[["image_id", "twin"]].isin(wrong).any(axis=1)
+    is_right = ~leaks[["item_id", "twin"]].isin(wrong).any(axis=1)
     return Trial(
-        "data_quality",
+        "duplicates",
         LEAKED,
         "copy in another split",
         np.array(found),
         len(leaks),
         int(is_right.sum()),
         together.thumbnails[planted["original_id"]],
-        together.thumbnails[planted["image_id"]],
+        together.thumbnails[planted["item_id"]],
     )
 
 
@@ -143,7 +143,7 @@ def _copy_threshold(
     """The score that a wrong partner of a planted copy reaches for only the wanted share of the copies."""
     if planted.empty:
         return []
-    ids = planted["image_id"]
+    ids = planted["item_id"]
     best = (
         pairs.groupby(["planted_id", "is_right"])["score"]
         .max()
@@ -155,7 +155,7 @@ def _copy_threshold(
     suggested = max(quantile_above(wrong, target_rate), LOWEST_COPY_SCORE)
     return [
         Threshold(
-            "data_quality.min_score",
+            "duplicates.min_score",
             min_score,
             len(ids),
             int((wrong >= min_score).sum()),

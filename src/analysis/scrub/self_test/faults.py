@@ -137,7 +137,7 @@ SPOILT: Mapping[str, Change] = {change.__name__: change for change in (blurred, 
 def plant_pictures(
     originals: pd.DataFrame, change: Change, folder: Path, rng: np.random.Generator
 ) -> pd.DataFrame:
-    """Write a changed picture for each of `originals` (`image_id`, `path`) into `folder`, which is made.
+    """Write a changed picture for each of `originals` (`item_id`, `path`) into `folder`, which is made.
 
     Near copies are saved as JPEG, as whoever changes a picture does; others as PNG, lest compression be taken
     for the fault. Returned is one row each, in order: `original_id` and the `path` of the new file.
@@ -150,7 +150,7 @@ def plant_pictures(
         file = folder / f"{number:06d}{suffix}"
         picture = change(np.asarray(open_as_seen(original.path)), rng)
         file.write_bytes(_encoded(picture, suffix, options))
-        rows.append((original.image_id, file.as_posix()))
+        rows.append((original.item_id, file.as_posix()))
     return pd.DataFrame(rows, columns=["original_id", "path"])
 
 
@@ -162,7 +162,7 @@ def plant_truncated(originals: pd.DataFrame, folder: Path, rng: np.random.Genera
         file = folder / f"{number:06d}{Path(original.path).suffix}"
         content = Path(original.path).read_bytes()
         file.write_bytes(content[: int(rng.uniform(0.3, 0.8) * len(content))])
-        rows.append((original.image_id, file.as_posix()))
+        rows.append((original.item_id, file.as_posix()))
     return pd.DataFrame(rows, columns=["original_id", "path"])
 
 

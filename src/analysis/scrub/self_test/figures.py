@@ -15,7 +15,7 @@ from analysis.scrub.self_test.trials import Trial
 
 
 def plot_recall(results: pd.DataFrame) -> Figure:
-    """Recall and precision with their intervals, one row a fault."""
+    """Recall and precision with their intervals, one row per fault."""
     drawing, axes = new_figure(width=8, height=1.2 + 0.34 * len(results))
     axis = axes[0, 0]
     for measure, colour, shift in (("recall", ACCENT, -0.13), ("precision", WARNING, 0.13)):

@@ -21,7 +21,7 @@ MAX_FLIPPED = 0.05  # of the labels; with more the model itself would learn from
 def try_flips(
     sample: Sample,
     embeddings: NDArray[np.float32],
-    duplicates: pd.DataFrame,
+    duplicate_pairs: pd.DataFrame,
     parameters: LabelIssuesParameters,
     *,
     n_planted: int,
@@ -42,13 +42,13 @@ def try_flips(
         sample.scan,
         sample.thumbnails,
         np.asarray(embeddings[sample.rows]),
-        among(duplicates, sample.rows),
+        among(duplicate_pairs, sample.rows),
         parameters=parameters,
         seed=seed,
     )
     if verdict is None:
         return [], []
-    judged = pd.DataFrame({"score": verdict.score, "is_issue": verdict.is_issue}, index=images["image_id"])
+    judged = pd.DataFrame({"score": verdict.score, "is_issue": verdict.is_issue}, index=images["item_id"])
     judged = (
         judged.reindex(np.arange(len(sample))).astype({"is_issue": "boolean"}).fillna({"is_issue": False})
     )

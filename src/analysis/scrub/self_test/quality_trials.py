@@ -75,7 +75,7 @@ def _quality_trial(
         found,
         int(is_flagged.sum()),
         int(found.sum()),
-        sample.thumbnails[originals["image_id"]],
+        sample.thumbnails[originals["item_id"]],
         together.thumbnails[len(sample) :],
     )
 

@@ -30,9 +30,9 @@ class Sample:
 
     @property
     def images(self) -> pd.DataFrame:
-        """Manifest and scan side by side, by `image_id`, as the quality checks take them."""
-        named = self.manifest[["image_id", "path", "label", "split"]]
-        return named.merge(self.scan, on="image_id", validate="1:1").set_index("image_id")
+        """Manifest and scan side by side, by `item_id`, as the quality checks take them."""
+        named = self.manifest[["item_id", "path", "label", "split"]]
+        return named.merge(self.scan, on="item_id", validate="1:1").set_index("item_id")
 
 
 def draw_sample(
@@ -49,8 +49,8 @@ def draw_sample(
     numbers = np.arange(len(rows))
     return Sample(
         rows,
-        manifest.iloc[rows].reset_index(drop=True).assign(image_id=numbers),
-        scan.iloc[rows].reset_index(drop=True).assign(image_id=numbers),
+        manifest.iloc[rows].reset_index(drop=True).assign(item_id=numbers),
+        scan.iloc[rows].reset_index(drop=True).assign(item_id=numbers),
         np.asarray(thumbnails[rows]),
     )
 
@@ -68,7 +68,7 @@ def with_planted(sample: Sample, planted: pd.DataFrame, *, to_other_split: bool 
         splits = splits.map(lambda split: "train" if split == "test" else "test")
     splits = pd.Categorical(splits, categories=SPLITS)
     rows = rows.assign(
-        image_id=len(sample) + np.arange(len(rows)),
+        item_id=len(sample) + np.arange(len(rows)),
         path=paths,
         split=splits,
         content_hash=[content_hash(path) for path in paths],

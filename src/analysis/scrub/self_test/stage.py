@@ -9,8 +9,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from analysis.contract import Artifacts
-from analysis.scrub.data_quality.parameters import DataQualityParameters
-from analysis.scrub.data_quality.search import MIN_SIDE_PX
+from analysis.scrub.duplicates.parameters import DuplicatesParameters
+from analysis.scrub.duplicates.search import MIN_SIDE_PX
 from analysis.scrub.label_issues.parameters import LabelIssuesParameters
 from analysis.scrub.quality_checks.parameters import QualityChecksParameters
 from analysis.scrub.self_test.copy_trials import try_copies
@@ -26,11 +26,11 @@ from analysis.statistics.proportions import proportion_of, wilson_interval
 MIN_IMAGES = 50
 COUNTED = ["stage", "kind", "fault", "n_planted", "n_found", "n_reported", "n_right"]
 CAPTION = (
-    "One row a fault: how many were planted, the share of them that the check found (recall), and the share "
-    "of what it then reported that was planted (precision), each with its 95% interval."
+    "One row per fault: how many were planted, the share of them that the check found (recall), and the "
+    "share of what it then reported that was planted (precision), each with its 95% interval."
 )
 THRESHOLDS_CAPTION = (
-    "One row a threshold: its value, the share of images that it flags falsely, the value that would flag "
+    "One row per threshold: its value, the share of images that it flags falsely, the value that would flag "
     "the wanted share, and the recall with either. Untouched images with a fault of their own count as false."
 )
 
@@ -40,10 +40,10 @@ def self_test(
     scan: pd.DataFrame,
     thumbnails: NDArray[np.uint8],
     embeddings: NDArray[np.float32],
-    duplicates: pd.DataFrame,
+    duplicate_pairs: pd.DataFrame,
     *,
     parameters: SelfTestParameters,
-    data_quality: DataQualityParameters,
+    duplicates: DuplicatesParameters,
     quality_checks: QualityChecksParameters,
     label_issues: LabelIssuesParameters,
     seed: int,
@@ -56,12 +56,12 @@ def self_test(
     with tempfile.TemporaryDirectory(prefix="deepsight-") as name:
         place = {"folder": Path(name), "n_planted": parameters.n_planted, "rng": rng}
         outcomes = [
-            try_copies(sample, data_quality, target_rate=rate, seed=seed, **place),
+            try_copies(sample, duplicates, target_rate=rate, seed=seed, **place),
             try_quality(sample, quality_checks, target_rate=rate, **place),
             try_truncation(sample, quality_checks, **place),
         ]
     flips = {"n_planted": parameters.n_planted, "target_rate": rate, "seed": seed, "rng": rng}
-    outcomes.append(try_flips(sample, embeddings, duplicates, label_issues, **flips))
+    outcomes.append(try_flips(sample, embeddings, duplicate_pairs, label_issues, **flips))
     trials = [trial for outcome in outcomes for trial in outcome[0]]
     results = _results(trials)
     return Artifacts(
@@ -127,7 +127,7 @@ def _notes(trials: Sequence[Trial], n_sample: int, n_images: int) -> list[str]:
     if not any(trial.fault in NEAR_COPIES for trial in trials):
         notes.append(
             f"Near copies were not planted: too few images have sides of {MIN_SIDE_PX} pixels or more, below "
-            "which data_quality does not look for them."
+            "which duplicates does not look for them."
         )
     if not any(trial.stage == "label_issues" for trial in trials):
         notes.append("Labels were not flipped: too few images or classes can be judged by label_issues.")

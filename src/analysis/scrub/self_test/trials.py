@@ -53,11 +53,11 @@ class Threshold:
 Outcome = tuple[list[Trial], list[Threshold]]
 
 
-def among(duplicates: pd.DataFrame, rows: NDArray[np.int64]) -> pd.DataFrame:
+def among(duplicate_pairs: pd.DataFrame, rows: NDArray[np.int64]) -> pd.DataFrame:
     """The pairs of which both images are in the sample, with their numbers there."""
     numbers = pd.Series(np.arange(len(rows)), index=rows)
-    ends = {name: duplicates[name].map(numbers) for name in ("image_id_a", "image_id_b")}
-    inside = duplicates.assign(**ends).dropna(subset=list(ends))
+    ends = {name: duplicate_pairs[name].map(numbers) for name in ("item_id_a", "item_id_b")}
+    inside = duplicate_pairs.assign(**ends).dropna(subset=list(ends))
     return inside.astype(dict.fromkeys(ends, np.int64))
 
 

@@ -14,7 +14,7 @@ from analysis.report.report.thumbnails import Thumbnail
 from analysis.report.report.wording import count_of, list_of, write_percent
 
 N_NAMED = 3
-IMAGE_COLUMNS = ["image_id", "path", "label", "split", "score", "detail"]
+IMAGE_COLUMNS = ["item_id", "path", "label", "split", "score", "detail"]
 CLASS_COLUMNS = ["label", "score", "detail"]
 DECIDED_COLUMNS = ["kind", "path", "label", "decision", "reason", "detail"]
 
@@ -42,7 +42,7 @@ class FindingCard:
 
 def pictured(group: FindingGroup, n: int) -> pd.DataFrame:
     """The findings whose images are shown: the worst of each of the first `n` images."""
-    return group.rows.dropna(subset=["image_id"]).drop_duplicates("image_id").head(n)
+    return group.rows.dropna(subset=["item_id"]).drop_duplicates("item_id").head(n)
 
 
 def make_card(
@@ -55,7 +55,7 @@ def make_card(
 ) -> FindingCard:
     """A kind of finding as the page shows it.
 
-    `thumbnails` and `originals` are by `image_id`; `originals` holds the address of the file itself.
+    `thumbnails` and `originals` are by `item_id`; `originals` holds the address of the file itself.
     """
     rows = group.rows.head(max_rows)
     table = make_table(
@@ -64,13 +64,13 @@ def make_card(
         download="findings.csv",
         max_rows=max_rows,
         n_rows=len(group.rows),
-        links={"path": [originals.get(image_id, "") for image_id in rows["image_id"]]},
+        links={"path": [originals.get(item_id, "") for item_id in rows["item_id"]]},
         subjects=_subjects(rows),
     )
     tiles = [
         Tile(
-            thumbnail=thumbnails[row.image_id],
-            href=originals.get(row.image_id, ""),
+            thumbnail=thumbnails[row.item_id],
+            href=originals.get(row.item_id, ""),
             path=row.path,
             label="" if pd.isna(row.label) else row.label,
             split="" if pd.isna(row.split) else row.split,
@@ -84,7 +84,7 @@ def make_card(
 
 def _subjects(rows: pd.DataFrame) -> list[dict[str, str]]:
     """What a decision on each finding would have to name, as attributes of its row in the page."""
-    of_image = rows["image_id"].notna()
+    of_image = rows["item_id"].notna()
     named = rows[["content_hash", "path", "kind"]].assign(label=rows["label"].mask(of_image, ""))
     columns = {"data-hash": "content_hash", "data-path": "path", "data-kind": "kind", "data-label": "label"}
     return [

@@ -128,9 +128,9 @@ def _colourings(
     """By what points may be coloured: the groups with their colours, and which points are in each."""
     labels, splits = manifest["label"].astype("category"), manifest["split"].astype("category")
     classes = [str(label) for label in labels.cat.categories]
-    place_of = pd.Series(np.arange(len(shown)), index=manifest["image_id"].iloc[shown])
+    place_of = pd.Series(np.arange(len(shown)), index=manifest["item_id"].iloc[shown])
     found = {
-        group.kind.title: place_of.reindex(group.image_ids).dropna().to_numpy(np.uint32) for group in groups
+        group.kind.title: place_of.reindex(group.item_ids).dropna().to_numpy(np.uint32) for group in groups
     }
     found = {title: members for title, members in found.items() if len(members)}
     split_names = [str(split) for split in splits.cat.categories]

@@ -52,7 +52,7 @@ def overview_of(
         size=_usual_size(scan),
         class_sizes=_class_sizes(manifest),
         splits=_splits(manifest),
-        n_flagged=int(ledger["image_id"].nunique()),
+        n_flagged=int(ledger["item_id"].nunique()),
         test_accuracy=evaluation.metrics["test_accuracy"] if evaluation else None,
         accuracy_stage=evaluation.title if evaluation else "",
         accuracy_href=evaluation.href if evaluation else "",

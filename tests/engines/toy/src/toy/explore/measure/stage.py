@@ -21,7 +21,7 @@ def measure(items: pd.DataFrame, parameters: MeasureParameters) -> Artifacts:
         summary=f"{len(lengths)} long enough",
         metrics={"n_long_enough": len(lengths)},
         tables={"lengths": lengths},
-        captions={"lengths": "One row a text_ of *any* length."},
+        captions={"lengths": "One row per text_ of *any* length."},
         figures=[Figure("square", "Square", "A `black` square_.", _Square())],
     )
 

@@ -1,0 +1,4 @@
+from analysis.pipeline.runner import run_stage
+from analysis.scrub.duplicates.stage import duplicates
+
+run_stage(duplicates)

@@ -1,0 +1,70 @@
+from __future__ import annotations
+
+import pandas as pd
+
+from analysis.contract import FindingKind, findings_of
+from analysis.dataset.splits import SPLITS
+
+LEAKED = FindingKind(
+    name="leaked_image",
+    title="Evaluation image has a copy in training",
+    severity="high",
+    why="The model has seen this picture: its score on it is memory, and the test looks better than it is.",
+    action="Drop the training copy (it costs least), or move both to one split, then train again.",
+)
+CONTRADICTING = FindingKind(
+    name="contradicting_copies",
+    title="Copies with different labels",
+    severity="high",
+    why="One picture cannot be two classes: at least one label is wrong, and training pulls both ways.",
+    action="Decide which label is right, correct the other, and keep one copy.",
+)
+EXACT = FindingKind(
+    name="exact_duplicate",
+    title="Exact copy",
+    severity="medium",
+    why="The picture counts double in training and in every metric.",
+    action="Keep one copy. If there are many, look for what brought them in: a download repeated, a merge.",
+)
+NEAR = FindingKind(
+    name="near_duplicate",
+    title="Near copy",
+    severity="low",
+    why="The same picture recompressed, cropped or recoloured adds little to training, and weighs on metrics "
+    "as if it were new.",
+    action="Look at the pair; keep the better copy. Keep both if the small difference is the point.",
+)
+
+
+def findings_in(pairs: pd.DataFrame, leaks: pd.DataFrame) -> pd.DataFrame:
+    detail = [
+        f"{row.change}: {row.twin_path} ({SPLITS[row.twin_split]})" for row in leaks.itertuples(index=False)
+    ]
+    found = [findings_of(LEAKED, item_id=leaks["item_id"], score=leaks["score"], detail=detail)]
+    contradicting = pairs[pairs["is_contradicting"]]
+    for side, other in ("ab", "ba"):
+        found.append(
+            findings_of(
+                CONTRADICTING,
+                item_id=contradicting[f"item_id_{side}"],
+                score=contradicting["score"],
+                detail=_said_of(contradicting, side, other),
+            )
+        )
+    for kind, name in ((EXACT, "exact"), (NEAR, "near")):
+        rows = pairs[(pairs["kind"] == name) & ~pairs["item_id_b"].isin(leaks["item_id"])]
+        rows = rows.drop_duplicates("item_id_b")  # the pairs stand best first
+        found.append(
+            findings_of(kind, item_id=rows["item_id_b"], score=rows["score"], detail=_said_of(rows, "b", "a"))
+        )
+    return pd.concat(found, ignore_index=True)
+
+
+def _said_of(pairs: pd.DataFrame, side: str, other: str) -> list[str]:
+    columns = ["change", f"label_{side}", f"path_{other}", f"label_{other}"]
+    return [
+        f"{change}: labelled {label}; {path} is labelled {other_label}"
+        if str(label) != str(other_label)
+        else f"{change}: {path}"
+        for change, label, path, other_label in pairs[columns].itertuples(index=False)
+    ]

@@ -1,0 +1,14 @@
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+from analysis.contract import StageParameters
+
+
+class DuplicatesParameters(StageParameters):
+    min_score: Annotated[float, Field(ge=0, le=1)]
+    n_neighbours: Annotated[int, Field(ge=1, le=100)]
+    max_hamming_distance: Annotated[int, Field(ge=0, le=5)]
+    max_pairs_shown: Annotated[int, Field(ge=1)]

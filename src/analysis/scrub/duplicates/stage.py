@@ -1,0 +1,37 @@
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from analysis.contract import Artifacts
+from analysis.scrub.duplicates.figures import pair_figures
+from analysis.scrub.duplicates.findings import CONTRADICTING, EXACT, LEAKED, NEAR, findings_in
+from analysis.scrub.duplicates.groups import tabulate_groups
+from analysis.scrub.duplicates.notes import GROUPS_CAPTION, PAIRS_CAPTION, metrics_of, notes_on, summary_of
+from analysis.scrub.duplicates.parameters import DuplicatesParameters
+from analysis.scrub.duplicates.search import search_copies
+
+
+def duplicates(
+    manifest: pd.DataFrame,
+    scan: pd.DataFrame,
+    thumbnails: NDArray[np.uint8],
+    *,
+    parameters: DuplicatesParameters,
+    seed: int,
+) -> Artifacts:
+    """Find exact and near copies, group them, and say which leak and which contradict each other."""
+    copies = search_copies(manifest, scan, thumbnails, parameters=parameters, seed=seed)
+    images, pairs, leaks = copies.images, copies.pairs, copies.leaks
+    groups = tabulate_groups(pairs, copies.first, images)
+    return Artifacts(
+        summary=summary_of(images, pairs, leaks),
+        metrics=metrics_of(images, pairs, groups, leaks),
+        tables={"duplicate_pairs": pairs, "groups": groups},
+        captions={"duplicate_pairs": PAIRS_CAPTION, "groups": GROUPS_CAPTION},
+        figures=pair_figures(pairs, max_pairs=parameters.max_pairs_shown),
+        findings=findings_in(pairs, leaks),
+        kinds=[LEAKED, CONTRADICTING, EXACT, NEAR],
+        notes=notes_on(manifest, images),
+    )

@@ -1,0 +1,190 @@
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+from PIL import Image
+from scipy.ndimage import gaussian_filter
+
+from analysis.contract import FINDING_COLUMNS, Artifacts
+from analysis.scrub.duplicates.parameters import DuplicatesParameters
+from analysis.scrub.duplicates.stage import duplicates
+
+PARAMETERS_FILE = Path(__file__).parents[3] / "params.yaml"
+DEFAULTS = DuplicatesParameters.model_validate(
+    yaml.safe_load(PARAMETERS_FILE.read_text(encoding="utf-8"))["duplicates"]
+)
+N = 60
+
+
+def pictures(n: int) -> np.ndarray:
+    noise = np.random.default_rng(0).normal(size=(n, 64, 64, 3))
+    smooth = sum(gaussian_filter(noise, (0, s, s, 0)) * s for s in (1.5, 3, 6))
+    return np.clip(128 + 45 * smooth, 0, 255).astype(np.uint8)
+
+
+class Dataset:
+    """Pictures that are written as they are added, and the tables that prepare and scan would make."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.rows, self.thumbnails = folder, [], []
+
+    def add(self, picture: np.ndarray, *, split: str = "train", label: str | None = "cat", **row) -> str:
+        path = self.folder / f"{len(self.rows)} é$_.png"
+        Image.fromarray(picture).save(path)
+        thumbnail = cv2.resize(picture, (32, 32), interpolation=cv2.INTER_AREA)
+        grey = cv2.cvtColor(thumbnail, cv2.COLOR_RGB2GRAY).astype(np.float32)
+        low = cv2.dct(grey)[:8, :8]
+        phash = np.packbits(low > np.median(low)).view(">u8")[0]
+        self.thumbnails.append(thumbnail)
+        facts = {"path": str(path), "split": split, "label": label, "status": "ok", "phash": phash}
+        content = {"content_hash": path.read_bytes().hex(), "width_px": 64, "height_px": 64}
+        self.rows.append(facts | content | row)
+        return str(path)
+
+    def audited(self, **parameters: object) -> Artifacts:
+        table = pd.DataFrame(self.rows).rename_axis("item_id").reset_index()
+        types = {"split": "category", "label": "category", "width_px": "Int32", "height_px": "Int32"}
+        table = table.astype(types | {"phash": "UInt64"})
+        manifest = table[["item_id", "path", "label", "split", "content_hash"]]
+        scan = table[["item_id", "content_hash", "status", "width_px", "height_px", "phash"]]
+        chosen = DEFAULTS.model_copy(update=parameters)
+        return duplicates(manifest, scan, np.stack(self.thumbnails), parameters=chosen, seed=0)
+
+
+@pytest.fixture
+def dataset(tmp_path: Path) -> Dataset:
+    """Sixty unlike pictures, of cats and dogs, a third of them in the test."""
+    dataset = Dataset(tmp_path)
+    for i, picture in enumerate(pictures(N)):
+        dataset.add(picture, split="test" if i % 3 == 0 else "train", label="cat" if i % 2 else "dog")
+    return dataset
+
+
+def picture_of(dataset: Dataset, row: int) -> np.ndarray:
+    return np.asarray(Image.open(dataset.rows[row]["path"]))
+
+
+def recompressed(picture: np.ndarray) -> np.ndarray:
+    return cv2.imdecode(cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, 50])[1], cv2.IMREAD_COLOR)
+
+
+def test_duplicates_finds_nothing_in_a_clean_dataset(dataset: Dataset) -> None:
+    artifacts = dataset.audited()
+    assert len(artifacts.findings) == 0
+    assert list(artifacts.findings.columns) == FINDING_COLUMNS
+    assert artifacts.figures == []
+    assert artifacts.metrics["test_leaked_fraction"] == 0
+    assert np.isnan(artifacts.metrics["validation_leaked_fraction"])
+
+
+def test_duplicates_finds_exact_and_near_copies_and_leaks(dataset: Dataset) -> None:
+    same_file = dataset.add(picture_of(dataset, 1), split="train")  # of a training image
+    dataset.add(picture_of(dataset, 4)[:, ::-1], split="test", label="dog")  # leaks, mirrored
+    dataset.add(recompressed(picture_of(dataset, 5)), split="test")  # leaks
+    artifacts = dataset.audited()
+    pairs = artifacts.tables["duplicate_pairs"].set_index("item_id_b")
+    assert pairs["item_id_a"].to_dict() == {N: 1, N + 1: 4, N + 2: 5}
+    assert pairs["kind"].to_dict() == {N: "exact", N + 1: "near", N + 2: "near"}
+    assert pairs["change"].to_dict() == {N: "same file", N + 1: "mirrored", N + 2: "recompressed"}
+    assert pairs.loc[N, "path_b"] == same_file
+    assert artifacts.metrics["n_test_images_leaked"] == 2
+    assert artifacts.metrics["test_leaked_fraction"] == pytest.approx(2 / 22)
+    kinds = artifacts.findings.groupby("kind")["item_id"].apply(list).to_dict()
+    assert kinds.pop("exact_duplicate") == [N]
+    assert sorted(kinds.pop("leaked_image")) == [N + 1, N + 2]
+    assert kinds == {}
+    assert [figure.name for figure in artifacts.figures] == ["leaking_pairs", "least_sure_pairs"]
+
+
+def test_duplicates_knows_the_same_pixels_in_another_file(dataset: Dataset) -> None:
+    dataset.add(picture_of(dataset, 1), content_hash="another")
+    (pair,) = dataset.audited().tables["duplicate_pairs"].to_dict("records")
+    assert (pair["item_id_a"], pair["item_id_b"], pair["kind"], pair["change"]) == (
+        1,
+        N,
+        "exact",
+        "same pixels",
+    )
+
+
+def test_duplicates_tells_copies_with_different_labels_but_not_blank_ones(dataset: Dataset) -> None:
+    dataset.add(recompressed(picture_of(dataset, 1)), label="dog")
+    dataset.add(picture_of(dataset, 5), label=None)
+    artifacts = dataset.audited()
+    assert artifacts.metrics["n_contradicting_pairs"] == 1
+    contradicting = artifacts.findings[artifacts.findings["kind"] == "contradicting_copies"]
+    assert sorted(contradicting["item_id"]) == [1, N]
+
+
+def test_duplicates_sees_a_leak_through_an_exact_copy(dataset: Dataset) -> None:
+    """Two equal test images and a near copy in training: both leak, though only one stands in the pair."""
+    copy = recompressed(picture_of(dataset, 1))
+    dataset.add(copy, split="test")
+    dataset.add(copy, split="test")
+    artifacts = dataset.audited()
+    leaked = artifacts.findings[artifacts.findings["kind"] == "leaked_image"]
+    assert sorted(leaked["item_id"]) == [N, N + 1]
+    groups = artifacts.tables["groups"]
+    assert sorted(groups["item_id"]) == [1, N, N + 1]
+    assert groups["group"].nunique() == 1
+
+
+def test_duplicates_takes_unreadable_images_for_no_copies(dataset: Dataset) -> None:
+    for _ in range(3):
+        dataset.add(picture_of(dataset, 1), status="unreadable", phash=None, content_hash=None)
+    artifacts = dataset.audited()
+    assert len(artifacts.findings) == 0
+    assert any("3 images could not be read" in note for note in artifacts.notes)
+
+
+def test_duplicates_is_the_same_when_the_threshold_only_moves_up(dataset: Dataset) -> None:
+    dataset.add(recompressed(picture_of(dataset, 1)))
+    low, high = (dataset.audited(min_score=s).tables["duplicate_pairs"] for s in (0.3, 0.6))
+    pd.testing.assert_frame_equal(low[low["score"] >= 0.6].reset_index(drop=True), high)
+
+
+@pytest.mark.parametrize("n", [1, 2])
+def test_duplicates_of_hardly_any_image(tmp_path: Path, n: int) -> None:
+    dataset = Dataset(tmp_path)
+    for picture in pictures(n):
+        dataset.add(picture)
+    artifacts = dataset.audited()
+    assert len(artifacts.tables["duplicate_pairs"]) == 0
+    assert any("nothing can leak" in note for note in artifacts.notes)
+
+
+def test_duplicates_of_no_readable_image(tmp_path: Path) -> None:
+    dataset = Dataset(tmp_path)
+    dataset.add(pictures(1)[0], status="unreadable", phash=None, content_hash=None)
+    assert dataset.audited().metrics["n_images_with_copies"] == 0
+
+
+def test_duplicates_pairs_many_blank_images_with_one(tmp_path: Path) -> None:
+    dataset = Dataset(tmp_path)
+    for _ in range(20):
+        dataset.add(np.full((64, 64, 3), 255, dtype=np.uint8))
+    pairs = dataset.audited().tables["duplicate_pairs"]
+    assert pairs["item_id_a"].tolist() == [0] * 19
+
+
+def test_duplicates_looks_for_near_copies_only_among_images_of_enough_pixels(dataset: Dataset) -> None:
+    dataset.add(recompressed(picture_of(dataset, 1)), width_px=8, height_px=8)
+    exact = dataset.add(picture_of(dataset, 2), width_px=8, height_px=8)
+    artifacts = dataset.audited()
+    pairs = artifacts.tables["duplicate_pairs"]
+    assert pairs["path_b"].tolist() == [exact]
+    assert pairs["kind"].tolist() == ["exact"]
+    assert any("2 images have a side of less than 16 pixels" in note for note in artifacts.notes)
+
+
+def test_duplicates_asks_more_of_near_copies_whose_labels_differ(dataset: Dataset) -> None:
+    noisy = picture_of(dataset, 1) + np.random.default_rng(0).normal(0, 60, (64, 64, 3))
+    turned = cv2.warpAffine(noisy, cv2.getRotationMatrix2D((32, 32), 6, 1.15), (64, 64))
+    dataset.add(np.clip(turned, 0, 255).astype(np.uint8), label="cat")  # 1 is a cat
+    (score,) = dataset.audited().tables["duplicate_pairs"]["score"]
+    dataset.rows[-1]["label"] = "dog"
+    assert 0.5 <= score < 0.99
+    assert len(dataset.audited().tables["duplicate_pairs"]) == 0
