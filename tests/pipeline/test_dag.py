@@ -97,6 +97,34 @@ def test_stages_are_named_alike_from_any_folder(workspace, stages, monkeypatch):
     assert load_stages() == stages
 
 
+# ---- what DVC resolved is remembered ---------------------------------------------------------------------
+PLAIN_DAG = DAG.replace("vars:\n- folder: data\n", "").replace("${folder}", "data")
+
+
+def test_remembered_stages_are_those_that_dvc_resolves(workspace, monkeypatch):
+    (workspace / "dvc.yaml").write_text(PLAIN_DAG)
+    first = load_stages(workspace)
+    monkeypatch.setattr("analysis.pipeline.dag._resolved", lambda workspace: pytest.fail("resolved again"))
+    assert load_stages(workspace) == first
+    assert list(load_stages(workspace)) == list(first)
+
+
+@pytest.mark.parametrize("file", ["dvc.yaml", "params.yaml"])
+def test_stages_are_resolved_anew_when_a_source_changes(workspace, file):
+    (workspace / "dvc.yaml").write_text(PLAIN_DAG)
+    load_stages(workspace)
+    changed = (workspace / file).read_text().replace("deep-net", "wide-net").replace("epochs: 2", "epochs: 3")
+    (workspace / file).write_text(changed)
+    stages = load_stages(workspace)
+    assert ("train@wide-net" in stages) == (file == "dvc.yaml")
+    assert stages["train@flat"].parameters["train"]["epochs"] == (3 if file == "params.yaml" else 2)
+
+
+def test_variables_from_elsewhere_are_not_remembered(workspace):
+    load_stages(workspace)
+    assert not (workspace / ".deepsight").exists()
+
+
 def test_broken_parameters_are_one_sentence_with_the_line(workspace):
     (workspace / "params.yaml").write_text("train: [\n")
     with pytest.raises(InputError, match=r"params\.yaml.*line 2"):

@@ -16,9 +16,9 @@ import numpy as np
 import pandas as pd
 
 from analysis.contract import InputError
-from analysis.pipeline.dag import Stage
+from analysis.pipeline.dag import STATE_DIR, Stage
 from analysis.pipeline.outputs import OutputWriter
-from analysis.pipeline.run_records import STATE_DIR, digest_of, read_run_records, recipe_of
+from analysis.pipeline.run_records import digest_of, read_run_records, recipe_of
 
 PREVIOUS = "previous_"
 

@@ -6,13 +6,16 @@ line, the report) asks here; nothing else reads `dvc.yaml`.
 
 from __future__ import annotations
 
+import hashlib
 import importlib
 import inspect
+import json
+import os
 import re
 import shlex
 import time
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
@@ -30,6 +33,7 @@ CHAPTERS = {
     "interpret": "Interpret",
     "report": "Report",
 }
+STATE_DIR = Path(".deepsight")  # memory of past runs that no result depends on; safe to delete
 N_LOCK_READS, SECONDS_BETWEEN_READS = 20, 0.1  # DVC writes its lock file in place, in a few milliseconds
 
 
@@ -79,22 +83,67 @@ class Stage:
 def load_stages(workspace: Path = Path()) -> dict[str, Stage]:
     """Every stage of the workspace's `dvc.yaml`, by name, upstream before downstream.
 
+    DVC takes half a second to resolve them, for which every stage would wait: what it found is remembered
+    beside the contents of the files that it read.
+
     Raises
     ------
     InputError
         If the folder is no workspace, or `dvc.yaml` or `params.yaml` cannot be read.
     """
+    memo, digest = workspace / STATE_DIR / "dag.json", _digest_of_sources(workspace)
+    stages = _remembered(memo, digest)
+    if stages is None:
+        stages = _in_order(_resolved(workspace))
+        _remember(memo, digest, stages)
+    return stages
+
+
+def _digest_of_sources(workspace: Path) -> str | None:
+    """Of all that decides the DAG; None if one is not there, or the DAG takes variables from elsewhere."""
+    sources = [workspace / name for name in ("dvc.yaml", "params.yaml")]
+    if not all(source.is_file() for source in sources):
+        return None
+    contents = [source.read_bytes() for source in (*sources, Path(__file__))]
+    if re.search(rb"(?m)^vars:", contents[0]):
+        return None
+    return hashlib.blake2b(b"\0".join(contents), digest_size=16).hexdigest()
+
+
+def _remembered(memo: Path, digest: str | None) -> dict[str, Stage] | None:
+    if digest is None or not memo.is_file():
+        return None
+    content = json.loads(memo.read_text(encoding="utf-8"))
+    if content["digest"] != digest:
+        return None
+    return {fields["name"]: Stage(**_with_paths(fields)) for fields in content["stages"]}
+
+
+def _with_paths(fields: dict[str, Any]) -> dict[str, Any]:
+    return fields | {name: tuple(map(Path, fields[name])) for name in ("deps", "outs", "metrics")}
+
+
+def _remember(memo: Path, digest: str | None, stages: dict[str, Stage]) -> None:
+    if digest is None:
+        return
+    memo.parent.mkdir(exist_ok=True)
+    content = {"digest": digest, "stages": [asdict(stage) for stage in stages.values()]}
+    partial = memo.with_suffix(f".{os.getpid()}")  # stages that run side by side may write it at once
+    partial.write_text(json.dumps(content, default=str), encoding="utf-8")
+    partial.replace(memo)
+
+
+def _resolved(workspace: Path) -> dict[str, Stage]:
     from dvc.exceptions import DvcException
     from dvc.stage import PipelineStage
 
     try:
         resolved = [stage for stage in _indexed(workspace) if isinstance(stage, PipelineStage)]
         read = cache(_read_yaml)  # DVC would read params.yaml anew for each stage
-        stages = {stage.name: _stage_of(stage, read) for stage in resolved}
+        return {stage.name: _stage_of(stage, read) for stage in resolved}
     except DvcException as error:
         details = f": {' '.join(str(error.__cause__).split())}" if error.__cause__ else ""
         raise InputError(f"{workspace.resolve()}: {error}{details}") from error
-    return _in_order(stages)
 
 
 def _indexed(workspace: Path) -> list[Any]:

@@ -9,10 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from analysis.contract import Artifacts
-from analysis.pipeline.dag import Stage
+from analysis.pipeline.dag import STATE_DIR, Stage
 from analysis.pipeline.outputs import write_json
-
-STATE_DIR = Path(".deepsight")  # memory of past runs that no result depends on; safe to delete
 
 
 def recipe_of(stage: Stage) -> str:
