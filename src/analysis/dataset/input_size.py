@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from analysis.dataset.readable import READABLE
+from analysis.dataset.readable import is_readable
 
 INPUT_SIZES_PX = (16, 32, 64)  # chosen from where a person names none
 
@@ -15,6 +15,6 @@ def suited_input_px(scan: pd.DataFrame) -> int:
 
     The side is that of a square of the same area.
     """
-    sizes = scan.loc[scan["status"].isin(READABLE), ["width_px", "height_px"]].astype(float)
+    sizes = scan.loc[is_readable(scan), ["width_px", "height_px"]].astype(float)
     median_side = np.sqrt(sizes.prod(axis=1)).median()
     return next((px for px in INPUT_SIZES_PX if median_side <= px), INPUT_SIZES_PX[-1])

@@ -21,22 +21,32 @@ def readable_images(manifest: pd.DataFrame, scan: pd.DataFrame) -> pd.DataFrame:
         is_truncated=scan["status"].eq("truncated").to_numpy(),
         class_index=manifest["label"].cat.codes.astype(np.int64),
     )
-    return images[scan["status"].isin(READABLE).to_numpy() & is_left(manifest)].reset_index(drop=True)
+    return images[is_readable(scan) & is_not_dropped(manifest)].reset_index(drop=True)
 
 
-def is_left(manifest: pd.DataFrame) -> np.ndarray:
+def is_readable(scan: pd.DataFrame) -> np.ndarray:
+    """Mask of the rows with a picture, be it a part of one."""
+    return scan["status"].isin(READABLE).to_numpy()
+
+
+def is_usable(manifest: pd.DataFrame, scan: pd.DataFrame) -> np.ndarray:
+    """Mask of the rows with a picture and a label."""
+    return is_readable(scan) & manifest["label"].notna().to_numpy()
+
+
+def is_not_dropped(manifest: pd.DataFrame) -> np.ndarray:
     """Mask of the rows that `clean` has not dropped."""
     return manifest["status"].ne("dropped").to_numpy()
 
 
 def left_out_note(manifest: pd.DataFrame, scan: pd.DataFrame) -> str:
     """In words, how many images of the manifest are dropped, have no picture or no label; empty if none."""
-    is_readable = scan["status"].isin(READABLE).to_numpy()
-    is_dropped = ~is_left(manifest)
+    has_picture = is_readable(scan)
+    is_dropped = ~is_not_dropped(manifest)
     reasons = {
         "are dropped by `clean`": is_dropped,
-        "cannot be read": ~is_readable & ~is_dropped,
-        "have no label": is_readable & ~is_dropped & manifest["label"].isna().to_numpy(),
+        "cannot be read": ~has_picture & ~is_dropped,
+        "have no label": has_picture & ~is_dropped & manifest["label"].isna().to_numpy(),
     }
     counts = {reason: int(mask.sum()) for reason, mask in reasons.items()}
     if not sum(counts.values()):

@@ -9,7 +9,7 @@ import pandas as pd
 from scipy.special import ndtri
 from sklearn.decomposition import PCA
 
-from analysis.dataset.readable import READABLE
+from analysis.dataset.readable import is_readable
 
 # Colour is measured against green, so that brightness is counted once and grey images have a constant 0.
 SCAN_MEASURES = (
@@ -94,7 +94,7 @@ def image_features(
     A measure that is the same for all of them is left out: it can tell nothing apart.
     """
     measures = scan_measures(manifest, scan)
-    rows = np.flatnonzero(scan["status"].isin(READABLE))
+    rows = np.flatnonzero(is_readable(scan))
     components = thumbnail_components(
         thumbnails, rows, n_components=n_components, n_fitted=n_fitted, seed=seed
     )

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from analysis.dataset.copies import component_of, find_copies
+from analysis.dataset.copies import component_of
 from analysis.scrub.clean.split_repair import repair_splits
 
 SPLITS = ["train", "validation", "test"]
@@ -18,7 +18,7 @@ def make_images(*rows: tuple[str, str | None], classes: tuple[str, ...] = ("cat"
             "path": [f"{i}.png" for i in range(len(rows))],
             "label": pd.Categorical(labels, classes),
             "split": pd.Categorical(splits, SPLITS),
-            "is_usable": True,
+            "is_readable": True,
             "is_dropped": False,
         },
         index=pd.RangeIndex(len(rows), name="item_id"),
@@ -111,26 +111,3 @@ def test_repair_of_random_splits_is_leak_free_loses_nothing_and_moves_no_more_th
     pd.testing.assert_series_equal(
         split, repair_splits(images.assign(split=split), pairs)
     )  # nothing left to do
-
-
-# ---- copies ----------------------------------------------------------------------------------------------
-
-
-def test_components_are_those_of_networkx() -> None:
-    networkx = pytest.importorskip("networkx")
-    pairs = make_pairs(*np.random.default_rng(0).integers(0, 300, (200, 2)))
-    graph = networkx.Graph(list(zip(pairs["item_id_a"], pairs["item_id_b"], strict=True)))
-    found = {frozenset(ids) for ids in component_of(pairs).groupby(component_of(pairs)).groups.values()}
-    assert found == {frozenset(ids) for ids in networkx.connected_components(graph)}
-
-
-def test_no_pairs_have_no_components() -> None:
-    assert component_of(make_pairs()).empty
-
-
-def test_a_near_copy_of_one_exact_copy_is_one_of_all() -> None:
-    paths = pd.Series([f"{i}.png" for i in range(5)])
-    pairs = pd.concat([make_pairs((0, 1), (0, 2), kind="exact"), make_pairs((0, 3))])
-    found = find_copies(pd.Index([1, 2, 4]), pd.Index([3]), paths, pairs)
-    assert found.to_dict() == {1: "3.png", 2: "3.png"}
-    assert find_copies(pd.Index([3]), pd.Index([2]), paths, pairs).to_dict() == {3: "2.png"}

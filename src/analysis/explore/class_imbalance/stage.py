@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 from analysis.contract import Artifacts, Figure
-from analysis.dataset.readable import READABLE
+from analysis.dataset.readable import is_usable
 from analysis.explore.class_imbalance.figures import plot_confusion, plot_errors, plot_recall_by_frequency
 from analysis.explore.class_imbalance.findings import SUFFERS_FROM_RARITY, find_suffering_classes
 from analysis.explore.class_imbalance.linear_model import (
@@ -83,8 +83,7 @@ def class_imbalance(
 def training_labels(manifest: pd.DataFrame, scan: pd.DataFrame) -> pd.Series:
     """Labels of the training images that have one and were decoded; the index is the row in the manifest."""
     labels = manifest["label"].astype("category").reset_index(drop=True)
-    is_used = manifest["split"].eq("train").to_numpy() & scan["status"].isin(READABLE).to_numpy()
-    return labels[is_used & labels.notna()]
+    return labels[is_usable(manifest, scan) & manifest["split"].eq("train").to_numpy()]
 
 
 def _features_of(

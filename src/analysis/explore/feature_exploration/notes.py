@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from analysis.dataset.readable import READABLE
+from analysis.dataset.readable import is_usable
 from analysis.explore.feature_exploration.parameters import FeatureExplorationParameters
 
 CAPTIONS = {
@@ -71,10 +71,10 @@ def notes_on(
         )
     if images.empty:
         return [*notes, "No class has enough readable, labelled images to compare."]
-    is_usable = scan["status"].isin(READABLE).to_numpy() & manifest["label"].notna().to_numpy()
+    n_usable = int(is_usable(manifest, scan).sum())
     where = "of training" if images["split"].eq("train").all() else "of all splits"
     notes.append(
-        f"Measured on {len(images):,} of {int(is_usable.sum()):,} readable, labelled images, {where}, the "
+        f"Measured on {len(images):,} of {n_usable:,} readable, labelled images, {where}, the "
         "same number of each class where there are enough (feature_exploration.max_images)."
     )
     if images["label"].nunique() == 1:

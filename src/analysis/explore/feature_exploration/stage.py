@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from analysis.contract import Artifacts, Figure
-from analysis.dataset.readable import READABLE
+from analysis.dataset.readable import is_usable
 from analysis.dataset.samples import balanced_sample
 from analysis.explore.feature_exploration.figures import (
     plot_alike_pairs,
@@ -103,8 +103,7 @@ def sample_images(
     images = manifest[["path", "label", "split"]].reset_index(drop=True)
     images["label"] = images["label"].astype("category")  # Parquet forgets the type of a column of blanks
     images["label"] = images["label"].cat.rename_categories(str)
-    is_usable = scan["status"].isin(READABLE).to_numpy() & images["label"].notna().to_numpy()
-    images = images[is_usable & ~np.isnan(embeddings[:, 0])]
+    images = images[is_usable(manifest, scan) & ~np.isnan(embeddings[:, 0])]
     is_training = images["split"].eq("train")
     images = images[is_training] if is_training.any() else images
     sample = images.iloc[

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from analysis.dataset.readable import READABLE
+from analysis.dataset.readable import is_usable
 from analysis.explore.geometric.image_geometry import MEAN_MEASURES
 from analysis.explore.geometric.parameters import GeometricParameters
 from analysis.explore.geometric.poses import POSE_NAMES, POSES
@@ -61,11 +61,11 @@ def notes_on(
 
 def _sample_note(manifest: pd.DataFrame, scan: pd.DataFrame, measures: pd.DataFrame) -> str:
     split = "training" if measures["split"].eq("train").all() else "all splits, as there is no training"
-    is_usable = scan["status"].isin(READABLE).to_numpy() & manifest["label"].notna().to_numpy()
+    usable = is_usable(manifest, scan)
     if measures["split"].eq("train").all():
-        is_usable &= manifest["split"].eq("train").to_numpy()
+        usable &= manifest["split"].eq("train").to_numpy()
     return (
-        f"Measured on {len(measures):,} of {is_usable.sum():,} readable, labelled images of {split}; the "
+        f"Measured on {len(measures):,} of {usable.sum():,} readable, labelled images of {split}; the "
         "sample has the same number of each class where there are enough (geometric.max_images)."
     )
 

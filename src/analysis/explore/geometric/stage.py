@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 from analysis.contract import Artifacts, Figure
-from analysis.dataset.readable import READABLE
+from analysis.dataset.readable import is_usable
 from analysis.dataset.samples import balanced_sample
 from analysis.explore.geometric.evidence import EVIDENCE_COLUMNS, gather_evidence
 from analysis.explore.geometric.figures import (
@@ -83,7 +83,7 @@ def sample_images(manifest: pd.DataFrame, scan: pd.DataFrame, n: int, seed: int)
     images["label"] = images["label"].astype("category")  # Parquet forgets the type of a column of blanks
     images["label"] = images["label"].cat.rename_categories(str)
     images[FROM_SCAN] = scan[FROM_SCAN].to_numpy(dtype=float, na_value=np.nan)
-    images = images[scan["status"].isin(READABLE).to_numpy() & images["label"].notna()]
+    images = images[is_usable(manifest, scan)]
     is_training = images["split"].eq("train")
     images = images[is_training] if is_training.any() else images
     return images.iloc[balanced_sample(images["label"].cat.codes.to_numpy(), n, seed=seed)]

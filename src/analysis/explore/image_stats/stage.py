@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 from analysis.contract import Artifacts, Figure
-from analysis.dataset.readable import READABLE
+from analysis.dataset.readable import is_readable
 from analysis.explore.image_stats.differences import (
     MEASURES,
     compare_classes,
@@ -82,7 +82,7 @@ def measured_images(manifest: pd.DataFrame, scan: pd.DataFrame) -> pd.DataFrame:
     images["label"] = images["label"].astype("category")  # Parquet forgets the type of a column of blanks
     for measure, column in MEASURES.items():
         images[measure] = scan[column].to_numpy(dtype=float, na_value=np.nan)
-    return images[scan["status"].isin(READABLE).to_numpy()]
+    return images[is_readable(scan)]
 
 
 def channel_statistics_of(training: pd.DataFrame) -> pd.DataFrame:

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from joblib import Parallel, delayed, parallel_config
 
-from analysis.dataset.readable import READABLE
+from analysis.dataset.readable import is_readable
 from analysis.explore.latent_structure.components import Pixels
 from analysis.explore.latent_structure.layout import Layout, lay_out, map_quality
 from analysis.explore.latent_structure.neighbours import label_purity, mixed_with, purity_of_classes
@@ -82,7 +82,7 @@ def make_spaces(
 
 
 def decoded_rows(scan: pd.DataFrame) -> np.ndarray:
-    return scan["status"].isin(READABLE).to_numpy().nonzero()[0]
+    return is_readable(scan).nonzero()[0]
 
 
 def view_spaces(

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from analysis.dataset.copies import find_copies
+from analysis.dataset.copies import path_of_copy
 from analysis.statistics.bootstrap import bootstrap_means, percentile_interval
 from analysis.statistics.proportions import proportion_of, wilson_interval
 
@@ -75,7 +75,7 @@ def doubts_about(
     ids = pd.Index(judged["item_id"])
     paths = manifest.set_index("item_id")["path"]
     has_copy, has_exact_copy = (
-        ids.isin(find_copies(ids.difference(training), training.difference(ids), paths, pairs).index)
+        ids.isin(path_of_copy(ids.difference(training), training.difference(ids), paths, pairs).index)
         for pairs in (duplicate_pairs, duplicate_pairs[duplicate_pairs["kind"] == "exact"])
     )
     issues = label_issues[label_issues["is_issue"]].set_index("item_id").reindex(ids)

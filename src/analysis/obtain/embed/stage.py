@@ -8,7 +8,7 @@ import torch
 from tqdm import tqdm
 
 from analysis.contract import Artifacts, Figure
-from analysis.dataset.readable import READABLE, readable_images
+from analysis.dataset.readable import is_readable, readable_images
 from analysis.obtain.embed.figures import plot_atoms, plot_neighbours
 from analysis.obtain.embed.parameters import EmbedParameters
 from analysis.obtain.embed.patch_features import encode, fit_projection, learn_dictionary
@@ -34,8 +34,7 @@ def embed(
     InputError
         If the backbone's ImageNet weights cannot be had, or the device does not exist.
     """
-    is_decoded = scan["status"].isin(READABLE).to_numpy()
-    rows = np.flatnonzero(is_decoded)
+    rows = np.flatnonzero(is_readable(scan))
     if not len(rows):
         return _nothing_to_embed(len(manifest))
     if parameters.backbone == "patches":

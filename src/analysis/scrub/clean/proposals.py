@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from analysis.dataset.copies import component_of, find_copies
+from analysis.dataset.copies import component_of, path_of_copy
 from analysis.dataset.decisions import COLUMNS
 from analysis.dataset.splits import SPLITS
 from analysis.scrub.clean.steps import would_empty
@@ -51,7 +51,7 @@ def propose(
     findings
         Of images, with `decision` and `reason`; "" is open.
     images
-        `path`, `content_hash`, `label`, `split`, `is_usable`, `is_dropped`, by `item_id`, after decisions.
+        `path`, `content_hash`, `label`, `split`, `is_readable`, `is_dropped`, by `item_id`, after decisions.
     pairs
         Verified copies: `item_id_a`, `item_id_b`, `kind`.
     label_issues
@@ -109,7 +109,7 @@ def _leaking(
         there = images[~images["is_dropped"]]
         earlier = there.index[there["split"].isin(_before(split)) & ~there.index.isin(kept)]
         later = there.index[there["split"].eq(split) & there.index.isin(leaked)]
-        found = find_copies(earlier, later, images["path"], pairs)
+        found = path_of_copy(earlier, later, images["path"], pairs)
         images = images.assign(is_dropped=images["is_dropped"] | images.index.isin(found.index))
         reason = f"copy in {split}: " + found.astype(str)
         parts.append(pd.DataFrame({"item_id": found.index, "kind": LEAKED, "reason": reason.to_numpy()}))
@@ -168,7 +168,7 @@ def _with_leaks(
     for split in SPLITS[1:]:
         later = leaked.index[leaked["split"].eq(split)]
         earlier = there.index[there["split"].isin(_before(split))]
-        still |= set(find_copies(later, earlier, images["path"], pairs).index)
+        still |= set(path_of_copy(later, earlier, images["path"], pairs).index)
     is_mended = is_leak & ~answers["item_id"].isin(still)
     if splits_are_repaired:
         return answers[~is_mended]

@@ -21,7 +21,7 @@ def repair_splits(images: pd.DataFrame, pairs: pd.DataFrame) -> pd.Series:
     Parameters
     ----------
     images
-        `label`, `split` (both categorical), `is_usable` and `is_dropped`, by `item_id`.
+        `label`, `split` (both categorical), `is_readable` and `is_dropped`, by `item_id`.
     pairs
         `item_id_a` and `item_id_b` of verified copies.
 
@@ -71,7 +71,7 @@ class _Balance:
     """
 
     def __init__(self, images: pd.DataFrame) -> None:
-        counted = images[images["is_usable"] & ~images["is_dropped"]]
+        counted = images[images["is_readable"] & ~images["is_dropped"]]
         shape = len(images["label"].cat.categories) + 1, len(images["split"].cat.categories)
         self.before = np.zeros(shape)
         np.add.at(self.before, (counted["label"].cat.codes, counted["split"].cat.codes), 1)

@@ -1,6 +1,6 @@
 """The steps from the dataset as it is to the one that training uses: tables in, tables out.
 
-Each step takes and gives `images`: `path`, `content_hash`, `label`, `split` (both categorical), `is_usable`
+Each step takes and gives `images`: `path`, `content_hash`, `label`, `split` (both categorical), `is_readable`
 (has a picture), `is_dropped`, and `source` and `reason` of the last change ("" if there is none), by
 `item_id`.
 """
@@ -10,15 +10,14 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from analysis.dataset.readable import READABLE
+from analysis.dataset.readable import is_readable
 from analysis.scrub.clean.split_repair import repair_splits
 
 
 def working_images(manifest: pd.DataFrame, scan: pd.DataFrame) -> pd.DataFrame:
     """The dataset as it is, nothing changed yet."""
     images = manifest.set_index("item_id")[["path", "content_hash", "label", "split"]]
-    is_usable = scan["status"].isin(READABLE).to_numpy()
-    return images.assign(is_usable=is_usable, is_dropped=False, source="", reason="")
+    return images.assign(is_readable=is_readable(scan), is_dropped=False, source="", reason="")
 
 
 def apply_decisions(images: pd.DataFrame, rows: pd.DataFrame) -> tuple[pd.DataFrame, list[int]]:
@@ -71,7 +70,7 @@ def _changed(images: pd.DataFrame, reasons: pd.Series, *, source: str) -> pd.Dat
 def would_empty(images: pd.DataFrame, ids: pd.Index) -> pd.Index:
     """Of images that are to go, those that have to stay: the first of each class and split in which `ids` are
     all usable images that there are."""
-    usable = images[images["is_usable"] & ~images["is_dropped"] & images["label"].notna()]
+    usable = images[images["is_readable"] & ~images["is_dropped"] & images["label"].notna()]
     goes = usable.assign(goes=usable.index.isin(ids)).groupby(["label", "split"], observed=True)["goes"]
     return usable.index[goes.transform("all").astype(bool) & (goes.cumcount() == 0)]
 
@@ -122,5 +121,5 @@ def count_classes(before: pd.DataFrame, after: pd.DataFrame) -> pd.DataFrame:
 
 
 def _count(images: pd.DataFrame) -> pd.Series:
-    usable = images[images["is_usable"] & ~images["is_dropped"]]
+    usable = images[images["is_readable"] & ~images["is_dropped"]]
     return usable.groupby(["label", "split"], observed=False).size()

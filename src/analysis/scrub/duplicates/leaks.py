@@ -11,11 +11,8 @@ def leaks_of(pairs: pd.DataFrame, first: pd.Series, images: pd.DataFrame) -> pd.
     An exact copy has all the copies of the image that stands for it.
     """
     columns = ["item_id_a", "item_id_b", "change", "score"]
-    there, back = (
-        pairs[columns],
-        pairs[columns].rename(columns={"item_id_a": "item_id_b", "item_id_b": "item_id_a"}),
-    )
-    twins = pd.concat([there, back], ignore_index=True).rename(columns={"item_id_b": "twin"})
+    swapped = pairs[columns].rename(columns={"item_id_a": "item_id_b", "item_id_b": "item_id_a"})
+    twins = pd.concat([pairs[columns], swapped], ignore_index=True).rename(columns={"item_id_b": "twin"})
     members = pd.DataFrame({"item_id_a": first.to_numpy(), "item_id": first.index})
     inherited = twins.merge(members, on="item_id_a")
     twins = pd.concat([inherited, twins.assign(item_id=twins["item_id_a"])], ignore_index=True)

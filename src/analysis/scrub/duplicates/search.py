@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from analysis.dataset.readable import READABLE
+from analysis.dataset.readable import is_readable
 from analysis.dataset.splits import SPLITS
 from analysis.pipeline.cores import available_cores
 from analysis.scrub.duplicates.candidates import candidate_pairs, without_borders
@@ -60,7 +60,7 @@ def _readable(manifest: pd.DataFrame, scan: pd.DataFrame) -> pd.DataFrame:
     measures = scan[["item_id", "status", "width_px", "height_px", "phash"]]
     named = manifest[["item_id", "path", "label", "split", "content_hash"]]
     images = named.merge(measures, on="item_id", validate="1:1")
-    images = images[images["status"].isin(READABLE) & images["phash"].notna()]
+    images = images[is_readable(images) & images["phash"].notna()]
     images = images.assign(split_rank=images["split"].astype(str).map(SPLITS.index))
     return images.sort_values(["split_rank", "item_id"], kind="stable").set_index("item_id")
 

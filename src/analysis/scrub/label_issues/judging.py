@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
-from scipy.sparse import coo_matrix
-from scipy.sparse.csgraph import connected_components
 
-from analysis.dataset.readable import READABLE
+from analysis.dataset.copies import copy_groups
+from analysis.dataset.readable import is_usable
 from analysis.scrub.label_issues import classifiers as models
 from analysis.scrub.label_issues.confident_learning import Verdict, judge
 from analysis.scrub.label_issues.parameters import LabelIssuesParameters
@@ -42,19 +41,12 @@ def _judgeable(
     manifest: pd.DataFrame, scan: pd.DataFrame, duplicate_pairs: pd.DataFrame, *, n_folds: int
 ) -> pd.DataFrame:
     """Labelled, decoded images of classes with a picture for every fold; `group` is one for all copies."""
-    images = manifest[["item_id", "label"]].assign(group=_groups(len(manifest), duplicate_pairs))
-    is_usable = scan["status"].isin(READABLE).to_numpy() & manifest["label"].notna().to_numpy()
-    images = images[is_usable]
+    groups = copy_groups(pd.Index(manifest["item_id"]), duplicate_pairs)
+    images = manifest[["item_id", "label"]].assign(group=groups.to_numpy())
+    images = images[is_usable(manifest, scan)]
     n_pictures = images.groupby("label", observed=True)["group"].nunique()
     is_enough = images["label"].map(n_pictures).astype(float) >= n_folds
     return images[is_enough].reset_index(drop=True)
-
-
-def _groups(n: int, duplicate_pairs: pd.DataFrame) -> np.ndarray:
-    """A number for each image, the same for images that are copies of one another, however distantly."""
-    ends = duplicate_pairs["item_id_a"].to_numpy(), duplicate_pairs["item_id_b"].to_numpy()
-    links = coo_matrix((np.ones(len(duplicate_pairs)), ends), shape=(n, n))
-    return connected_components(links, directed=False)[1]
 
 
 def _out_of_sample(

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from analysis.dataset.readable import READABLE
+from analysis.dataset.readable import is_usable
 from analysis.scrub.label_issues.confident_learning import Verdict
 from analysis.scrub.label_issues.parameters import LabelIssuesParameters
 from analysis.statistics.proportions import wilson_interval
@@ -74,12 +74,12 @@ def notes_on(
     parameters: LabelIssuesParameters,
 ) -> list[str]:
     notes = []
-    is_usable = scan["status"].isin(READABLE).to_numpy() & manifest["label"].notna().to_numpy()
-    if n_unusable := int((~is_usable).sum()):
+    usable = is_usable(manifest, scan)
+    if n_unusable := int((~usable).sum()):
         notes.append(f"{n_unusable:,} images have no label or no picture and were not judged.")
     if n_scarce := int(metrics["n_not_judged"]) - n_unusable:
         judged = set(table.loc[table["score"].notna(), "label"].astype(str))
-        present = manifest.loc[is_usable, "label"].astype(str).unique()
+        present = manifest.loc[usable, "label"].astype(str).unique()
         scarce = [label for label in present if label not in judged]
         notes.append(
             f"{n_scarce:,} images were not judged, of classes with fewer than {parameters.n_folds} "
