@@ -15,7 +15,6 @@ from pathlib import Path
 
 SOURCE = Path("src")
 HOUSE = ("analysis.contract", "analysis.pipeline")
-NOT_HOUSE = "analysis.pipeline.cores"  # how many share the work; results must not depend on it, times do
 
 
 def code_inputs(module_name: str, workspace: Path = Path()) -> list[str]:
@@ -33,7 +32,7 @@ def code_inputs(module_name: str, workspace: Path = Path()) -> list[str]:
 
 def _is_house(file: Path, source: Path) -> bool:
     name = ".".join(file.relative_to(source).with_suffix("").parts)
-    return name != NOT_HOUSE and any(name == house or name.startswith(f"{house}.") for house in HOUSE)
+    return any(name == house or name.startswith(f"{house}.") for house in HOUSE)
 
 
 def _closure(files: Iterable[Path], source: Path) -> set[Path]:
