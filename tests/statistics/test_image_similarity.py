@@ -4,7 +4,7 @@ import torch
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 from torchmetrics.functional.image import peak_signal_noise_ratio as torch_psnr
 
-from analysis.statistics.image_similarity import psnr_db, ssim
+from analysis.statistics.image_similarity import psnr_db, ssim, ssim_of_pair
 
 RNG = np.random.default_rng(0)
 
@@ -32,6 +32,15 @@ def test_window_of_ssim_fits_into_small_images(side_px: int, window: int) -> Non
         for a, b in zip(originals, changed, strict=True)
     ]
     assert ssim(originals, changed) == pytest.approx(reference, abs=1e-10)
+
+
+@pytest.mark.parametrize("side_px", [5, 16])
+def test_ssim_of_a_pair_is_that_of_the_batch(side_px: int) -> None:
+    originals, changed = (np.repeat(images[..., :1], 3, axis=-1) for images in pairs(side_px))
+    of_pairs = [
+        ssim_of_pair(a[..., 0] / 255, b[..., 0] / 255) for a, b in zip(originals, changed, strict=True)
+    ]
+    assert ssim(originals, changed) == pytest.approx(of_pairs, abs=1e-10)
 
 
 def test_psnr_is_scikit_images_and_torchmetrics() -> None:

@@ -6,8 +6,9 @@ import numpy as np
 import pandas as pd
 from scipy.stats import rankdata
 
-from analysis.statistics.paired import MIN_CLASSES_FOR_INTERVAL
 from analysis.statistics.proportions import Z_95
+
+MIN_FOR_INTERVAL = 5  # pairs of values
 
 
 def rank_correlation(x: pd.Series, y: pd.Series) -> tuple[float, float, float]:
@@ -15,7 +16,7 @@ def rank_correlation(x: pd.Series, y: pd.Series) -> tuple[float, float, float]:
     if min(x.nunique(), y.nunique()) < 2:
         return np.nan, np.nan, np.nan
     correlation = float(x.rank().corr(y.rank()))
-    if len(x) < MIN_CLASSES_FOR_INTERVAL or abs(correlation) >= 1:
+    if len(x) < MIN_FOR_INTERVAL or abs(correlation) >= 1:
         return correlation, np.nan, np.nan
     half = Z_95 * np.sqrt((1 + correlation**2 / 2) / (len(x) - 3))
     low, high = np.tanh(np.arctanh(correlation) + np.array([-half, half]))

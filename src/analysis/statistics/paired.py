@@ -1,22 +1,25 @@
-"""Intervals and tests of differences that were measured on the same images, classes or seeds."""
+"""Intervals and tests of differences that were measured on the same images, classes or seeds.
+
+Of n images `n_gained` are right after a change and were not before, `n_lost` the other way round. Every
+difference is gained minus lost: positive is better.
+"""
 
 from __future__ import annotations
 
 import numpy as np
-import pandas as pd
 from scipy.special import ndtr, stdtr, stdtrit
+from scipy.stats import binom
 
 from analysis.statistics.proportions import Z_95, proportion_of, wilson_interval
 
-MIN_CLASSES_FOR_INTERVAL = 5  # of a rank correlation
 N_BISECTIONS = 50  # halvings of [-1, 1]: far below what rounding leaves
 
 
 def newcombe_interval(
-    n_both: np.ndarray, n_gained: np.ndarray, n_lost: np.ndarray, n_neither: np.ndarray
+    n_gained: np.ndarray, n_lost: np.ndarray, n: np.ndarray, *, n_both: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """95% interval of `(n_gained - n_lost) / n` of pairs (Newcombe 1998, method 10); NaN of none."""
-    n = n_both + n_gained + n_lost + n_neither
+    n_neither = n - n_both - n_gained - n_lost
     after, before = proportion_of(n_both + n_gained, n), proportion_of(n_both + n_lost, n)
     after_low, after_high = wilson_interval(n_both + n_gained, n)
     before_low, before_high = wilson_interval(n_both + n_lost, n)
@@ -33,16 +36,6 @@ def newcombe_interval(
     low = after - before - distance(after - after_low, before_high - before)
     high = after - before + distance(after_high - after, before - before_low)
     return low, high
-
-
-def mean_with_interval(table: pd.DataFrame) -> tuple[float, float, float]:
-    """Mean `lost_to_rarity` over classes with its 95% interval, from theirs (Zou et al. 2009)."""
-    if table.empty:
-        return np.nan, np.nan, np.nan
-    lost = table["lost_to_rarity"]
-    below = np.sqrt(((lost - table["lost_low"]) ** 2).sum()) / len(table)
-    above = np.sqrt(((table["lost_high"] - lost) ** 2).sum()) / len(table)
-    return float(lost.mean()), float(lost.mean() - below), float(lost.mean() + above)
 
 
 def mean_interval(values: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -62,36 +55,42 @@ def mean_interval(values: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarra
     return mean, mean - half, mean + half
 
 
-def paired_difference_p_value(n_lost: np.ndarray, n_won: np.ndarray, n: int, *, margin: float) -> np.ndarray:
+def mcnemar_p_value(n_gained: np.ndarray, n_lost: np.ndarray, n: np.ndarray) -> np.ndarray:
+    """Two-sided p-value against no difference, by McNemar's exact test (1947); NaN of no pairs."""
+    n_changed = n_gained + n_lost
+    p_value = np.minimum(2 * binom.cdf(np.minimum(n_gained, n_lost), n_changed, 0.5), 1)
+    return np.where(n > 0, p_value, np.nan)
+
+
+def fall_p_value(n_gained: np.ndarray, n_lost: np.ndarray, n: int, *, margin: float) -> np.ndarray:
     """One-sided p-value that a proportion has fallen by no more than `margin`, by Tango's (1998) score test.
 
-    Of n pairs `n_lost` were right before and not after, `n_won` the other way round. At a margin of 0 it is
-    McNemar's test.
+    At a margin of 0 it is McNemar's test.
     """
-    return ndtr(-_tango_z(n_lost, n_won, n, np.full(np.shape(n_lost), margin)))
+    return ndtr(-_tango_z(n_lost, n_gained, n, np.full(np.shape(n_lost), margin)))
 
 
-def tango_interval(n_lost: np.ndarray, n_won: np.ndarray, n: int) -> tuple[np.ndarray, np.ndarray]:
-    """Ends of the 95% interval of a paired fall in a proportion: what Tango's (1998) test does not reject."""
+def tango_interval(n_gained: np.ndarray, n_lost: np.ndarray, n: int) -> tuple[np.ndarray, np.ndarray]:
+    """95% interval of `(n_gained - n_lost) / n` of pairs: what Tango's (1998) score test does not reject."""
     ends = []
     for z in (Z_95, -Z_95):
         low, high = np.full(np.shape(n_lost), -1.0), np.full(np.shape(n_lost), 1.0)
         for _ in range(N_BISECTIONS):  # z falls as the difference that is tested grows
             middle = (low + high) / 2
-            is_above = _tango_z(n_lost, n_won, n, middle) > z
+            is_above = _tango_z(n_gained, n_lost, n, middle) > z
             low, high = np.where(is_above, middle, low), np.where(is_above, high, middle)
         ends.append((low + high) / 2)
     return ends[0], ends[1]
 
 
-def _tango_z(n_lost: np.ndarray, n_won: np.ndarray, n: int, difference: np.ndarray) -> np.ndarray:
-    """Score statistic of the hypothesis that the share lost exceeds that won by `difference`."""
-    # the most likely share won under the hypothesis solves 2n q² + b q + c = 0
-    b = (2 * n - n_lost + n_won) * difference - n_lost - n_won
-    c = -n_won * difference * (1 - difference)
-    won = (np.sqrt(np.maximum(b**2 - 8 * n * c, 0)) - b) / (4 * n)
-    surplus = n_lost - n_won - n * difference
-    variance = n * (2 * won + difference * (1 - difference))
+def _tango_z(n_more: np.ndarray, n_less: np.ndarray, n: int, difference: np.ndarray) -> np.ndarray:
+    """Score statistic of the hypothesis that the one share exceeds the other by `difference`."""
+    # the most likely lesser share under the hypothesis solves 2n q² + b q + c = 0
+    b = (2 * n - n_more + n_less) * difference - n_more - n_less
+    c = -n_less * difference * (1 - difference)
+    less = (np.sqrt(np.maximum(b**2 - 8 * n * c, 0)) - b) / (4 * n)
+    surplus = n_more - n_less - n * difference
+    variance = n * (2 * less + difference * (1 - difference))
     return np.divide(
         surplus, np.sqrt(np.maximum(variance, 0)), out=np.zeros(np.shape(surplus)), where=variance > 0
     )

@@ -15,14 +15,13 @@ from analysis.explore.class_imbalance.linear_model import (
     compare_recalls,
     confusion_of,
     errors_to_more_frequent,
+    mean_with_interval,
     predict_out_of_fold,
     sample_training,
 )
 from analysis.explore.class_imbalance.parameters import ClassImbalanceParameters
 from analysis.explore.class_imbalance.stage import class_imbalance
 from analysis.obtain.scan.measures import measure
-from analysis.statistics.correlation import rank_correlation
-from analysis.statistics.paired import mean_with_interval, newcombe_interval
 
 SETTINGS = {
     "max_images": 2000,
@@ -152,35 +151,11 @@ def test_recalls_of_hand_computed_predictions() -> None:
     assert table.loc["c", ["recall", "p_value", "lost_low"]].isna().all()
 
 
-def test_paired_interval_is_that_of_newcombe() -> None:
-    # 36 pairs both, 12 and 2 one way and the other, 0 neither: method 10 in table III of Newcombe (1998)
-    low, high = newcombe_interval(*(np.array([n]) for n in (36, 12, 2, 0)))
-    assert (low[0], high[0]) == pytest.approx((0.0569, 0.3404), abs=5e-5)
-
-
-def test_paired_interval_covers_the_difference() -> None:
-    generator = np.random.default_rng(1)
-    shares = [0.5, 0.2, 0.05, 0.25]
-    counts = generator.multinomial(40, shares, size=4000).T
-    low, high = newcombe_interval(*counts)
-    assert ((low <= 0.15) & (high >= 0.15)).mean() == pytest.approx(0.95, abs=0.015)
-
-
 def test_mean_with_interval_of_one_class_is_that_class() -> None:
     table = pd.DataFrame({"lost_to_rarity": [0.3], "lost_low": [0.1], "lost_high": [0.4]})
     assert mean_with_interval(table) == pytest.approx((0.3, 0.1, 0.4))
     four = pd.concat([table] * 4)
     assert mean_with_interval(four) == pytest.approx((0.3, 0.2, 0.35))
-
-
-def test_rank_correlation_matches_scipy() -> None:
-    generator = np.random.default_rng(2)
-    x = pd.Series(generator.integers(0, 9, 30))
-    y = x + generator.normal(0, 3, 30)
-    correlation, low, high = rank_correlation(x, y)
-    assert correlation == pytest.approx(stats.spearmanr(x, y).statistic)
-    assert low < correlation < high
-    assert all(np.isnan(rank_correlation(pd.Series([5, 5, 5]), pd.Series([1, 2, 3]))))
 
 
 def test_errors_to_more_frequent_of_hand_computed_confusion() -> None:

@@ -3,7 +3,7 @@ import pytest
 import torch
 from scipy.stats import spearmanr
 
-from analysis.interpret.gradcam.randomisation import STEPS, randomised, structural_similarity
+from analysis.interpret.gradcam.randomisation import STEPS, randomised, ssim_of_maps
 from analysis.statistics.correlation import rank_correlation_of_maps
 from models.networks.classifier import ImageClassifier, seeded_weights
 
@@ -78,11 +78,11 @@ def test_rank_correlation_equals_scipys_with_ties() -> None:
 def test_map_of_zeros_is_like_nothing() -> None:
     some = np.random.default_rng(0).random((1, 9, 9))
     assert np.isnan(rank_correlation_of_maps(some, np.zeros((1, 9, 9)))).all()
-    assert np.isnan(structural_similarity(some, np.zeros((1, 9, 9)))).all()
+    assert np.isnan(ssim_of_maps(some, np.zeros((1, 9, 9)))).all()
 
 
 def test_similarity_minds_the_place_and_not_the_scale() -> None:
     some = np.zeros((1, 16, 16))
     some[0, 2:6, 2:6] = 1
-    assert structural_similarity(some, 7 * some) == pytest.approx([1])
-    assert structural_similarity(some, some[:, ::-1])[0] < 0.7
+    assert ssim_of_maps(some, 7 * some) == pytest.approx([1])
+    assert ssim_of_maps(some, some[:, ::-1])[0] < 0.7

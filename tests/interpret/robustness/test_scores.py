@@ -1,7 +1,5 @@
 import numpy as np
 import pytest
-from scipy.optimize import minimize_scalar
-from scipy.stats import norm, t
 
 from analysis.interpret.robustness.corruptions import CORRUPTIONS, SEVERITIES
 from analysis.interpret.robustness.scores import (
@@ -12,7 +10,6 @@ from analysis.interpret.robustness.scores import (
     score_conditions,
     score_corruptions,
 )
-from analysis.statistics.paired import mean_interval, paired_difference_p_value, tango_interval
 from analysis.statistics.proportions import wilson_interval
 
 K, S = len(CORRUPTIONS), len(SEVERITIES)
@@ -63,71 +60,6 @@ def test_corruptions_by_hand() -> None:
 def test_half_of_the_clean_accuracy_is_not_below_it() -> None:
     table = score_corruptions(outcomes_of([0, 0], [0, 0], {(0, 3): [0, 1], (0, 4): [1, 1]}), margin=0)
     assert table["half_at_severity"][0] == 5
-
-
-def test_mean_interval_is_students_and_says_what_is_unknown() -> None:
-    values = np.array([[0.0, 1.0, 1.0, 0.0], [0.5, 0.5, 0.5, 0.5]])
-    mean, low, high = mean_interval(values)
-    assert mean == pytest.approx([0.5, 0.5])
-    half = t.ppf(0.975, 3) * np.std([0, 1, 1, 0], ddof=1) / 2
-    assert (high - mean, mean - low) == (pytest.approx([half, 0]), pytest.approx([half, 0]))
-    assert mean_interval(np.array([0.25]))[0] == 0.25
-    assert np.isnan(mean_interval(np.array([0.25]))[1:]).all()
-    assert np.isnan(mean_interval(np.array([]))).all()
-
-
-# ---- differences of paired proportions -------------------------------------------------------------------
-def score_statistic(n_lost: int, n_won: int, n: int, difference: float) -> float:
-    """Tango's statistic with the nuisance share found by a search instead of a formula."""
-    lowest, highest = max(0.0, -difference), (1 - difference) / 2
-
-    def minus_log_likelihood(won: float) -> float:
-        shares = np.clip([won + difference, won, 1 - 2 * won - difference], 1e-12, 1)
-        return -(np.array([n_lost, n_won, n - n_lost - n_won]) * np.log(shares)).sum()
-
-    bounds = (lowest, max(highest, lowest + 1e-9))
-    won = minimize_scalar(minus_log_likelihood, bounds=bounds, method="bounded", options={"xatol": 1e-10}).x
-    return (n_lost - n_won - n * difference) / np.sqrt(n * (2 * won + difference - difference**2))
-
-
-@pytest.mark.parametrize(
-    ("n_lost", "n_won", "n"), [(8, 3, 40), (12, 2, 126), (5, 0, 100), (1, 9, 60), (30, 1, 50)]
-)
-@pytest.mark.parametrize("margin", [0.0, 0.05, 0.2])
-def test_p_value_is_that_of_the_score_test(n_lost: int, n_won: int, n: int, margin: float) -> None:
-    ours = paired_difference_p_value(np.array([n_lost]), np.array([n_won]), n, margin=margin)
-    assert ours == pytest.approx([norm.sf(score_statistic(n_lost, n_won, n, margin))], rel=1e-3)
-
-
-def test_p_value_without_margin_is_mcnemars() -> None:
-    lost, won = np.array([10, 3, 20]), np.array([2, 3, 5])
-    expected = norm.sf((lost - won) / np.sqrt(lost + won))
-    assert paired_difference_p_value(lost, won, 100, margin=0) == pytest.approx(expected)
-
-
-def test_ends_of_the_interval_are_just_rejected() -> None:
-    lost, won = np.array([8, 12, 5, 1, 30]), np.array([3, 2, 0, 9, 1])
-    low, high = tango_interval(lost, won, 60)
-    assert ((low < (lost - won) / 60) & ((lost - won) / 60 < high)).all()
-    for i, (lower, upper) in enumerate(zip(low, high, strict=True)):
-        tails = [paired_difference_p_value(lost[[i]], won[[i]], 60, margin=end)[0] for end in (lower, upper)]
-        assert tails == pytest.approx([0.025, 0.975])
-
-
-def test_interval_of_no_change_at_all_is_not_empty() -> None:
-    low, high = tango_interval(np.array([0]), np.array([0]), 40)
-    z = norm.ppf(0.975) ** 2
-    assert high == pytest.approx([z / (40 + z)])  # Tango (1998)
-    assert low == pytest.approx(-high)
-
-
-def test_interval_of_a_total_loss_and_of_one_image_stay_in_range() -> None:
-    for n in (1, 50):
-        low, high = tango_interval(np.array([n, 0]), np.array([0, n]), n)
-        assert min(low) >= -1
-        assert max(high) <= 1
-        assert (high[0], low[1]) == (pytest.approx(1), pytest.approx(-1))
-        assert np.isfinite(paired_difference_p_value(np.array([n]), np.array([0]), n, margin=0.05)).all()
 
 
 # ---- classes ---------------------------------------------------------------------------------------------

@@ -8,7 +8,6 @@ import pandas as pd
 import pytest
 import yaml
 from pydantic import ValidationError
-from scipy import stats
 from sklearn.metrics import f1_score
 
 from analysis.contract import InputError
@@ -21,7 +20,6 @@ from analysis.model.train_recipe.stage import train_recipe
 from analysis.pipeline.code_inputs import code_inputs
 from analysis.pipeline.dag import load_stages
 from analysis.pipeline.workspace import prepare_workspace, write_parameters
-from analysis.statistics.paired import t_interval
 from models.networks.classifier import count_flops
 
 REPOSITORY = Path(__file__).parents[3]
@@ -192,31 +190,6 @@ def test_scores_are_scikit_learns_and_nan_without_images():
     assert scores["test_accuracy"] == 0.5
     assert scores["test_macro_f1"] == pytest.approx(f1_score(actual, predicted, average="macro"))
     assert np.isnan(scores["validation_accuracy"])
-
-
-def test_interval_is_that_of_scipys_paired_t_test():
-    first, second = np.array([0.91, 0.93, 0.90, 0.95]), np.array([0.89, 0.90, 0.91, 0.92])
-    expected = stats.ttest_rel(first, second)
-    found = t_interval(first - second)
-    assert found["p_value"] == pytest.approx(expected.pvalue)
-    interval = expected.confidence_interval(0.95)
-    assert (found["difference_low"], found["difference_high"]) == pytest.approx((interval.low, interval.high))
-
-
-@pytest.mark.parametrize(
-    ("differences", "n", "mean"), [([], 0, np.nan), ([0.1], 1, 0.1), ([np.nan, np.nan], 0, np.nan)]
-)
-def test_fewer_than_two_seeds_give_no_interval(differences, n, mean):
-    found = t_interval(np.array(differences, dtype=float))
-    assert (found["n_seeds"], found["difference"]) == (n, pytest.approx(mean, nan_ok=True))
-    assert np.isnan(found["difference_low"])
-    assert np.isnan(found["p_value"])
-
-
-def test_equal_differences_have_no_p_value():
-    found = t_interval(np.array([0.5, 0.5]))
-    assert (found["difference_low"], found["difference_high"]) == (0.5, 0.5)
-    assert np.isnan(found["p_value"])
 
 
 def test_differences_pair_the_seeds_and_correct_for_the_recipes():

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
-from scipy.stats import binom
 from sklearn.linear_model import SGDClassifier
 from sklearn.model_selection import StratifiedKFold
 from sklearn.utils.class_weight import compute_sample_weight
 
-from analysis.statistics.paired import newcombe_interval
+from analysis.statistics.paired import mcnemar_p_value, newcombe_interval
 from analysis.statistics.proportions import proportion_of, wilson_interval
 from analysis.statistics.rank_tests import holm
 
@@ -85,11 +84,9 @@ def compare_recalls(
 
     is_hit, is_weighted_hit = natural == codes, weighted == codes
     n = np.bincount(codes, minlength=n_classes)
-    n_both, n_neither = count(is_hit & is_weighted_hit), count(~is_hit & ~is_weighted_hit)
     n_gained, n_lost = count(~is_hit & is_weighted_hit), count(is_hit & ~is_weighted_hit)
     low, high = wilson_interval(count(is_hit), n)
-    lost_low, lost_high = newcombe_interval(n_both, n_gained, n_lost, n_neither)
-    p_value = np.minimum(2 * binom.cdf(np.minimum(n_gained, n_lost), n_gained + n_lost, 0.5), 1)
+    lost_low, lost_high = newcombe_interval(n_gained, n_lost, n, n_both=count(is_hit & is_weighted_hit))
     table = pd.DataFrame(
         {
             "label": classes.astype(str),
@@ -101,10 +98,20 @@ def compare_recalls(
             "lost_to_rarity": proportion_of(n_gained - n_lost, n),
             "lost_low": lost_low,
             "lost_high": lost_high,
-            "p_value": np.where(n > 0, p_value, np.nan),
+            "p_value": mcnemar_p_value(n_gained, n_lost, n),
         }
     )
     return table.assign(p_value_holm=holm(table["p_value"]))
+
+
+def mean_with_interval(table: pd.DataFrame) -> tuple[float, float, float]:
+    """Mean `lost_to_rarity` over classes with its 95% interval, from theirs (Zou et al. 2009)."""
+    if table.empty:
+        return np.nan, np.nan, np.nan
+    lost = table["lost_to_rarity"]
+    below = np.sqrt(((lost - table["lost_low"]) ** 2).sum()) / len(table)
+    above = np.sqrt(((table["lost_high"] - lost) ** 2).sum()) / len(table)
+    return float(lost.mean()), float(lost.mean() - below), float(lost.mean() + above)
 
 
 def confusion_of(codes: np.ndarray, predicted: np.ndarray, classes: pd.Index) -> pd.DataFrame:

@@ -10,9 +10,9 @@ from analysis.explore.class_imbalance.linear_model import (
     compare_recalls,
     confusion_of,
     errors_to_more_frequent,
+    mean_with_interval,
 )
 from analysis.statistics.correlation import rank_correlation
-from analysis.statistics.paired import mean_with_interval
 from analysis.statistics.proportions import proportion_of
 
 TABLE_COLUMNS = [

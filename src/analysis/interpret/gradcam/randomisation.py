@@ -10,13 +10,13 @@ import copy
 import numpy as np
 import pandas as pd
 import torch
-from skimage.metrics import structural_similarity as ssim
 from torch import Tensor, nn
 from tqdm import tqdm
 
 from analysis.interpret.gradcam.explained_images import Explained
 from analysis.interpret.gradcam.shares import mean_of_present, share_inside
 from analysis.statistics.correlation import rank_correlation_of_maps
+from analysis.statistics.image_similarity import ssim_of_pair
 from models.networks.classifier import ImageClassifier, in_unit_range, seeded_weights
 
 # in the order in which a cascade makes them random, the output first; the last leaves nothing learnt
@@ -111,7 +111,7 @@ def cascade_likeness(explained: Explained, rows: np.ndarray, *, seed: int) -> pd
                 maps = explained.maps_of(network, rows, method=method)
                 likeness = (
                     mean_of_present(rank_correlation_of_maps(trained[rows], maps)),
-                    mean_of_present(structural_similarity(trained[rows], maps)),
+                    mean_of_present(ssim_of_maps(trained[rows], maps)),
                 )
                 cells.append((method, step, i, *likeness))
     table = pd.DataFrame(cells, columns=["method", "down_to", "network", "rank_correlation", "ssim"])
@@ -123,7 +123,7 @@ def _nth(seed: int, i: int) -> int:
     return int(np.random.SeedSequence([seed, i]).generate_state(1)[0])
 
 
-def structural_similarity(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+def ssim_of_maps(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     """SSIM (Wang et al. 2004) of each pair of maps (N, H, W), scaled to a maximum of 1: (N,).
 
     NaN where a map is zero everywhere.
@@ -131,5 +131,5 @@ def structural_similarity(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     similarity = np.full(len(first), np.nan)
     peaks = first.max(axis=(1, 2)), second.max(axis=(1, 2))
     for i in np.flatnonzero((peaks[0] > 0) & (peaks[1] > 0)):
-        similarity[i] = ssim(first[i] / peaks[0][i], second[i] / peaks[1][i], data_range=1.0)
+        similarity[i] = ssim_of_pair(first[i] / peaks[0][i], second[i] / peaks[1][i])
     return similarity

@@ -13,9 +13,8 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 import pandas as pd
-from scipy.stats import binom
 
-from analysis.statistics.paired import newcombe_interval
+from analysis.statistics.paired import mcnemar_p_value, newcombe_interval
 from analysis.statistics.proportions import proportion_of
 from analysis.statistics.rank_tests import holm
 from models.inference import predict_held_out
@@ -134,19 +133,15 @@ def tabulate_gains(predictions: pd.DataFrame, confused: set[str]) -> pd.DataFram
 def _paired(group: pd.DataFrame) -> dict[str, float]:
     labels = group["label"].astype(str)
     random, hard = (labels == group[f"predicted_{name}"].astype(str) for name in ("random", "hard"))
-    counts = [
-        np.array([mask.sum()]) for mask in (random & hard, ~random & hard, random & ~hard, ~random & ~hard)
-    ]
-    (low,), (high,) = newcombe_interval(*counts)
-    n_gained, n_lost = int(counts[1][0]), int(counts[2][0])
+    n = np.array([len(group)])
+    n_gained, n_lost = np.array([(~random & hard).sum()]), np.array([(random & ~hard).sum()])
+    (low,), (high,) = newcombe_interval(n_gained, n_lost, n, n_both=np.array([(random & hard).sum()]))
     return {
         "n_items": len(group),
         "accuracy_random": float(proportion_of(random.sum(), len(group))),
         "accuracy_hard": float(proportion_of(hard.sum(), len(group))),
-        "gain": float(proportion_of(n_gained - n_lost, len(group))),
+        "gain": float(proportion_of(n_gained - n_lost, n)[0]),
         "gain_low": float(low),
         "gain_high": float(high),
-        "p_value": float(min(1, 2 * binom.cdf(min(n_gained, n_lost), n_gained + n_lost, 0.5)))
-        if len(group)
-        else np.nan,
+        "p_value": float(mcnemar_p_value(n_gained, n_lost, n)[0]),
     }

@@ -13,7 +13,7 @@ import pandas as pd
 from sklearn.isotonic import IsotonicRegression
 
 from analysis.interpret.robustness.corruptions import CORRUPTIONS, SEVERITIES
-from analysis.statistics.paired import mean_interval, paired_difference_p_value, tango_interval
+from analysis.statistics.paired import fall_p_value, mean_interval, tango_interval
 from analysis.statistics.proportions import proportion_of, wilson_interval
 from analysis.statistics.rank_tests import each_against_rest, holm
 
@@ -103,8 +103,8 @@ def score_corruptions(outcomes: Outcomes, *, margin: float) -> pd.DataFrame:
     n, error = len(clean), 1 - is_right.mean(axis=(1, 2))
     error_low, error_high = wilson_interval(error * n, n)
     n_lost = (clean & ~is_right[:, 0]).sum(axis=1)
-    n_won = (~clean & is_right[:, 0]).sum(axis=1)
-    mild_low, mild_high = tango_interval(n_lost, n_won, n)
+    n_gained = (~clean & is_right[:, 0]).sum(axis=1)
+    gain_low, gain_high = tango_interval(n_gained, n_lost, n)
     is_half = is_right.mean(axis=2) < clean.mean() / 2
     first_half = np.where(is_half.any(axis=1), is_half.argmax(axis=1), -1)
     return pd.DataFrame(
@@ -114,10 +114,10 @@ def score_corruptions(outcomes: Outcomes, *, margin: float) -> pd.DataFrame:
             "error_low": error_low,
             "error_high": error_high,
             "flip_rate": outcomes.has_flipped.mean(axis=(1, 2)),
-            "mild_drop": (n_lost - n_won) / n,
-            "mild_low": mild_low,
-            "mild_high": mild_high,
-            "p_value_holm": holm(paired_difference_p_value(n_lost, n_won, n, margin=margin)),
+            "mild_drop": (n_lost - n_gained) / n,
+            "mild_low": -gain_high,
+            "mild_high": -gain_low,
+            "p_value_holm": holm(fall_p_value(n_gained, n_lost, n, margin=margin)),
             "half_at_severity": pd.array(
                 [SEVERITIES[place] if place >= 0 else pd.NA for place in first_half], dtype="Int64"
             ),

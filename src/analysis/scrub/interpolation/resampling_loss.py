@@ -5,14 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 from scipy.fft import idctn
-from skimage.metrics import structural_similarity
 
 from analysis.scrub.interpolation.resampling import METHODS, cut_spectrum, low_passed, spectrum
+from analysis.statistics.image_similarity import psnr_of, ssim_of_pair
 
 MAX_PIXELS = 512**2  # measured of one picture; of a larger one its middle, at the same scale
 SMALLEST_SIDE_PX = 4  # of that middle, resized
-SSIM_WINDOW_PX = 7  # scikit-image's default
-SMALLEST_ERROR = 1 / (12 * 255**2)  # mean square of rounding to 8 bits: no error below it can be seen
 N_BANDS = 16
 FINE_FROM = 0.5  # of the frequencies that both pictures can hold, those above are fine detail
 
@@ -72,10 +70,9 @@ def _likeness(picture: np.ndarray, resized: np.ndarray) -> dict[str, float]:
     larger = tuple(max(sides) for sides in zip(picture.shape, resized.shape, strict=True))
     # in 64 bits: in 32, rounding makes differences of variances where there are none
     original, back = (_enlarged(part.astype(float), larger) for part in (picture, resized))
-    window = min(SSIM_WINDOW_PX, (min(larger) - 1) // 2 * 2 + 1)  # odd, and no larger than the picture
     return {
-        "psnr_db": -10 * np.log10(max(np.mean((back - original) ** 2), SMALLEST_ERROR)),
-        "ssim": float(structural_similarity(original, back, data_range=1, win_size=window)),
+        "psnr_db": psnr_of(np.mean((back - original) ** 2)),
+        "ssim": ssim_of_pair(original, back),
     }
 
 
