@@ -20,12 +20,12 @@ import numpy as np
 import pandas as pd
 import yaml
 from PIL import Image, ImageEnhance, ImageFilter
-from tqdm import tqdm
 
 from analysis.explore.image_features import image_features
 from analysis.explore.split_comparison.comparison import CLASSIFIER, compare_splits, rows_of
 from analysis.explore.split_comparison.parameters import SplitComparisonParameters
 from analysis.obtain.scan.measures import measure
+from analysis.pipeline.progress import progress
 from analysis.statistics.proportions import wilson_interval
 
 REPOSITORY = Path(__file__).resolve().parents[1]
@@ -52,7 +52,9 @@ def main() -> None:
     ]
     with ProcessPoolExecutor(arguments.processes) as pool:
         trials = silent + planted
-        results = pd.DataFrame(tqdm(pool.map(run_trial, trials), total=len(trials)))
+        results = pd.DataFrame(
+            progress(pool.map(run_trial, trials), description="trials", unit="trials", total=len(trials))
+        )
     print_false_alarms(results[results["shift"].eq("none")])
     print_power(results[results["shift"].ne("none")])
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 import torch
-from tqdm import tqdm
 
 from analysis.dataset.readable import readable_images
+from analysis.pipeline.progress import progress
 from models.data.decoding import decode
 from models.networks.classifier import ImageClassifier, in_unit_range
 
@@ -38,7 +38,7 @@ def predict(
     classifier.eval().to(device)
     probabilities = np.empty((len(images), len(classifier.classes)), dtype=np.float32)
     embeddings = np.empty((len(images), classifier.head.in_features), dtype=np.float32)
-    with tqdm(total=len(images), desc="predicting", unit="image", leave=False) as progress:
+    with progress(description="predicting", unit="images", total=len(images)) as bar:
         for start in range(0, len(images), batch_images):
             rows = slice(start, start + batch_images)
             size = {"input_px": classifier.input_px, "interpolation": classifier.interpolation}
@@ -46,7 +46,7 @@ def predict(
             embedded = classifier.embed(in_unit_range(pixels))
             embeddings[rows] = embedded.cpu().numpy()
             probabilities[rows] = classifier.head(embedded).softmax(dim=1).cpu().numpy()
-            progress.update(len(pixels))
+            bar.update(len(pixels))
     return Predictions(probabilities, embeddings)
 
 

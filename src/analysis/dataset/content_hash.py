@@ -17,7 +17,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-from tqdm import tqdm
+
+from analysis.pipeline.progress import progress
 
 DIGEST_BYTES = 16  # BLAKE2b, 128 bits: two different files among 10^12 agree with a probability of 10^-15
 CHUNK_BYTES = 1 << 20
@@ -108,7 +109,7 @@ def _hash_all(paths: Sequence[str]) -> list[tuple[str | None, str]]:
 def _with_progress(
     batches: Iterator[list[tuple[str | None, str]]], *, total: int
 ) -> Iterator[tuple[str | None, str]]:
-    with tqdm(total=total, desc="reading files", unit=" files", delay=1) as bar:
+    with progress(description="reading files", unit="files", total=total) as bar:
         for batch in batches:
             yield from batch
             bar.update(len(batch))

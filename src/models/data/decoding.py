@@ -10,11 +10,11 @@ import pandas as pd
 import torch
 from PIL import Image
 from torch import Tensor
-from tqdm import tqdm
 
 from analysis.contract import InputError
 from analysis.dataset.images import ImageError, open_as_seen
 from analysis.pipeline.cores import available_cores
+from analysis.pipeline.progress import Progress
 
 INTERPOLATIONS = {  # by the names of the stage `interpolation`
     "nearest": Image.Resampling.NEAREST,
@@ -28,7 +28,7 @@ N_DECODED_TOGETHER = 4096  # images on their way to where they are kept
 
 
 def decode(
-    images: pd.DataFrame, *, input_px: int, interpolation: str = "bilinear", progress: tqdm | None = None
+    images: pd.DataFrame, *, input_px: int, interpolation: str = "bilinear", bar: Progress | None = None
 ) -> Tensor:
     """The pictures of `images` (`path`, `is_truncated`) -> uint8 (N, 3, input_px, input_px).
 
@@ -50,8 +50,8 @@ def decode(
     with warnings.catch_warnings(), ThreadPoolExecutor(n_threads) as pool:
         warnings.simplefilter("ignore")
         for _ in pool.map(fill, range(len(images)), images["path"], images["is_truncated"]):
-            if progress is not None:
-                progress.update()
+            if bar is not None:
+                bar.update()
     return tensor
 
 

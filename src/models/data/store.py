@@ -11,8 +11,8 @@ import numpy as np
 import pandas as pd
 import torch
 from torch import Tensor
-from tqdm import tqdm
 
+from analysis.pipeline.progress import progress
 from models.data.decoding import N_DECODED_TOGETHER, decode
 
 N_BATCHES_AHEAD = 2  # decoded and waiting while one is trained on
@@ -45,10 +45,10 @@ class ImageStore:
     def _decode_all(self, home: torch.device, description: str) -> Tensor:
         """In parts, so that what is kept on a GPU need not fit into memory as a whole."""
         kept = torch.empty((len(self), 3, *[self.size["input_px"]] * 2), dtype=torch.uint8, device=home)
-        with tqdm(total=len(self), desc=description, unit="image", leave=False) as progress:
+        with progress(description=description, unit="images", total=len(self)) as bar:
             for start in range(0, len(self), N_DECODED_TOGETHER):
                 part = slice(start, start + N_DECODED_TOGETHER)
-                kept[part] = decode(self.images.iloc[part], **self.size, progress=progress)
+                kept[part] = decode(self.images.iloc[part], **self.size, bar=bar)
         return kept
 
     def __len__(self) -> int:

@@ -8,9 +8,9 @@ import torch
 from torch import nn
 from torchvision.models import get_model, get_model_weights
 from torchvision.transforms.functional import normalize
-from tqdm import tqdm
 
 from analysis.contract import InputError
+from analysis.pipeline.progress import progress
 from models.data.decoding import decode
 from models.networks.classifier import in_unit_range
 from models.networks.pretrained import IMAGENET_MEAN, IMAGENET_STD, imagenet_state
@@ -49,10 +49,10 @@ def penultimate_features(
     """The backbone's output for `images` (`path`, `is_truncated`), decoded batch by batch: float32 (N, d)."""
     backbone.eval().to(device)
     parts = []
-    with tqdm(total=len(images), desc="embed", unit="image", leave=False) as progress:
+    with progress(description="embed", unit="images", total=len(images)) as bar:
         for start in range(0, len(images), batch_images):
             pixels = decode(images.iloc[start : start + batch_images], input_px=input_px).to(device)
             batch = normalize(in_unit_range(pixels), IMAGENET_MEAN, IMAGENET_STD)
             parts.append(backbone(batch).cpu().numpy())
-            progress.update(len(pixels))
+            bar.update(len(pixels))
     return np.concatenate(parts)

@@ -9,8 +9,8 @@ from typing import Any
 from dvclive import Live
 from lightning.pytorch import Callback, LightningModule, Trainer
 from torch import Tensor
-from tqdm import tqdm
 
+from analysis.pipeline.progress import Progress, progress
 from models.data.batches import Batch
 from models.training.dynamics import TrainingDynamics
 from models.training.module import BEST_BY, ClassifierTraining
@@ -59,7 +59,7 @@ class Display(Callback):
         self.history = history
         self.folder = folder
         self.n_images = n_images
-        self.bar: tqdm | None = None
+        self.bar: Progress | None = None
         self.live: Live | None = None
 
     def on_train_start(self, trainer: Trainer, module: ClassifierTraining) -> None:
@@ -69,13 +69,11 @@ class Display(Callback):
         self.live = Live(str(self.folder), save_dvc_exp=False, dvcyaml=None, report=None)
         for row in self.history.rows:
             self._log_row(row)
-        self.bar = tqdm(
-            desc=f"training ({module.phase.name})",
+        self.bar = progress(
+            description=f"training ({module.phase.name})",
+            unit="images",
             total=trainer.max_epochs * self.n_images,
-            initial=trainer.current_epoch * self.n_images,
-            unit="image",
-            unit_scale=True,
-            leave=False,
+            n_before=trainer.current_epoch * self.n_images,
         )
 
     def _log_row(self, row: dict[str, Any]) -> None:

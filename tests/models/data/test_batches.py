@@ -8,12 +8,12 @@ import pandas as pd
 import pytest
 import torch
 from PIL import Image
-from tqdm import tqdm
 
 from analysis.contract import InputError
 from analysis.dataset.input_size import suited_input_px
 from analysis.dataset.readable import left_out_note, readable_images
 from analysis.dataset.samples import stratified_sample
+from analysis.pipeline.progress import ProgressLines
 from models.data.batches import Batches
 from models.data.decoding import decode
 from models.data.store import N_BATCHES_AHEAD, ImageStore, home_of
@@ -126,8 +126,8 @@ def test_oblong_image_is_squeezed_whole(tmp_path: Path) -> None:
 def test_many_images_stay_in_order_and_move_the_bar(make_dataset) -> None:
     levels = list(range(200))
     manifest, scan = make_dataset([("a", "train", level) for level in levels])
-    with tqdm(total=200, disable=False) as bar:
-        tensor = decode(readable_images(manifest, scan), input_px=4, progress=bar)
+    with ProgressLines(description="decode", unit="images", total=200) as bar:
+        tensor = decode(readable_images(manifest, scan), input_px=4, bar=bar)
     assert tensor[:, 0, 0, 0].tolist() == levels
     assert bar.n == 200
 

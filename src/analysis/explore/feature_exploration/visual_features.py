@@ -9,10 +9,10 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 from skimage.feature import graycomatrix, graycoprops, local_binary_pattern
-from tqdm import tqdm
 
 from analysis.contract import InputError
 from analysis.dataset.images import ImageError, open_as_seen
+from analysis.pipeline.progress import progress
 
 WORKING_PX = 128  # longer side at which pictures are measured; none is enlarged
 N_SCALES = 4
@@ -42,7 +42,8 @@ def measure_images(paths: Sequence[str]) -> pd.DataFrame:
     InputError
         If one cannot be opened: the file changed after it was scanned.
     """
-    rows = [measure_picture(_open(path)) for path in tqdm(paths, desc="features", unit="image", leave=False)]
+    opened = progress(paths, description="features", unit="images")
+    rows = [measure_picture(_open(path)) for path in opened]
     return pd.DataFrame(np.array(rows).reshape(-1, len(FEATURES)), columns=FEATURES)
 
 

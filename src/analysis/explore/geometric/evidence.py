@@ -15,12 +15,12 @@ from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
-from tqdm import tqdm
 
 from analysis.dataset.samples import stratified_folds
 from analysis.explore.discriminant import fit_discriminant
 from analysis.explore.geometric.parameters import N_FOLDS
 from analysis.explore.geometric.poses import POSES, describe_pose
+from analysis.pipeline.progress import progress
 from analysis.statistics.auroc import paired_auroc
 from analysis.statistics.proportions import Z_95
 
@@ -76,7 +76,7 @@ def gather_evidence(
     is_known = distances.argmin(axis=1) == codes
     typical_of = _typical_of(distances, ranges)
     rows = []
-    for transform, pose in tqdm(POSES.items(), desc="poses", unit="pose", leave=False):
+    for transform, pose in progress(POSES.items(), description="poses", unit="poses"):
         posed_features = describe_pose(pose(pictures, side))
         scores = _pose_scores(features, posed_features, codes, folds)
         posed_distances = _class_distances(features, posed_features, codes, folds)

@@ -9,9 +9,9 @@ from openTSNE import TSNEEmbedding, initialization
 from openTSNE.affinity import PerplexityBasedNN
 from openTSNE.nearest_neighbors import PrecomputedNeighbors
 from sklearn.manifold import trustworthiness
-from tqdm import tqdm
 
 from analysis.explore.latent_structure.neighbours import distance_correlation, find_neighbours, kept_fraction
+from analysis.pipeline.progress import progress
 
 EARLY_ITERATIONS, EARLY_EXAGGERATION, ITERATIONS, MOMENTUM = 250, 12, 500, 0.8  # openTSNE's own
 ITERATIONS_A_STEP = 50  # of the progress bar
@@ -104,10 +104,10 @@ def fit_tsne(
     start = initialization.pca(features, random_state=np.random.RandomState(seed))
     embedding = TSNEEmbedding(start, affinities, learning_rate="auto", random_state=seed)
     total = EARLY_ITERATIONS + ITERATIONS
-    with tqdm(total=total, desc=f"t-SNE of {name}", unit="iteration", leave=False) as progress:
+    with progress(description=f"t-SNE of {name}", unit="iterations", total=total) as bar:
 
         def advance(*_: object) -> None:
-            progress.update(ITERATIONS_A_STEP)
+            bar.update(ITERATIONS_A_STEP)
 
         options = {"callbacks": advance, "callbacks_every_iters": ITERATIONS_A_STEP, "momentum": MOMENTUM}
         embedding = embedding.optimize(EARLY_ITERATIONS, exaggeration=EARLY_EXAGGERATION, **options)

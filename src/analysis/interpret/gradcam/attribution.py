@@ -13,8 +13,8 @@ import torch
 from captum.attr import GuidedGradCam, IntegratedGradients, LayerGradCam
 from torch import Tensor, nn
 from torch.nn import functional
-from tqdm import tqdm
 
+from analysis.pipeline.progress import progress
 from models.networks.classifier import ImageClassifier, in_unit_range
 
 LAYERS = ("layer1", "layer2", "layer3", "layer4")
@@ -111,13 +111,13 @@ def attribution_maps(
     # each image is integrated along a path of images
     size = max(1, batch_images // INTEGRATION_STEPS) if method == "integrated_gradients" else batch_images
     maps = np.empty((len(pixels), *pixels.shape[2:]), dtype=np.float32)
-    with tqdm(total=len(pixels), desc=method, unit="image", leave=False) as progress:
+    with progress(description=method, unit="images", total=len(pixels)) as bar:
         for start in range(0, len(pixels), size):
             rows = slice(start, start + size)
             images = in_unit_range(pixels[rows].to(device))
             classes = None if targets is None else torch.from_numpy(targets[rows]).to(device)
             maps[rows] = _maps_of(classifier, images, classes, method, layer).cpu().numpy()
-            progress.update(len(images))
+            bar.update(len(images))
     return maps
 
 

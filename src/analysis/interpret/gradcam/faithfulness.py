@@ -12,10 +12,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 from torchvision.transforms.functional import gaussian_blur
-from tqdm import tqdm
 
 from analysis.interpret.gradcam.attribution import map_side_px
 from analysis.interpret.gradcam.explained_images import Explained
+from analysis.pipeline.progress import progress
 from analysis.statistics.proportions import Z_95
 from models.networks.classifier import ImageClassifier, in_unit_range
 
@@ -146,7 +146,7 @@ def removal_curves(
     """
     n, n_pixels = len(pixels), ranks.shape[1] * ranks.shape[2]
     curves = {name: np.empty((n, n_steps + 1), dtype=np.float32) for name in MEASURES}
-    with tqdm(total=n, desc="deletion and insertion", unit="image", leave=False) as progress:
+    with progress(description="deletion and insertion", unit="images", total=n) as bar:
         for start in range(0, n, batch_images):
             rows = slice(start, start + batch_images)
             device = next(classifier.parameters()).device
@@ -161,7 +161,7 @@ def removal_curves(
                     ("insertion", torch.where(is_chosen, sharp, blur)),
                 ):
                     curves[name][rows, step] = _probability(classifier, image, classes)
-            progress.update(len(sharp))
+            bar.update(len(sharp))
     return curves
 
 

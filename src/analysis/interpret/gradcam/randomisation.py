@@ -11,10 +11,10 @@ import numpy as np
 import pandas as pd
 import torch
 from torch import Tensor, nn
-from tqdm import tqdm
 
 from analysis.interpret.gradcam.explained_images import Explained
 from analysis.interpret.gradcam.shares import mean_of_present, share_inside
+from analysis.pipeline.progress import progress
 from analysis.statistics.correlation import rank_correlation_of_maps
 from analysis.statistics.image_similarity import ssim_of_pair
 from models.networks.classifier import ImageClassifier, in_unit_range, seeded_weights
@@ -81,7 +81,7 @@ def random_shares(
     shares = {region: np.empty((n_networks, len(right))) for region in regions}
     if len(right) == 0:
         return shares
-    for i in tqdm(range(n_networks), desc="random networks", unit="network", leave=False):
+    for i in progress(range(n_networks), description="random networks", unit="networks"):
         network = randomised(
             explained.classifier, explained.pixels[right], down_to=STEPS[-1], seed=_nth(seed, i)
         )
@@ -102,7 +102,7 @@ def cascade_likeness(explained: Explained, rows: np.ndarray, *, seed: int) -> pd
     """
     cells = []
     networks = range(CASCADE_NETWORKS if len(rows) else 0)
-    for i in tqdm(networks, desc="randomising step by step", unit="network", leave=False):
+    for i in progress(networks, description="randomising step by step", unit="networks"):
         for step in STEPS:
             network = randomised(
                 explained.classifier, explained.pixels[rows], down_to=step, seed=_nth(seed, i)

@@ -6,7 +6,6 @@ import numpy as np
 import pandas as pd
 import torch
 from torch.utils.flop_counter import FlopCounterMode
-from tqdm import tqdm
 
 from analysis.contract import Artifacts
 from analysis.dataset.readable import left_out_note, readable_images
@@ -29,6 +28,7 @@ from analysis.interpret.robustness.scores import (
     score_conditions,
     score_corruptions,
 )
+from analysis.pipeline.progress import progress
 from analysis.statistics.image_similarity import psnr_db, ssim
 from analysis.statistics.paired import mean_interval
 from models.data.decoding import decode
@@ -141,7 +141,7 @@ def observe(
     classifier.eval().to(device)
     shape = (len(CORRUPTIONS), len(SEVERITIES), len(pixels))
     corrupted, psnr, similarity = np.empty(shape, dtype=np.int64), np.empty(shape), np.empty(shape)
-    with tqdm(total=corrupted[..., 0].size, desc="robustness", unit="condition", leave=False) as progress:
+    with progress(description="robustness", unit="conditions", total=corrupted[..., 0].size) as bar:
         for place in np.ndindex(shape[:2]):
             corruption, severity = CORRUPTIONS[place[0]], SEVERITIES[place[1]]
             changed = np.stack(
@@ -152,7 +152,7 @@ def observe(
             )
             corrupted[place] = predicted_classes(classifier, changed, batch_images, device)
             psnr[place], similarity[place] = psnr_db(pixels, changed), ssim(pixels, changed)
-            progress.update()
+            bar.update()
     clean = predicted_classes(classifier, pixels, batch_images, device)
     return Outcomes(images["class_index"].to_numpy(), clean, corrupted, psnr, similarity)
 

@@ -14,7 +14,6 @@ import numpy as np
 import pandas as pd
 import torch
 from torch import Tensor
-from tqdm import tqdm
 
 from analysis.interpret.robustness_deepdive.attacks import (
     LOSSES,
@@ -29,6 +28,7 @@ from analysis.interpret.robustness_deepdive.attacks import (
     unit_noise,
     unit_starts,
 )
+from analysis.pipeline.progress import progress
 from analysis.statistics.proportions import wilson_interval
 
 ATTACKS = ("noise", "fgsm", "pgd")  # from the weakest to the strongest
@@ -173,7 +173,7 @@ def find_smallest(
     perturbed, steps, larger = images.clone(), [], float(epsilons[-1])
     smallest = torch.where(logits.argmax(dim=1) == labels, torch.inf, 0.0).double()
     withstood = torch.full_like(smallest, torch.nan)
-    for epsilon in tqdm(epsilons[::-1], desc=f"attacking, {norm}", unit="ε", leave=False):
+    for epsilon in progress(epsilons[::-1], description=f"attacking, {norm}", unit="radii"):
         rows = torch.nonzero(withstood.isnan() & (smallest > epsilon))[:, 0]
         own, truth = images[rows], labels[rows]
         begins = [own, *(own + epsilon * start[rows] for start in starts)]

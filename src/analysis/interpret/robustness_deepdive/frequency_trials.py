@@ -6,10 +6,10 @@ import numpy as np
 import pandas as pd
 import torch
 from torch import Tensor
-from tqdm import tqdm
 
 from analysis.interpret.robustness_deepdive.attacks import Target
 from analysis.interpret.robustness_deepdive.frequency import fourier_wave, half_plane, pass_above, pass_below
+from analysis.pipeline.progress import progress
 from analysis.statistics.proportions import wilson_interval
 
 N_CUTOFFS = (
@@ -28,7 +28,7 @@ def right_when_filtered(
     """Whether it is right about each image at each cut-off: "low_pass" and "high_pass" (K, N)."""
     pixels = images.cpu().numpy()
     is_right: dict[str, list[np.ndarray]] = {"low_pass": [], "high_pass": []}
-    for cutoff in tqdm(cutoffs, desc="filtering", unit="cut-off", leave=False):
+    for cutoff in progress(cutoffs, description="filtering", unit="cut-offs"):
         for name, keep in (("low_pass", pass_below), ("high_pass", pass_above)):
             kept = torch.from_numpy(keep(pixels, cutoff)).to(images.device)
             is_right[name].append((target.predict(kept) == labels).cpu().numpy())
@@ -61,7 +61,7 @@ def fourier_errors(
     px = images.shape[-1]
     signs = np.random.default_rng(seed).choice([-1.0, 1.0], size=(len(images), 3, 1, 1))
     frequencies, rows = half_plane(px, n_steps), []
-    for down, across in tqdm(frequencies, desc="adding waves", unit="wave", leave=False):
+    for down, across in progress(frequencies, description="adding waves", unit="waves"):
         change = torch.from_numpy(signs * px * rms * fourier_wave(px, down, across)).float()
         is_wrong = target.predict((images + change.to(images.device)).clamp(0, 1)) != labels
         rows.append((down, across, len(images), float(is_wrong.float().mean())))

@@ -19,7 +19,8 @@ import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional
-from tqdm import tqdm
+
+from analysis.pipeline.progress import Progress
 
 PATCH_PX = 6
 STRIDE_PX = 2
@@ -112,13 +113,13 @@ def _spherical_kmeans(points: Tensor, n_clusters: int, generator: torch.Generato
 
 
 @torch.inference_mode()
-def encode(images: np.ndarray, dictionary: PatchDictionary, *, progress: tqdm) -> Tensor:
+def encode(images: np.ndarray, dictionary: PatchDictionary, *, bar: Progress) -> Tensor:
     """Root of each filter's mean response, by sign and quarter: uint8 (N, H, W, 3) -> (N, n_features)."""
     features = torch.empty((len(images), dictionary.n_features), device=dictionary.filters.device)
     for start in range(0, len(images), CHUNK_IMAGES):
         chunk = torch.from_numpy(images[start : start + CHUNK_IMAGES]).to(features.device)
         features[start : start + CHUNK_IMAGES] = _encode_chunk(chunk, dictionary)
-        progress.update(len(chunk))
+        bar.update(len(chunk))
     return features.sqrt_()
 
 

@@ -5,13 +5,13 @@ from collections.abc import Iterator
 import numpy as np
 import pandas as pd
 import torch
-from tqdm import tqdm
 
 from analysis.contract import Artifacts, Figure
 from analysis.dataset.readable import is_readable, readable_images
 from analysis.obtain.embed.figures import plot_atoms, plot_neighbours
 from analysis.obtain.embed.parameters import EmbedParameters
 from analysis.obtain.embed.patch_features import encode, fit_projection, learn_dictionary
+from analysis.pipeline.progress import progress
 from models.networks.backbones import imagenet_backbone, penultimate_features
 from models.training.devices import prepare_device
 
@@ -89,13 +89,12 @@ def _by_patches(
         n_filters=parameters.n_filters,
         generator=torch.Generator().manual_seed(seed),
     )
-    with tqdm(total=n_fitted + len(rows), desc="embed", unit="image", leave=False) as progress:
-        features = encode(sample, dictionary, progress=progress)
+    with progress(description="embed", unit="images", total=n_fitted + len(rows)) as bar:
+        features = encode(sample, dictionary, bar=bar)
         projection = fit_projection(features, n_dimensions=parameters.n_dimensions, seed=seed)
         del features
         parts = [
-            projection(encode(thumbnails[part], dictionary, progress=progress)).cpu().numpy()
-            for part in _parts(rows)
+            projection(encode(thumbnails[part], dictionary, bar=bar)).cpu().numpy() for part in _parts(rows)
         ]
     figure = plot_atoms(dictionary.atoms.cpu().numpy())
     return np.concatenate(parts), n_fitted, projection.explained_variance_fraction, [figure]

@@ -11,10 +11,10 @@ from typing import Any
 from urllib.error import URLError
 
 import numpy as np
-from tqdm import tqdm
 
 from analysis.contract import InputError
 from analysis.obtain.prepare.sources import Listing, did_you_mean, rows_of_written, write_png
+from analysis.pipeline.progress import progress
 
 # our splits -> what torchvision's datasets call them; the first name that one knows is taken
 SPLIT_NAMES = {"train": ("train", "trainval"), "validation": ("val", "valid"), "test": ("test",)}
@@ -41,8 +41,8 @@ def write_torchvision(name: str, images: Path, *, downloads: Path) -> Listing:
     downloads.mkdir(parents=True, exist_ok=True)
     rows = []
     for split, part in _parts(dataset_class, downloads):
-        bar = tqdm(part, desc=f"writing {name} {split or ''}", unit=" images", delay=1)
-        for number, (image, target) in enumerate(bar):
+        pairs = progress(part, description=f"writing {name} {split or ''}".rstrip(), unit="images")
+        for number, (image, target) in enumerate(pairs):
             label = _label(part, target)
             folder = re.sub(r"[/\0]", "_", label)  # FashionMNIST has a class "T-shirt/top"
             path = "/".join(filter(None, [split, folder, f"{number:05}.png"]))

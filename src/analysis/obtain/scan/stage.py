@@ -7,12 +7,12 @@ from collections.abc import Iterator
 
 import numpy as np
 import pandas as pd
-from tqdm import tqdm
 
 from analysis.contract import Artifacts
 from analysis.dataset.readable import READABLE
 from analysis.obtain.scan.measures import MEASURES, NUMBERS, FileMeasures, no_measures
 from analysis.obtain.scan.workers import Workers
+from analysis.pipeline.progress import Progress, progress
 
 PART_ROWS = 4096  # written together; a part takes 16 MB
 BATCH_FILES, BATCH_BYTES = 128, 2**20  # decoded by one worker in one go: small enough to share out evenly
@@ -52,7 +52,7 @@ def scan(
     parts = [slice(start, start + PART_ROWS) for start in range(0, max(1, n), PART_ROWS)]
     batches = [_batches(manifest[part][is_decoded[part]]) for part in parts]
     n_with_status: Counter[str] = Counter()
-    with Workers() as workers, _progress_bar(source) as bar:
+    with Workers() as workers, _progress(source) as bar:
         results = workers.measure(itertools.chain.from_iterable(batches))
         for part, part_batches in zip(parts, batches, strict=True):
             decoded = _collect(results, len(part_batches), bar)
@@ -86,14 +86,14 @@ def _batches(rows: pd.DataFrame) -> list[list[str]]:
     return [paths.to_list() for _, paths in rows["path"].groupby(group)]
 
 
-def _progress_bar(source: np.ndarray) -> tqdm:
+def _progress(source: np.ndarray) -> Progress:
     n_known = int((source >= 0).sum())
     if n_known:
         print(f"scan: {n_known:,} of {len(source):,} images are known and not decoded again", file=sys.stderr)
-    return tqdm(total=len(source), initial=n_known, desc="scan", unit=" images", smoothing=0, delay=2)
+    return progress(description="scan", unit="images", total=len(source), n_before=n_known)
 
 
-def _collect(results: Iterator[FileMeasures], n_batches: int, bar: tqdm) -> FileMeasures:
+def _collect(results: Iterator[FileMeasures], n_batches: int, bar: Progress) -> FileMeasures:
     batches = []
     for batch in itertools.islice(results, n_batches):
         batches.append(batch)

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pandas as pd
 from PIL import Image
-from tqdm import tqdm
 
 from analysis.dataset.images import ImageError, open_as_seen
 from analysis.pipeline.cores import available_cores
+from analysis.pipeline.progress import progress
 
 THUMBNAIL_PX = 224  # shown at half of it, so that it is crisp on screens of double density
 JPEG_QUALITY = 85
@@ -38,8 +38,8 @@ def make_thumbnails(images: pd.DataFrame, folder: Path) -> dict[int, Thumbnail]:
     rows = list(images[["item_id", "path", "status"]].itertuples(index=False))
     with ThreadPoolExecutor(min(MAX_THREADS, available_cores())) as threads:
         made = threads.map(lambda row: _make_thumbnail(*row, folder), rows)
-        progress = tqdm(made, total=len(rows), desc="thumbnails", unit="image", leave=False)
-        return {int(row.item_id): thumbnail for row, thumbnail in zip(rows, progress, strict=True)}
+        made = progress(made, description="thumbnails", unit="images", total=len(rows))
+        return {int(row.item_id): thumbnail for row, thumbnail in zip(rows, made, strict=True)}
 
 
 def _make_thumbnail(item_id: int, path: str, status: str, folder: Path) -> Thumbnail:

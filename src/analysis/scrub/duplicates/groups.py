@@ -8,9 +8,9 @@ from hashlib import blake2b
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from tqdm import tqdm
 
 from analysis.dataset.images import ImageError, open_as_seen
+from analysis.pipeline.progress import progress
 
 
 def tabulate_groups(pairs: pd.DataFrame, first: pd.Series, images: pd.DataFrame) -> pd.DataFrame:
@@ -50,7 +50,8 @@ def same_picture(images: pd.DataFrame, thumbnails: NDArray[np.uint8]) -> pd.Seri
     thumbnail = [blake2b(thumbnails[i].tobytes(), digest_size=16).hexdigest() for i in distinct.index]
     look = look.astype(str) + thumbnail
     alike = distinct[look.duplicated(keep=False).to_numpy()]
-    pixels = [_pixel_hash(path) for path in tqdm(alike["path"], desc="look-alikes opened", delay=2)]
+    opened = progress(alike["path"], description="look-alikes opened", unit="images")
+    pixels = [_pixel_hash(path) for path in opened]
     first_of_pixels = pd.Series(distinct.index, index=distinct.index)
     first_of_pixels.update(_first_with_same(pd.Series(pixels, index=alike.index, dtype="object")))
     return first_of_content.map(first_of_pixels)

@@ -25,8 +25,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from scipy import fft
-from tqdm import tqdm
 
+from analysis.pipeline.progress import progress
 from analysis.scrub.duplicates.candidates import LUMA, SIDE_PX, Images, Pairs, Planes, structure_of
 
 GRAIN = 1.0  # of 255; structure weaker than this is the noise of compression
@@ -183,7 +183,8 @@ def _correlating(halves: Planes, pairs: Pairs, chance: Chance) -> tuple[Pairs, N
     spectra = [fft.rfft2(halves), fft.rfft2(halves[:, :, ::-1])]  # upright, mirrored
     to_shifts = _inverse_transform_at_shifts()
     correlation, best = np.empty(len(pairs), dtype=np.float32), np.empty(len(pairs), dtype=np.int64)
-    for rows in tqdm(_blocks(len(pairs)), desc="pairs correlated", unit_scale=ROWS_AT_ONCE, delay=2):
+    blocks = _blocks(len(pairs))
+    for rows in progress(blocks, description="pairs correlated", unit=f"blocks of {ROWS_AT_ONCE:,}"):
         one, other, is_mirrored = pairs[rows].T
         second = np.where(is_mirrored[:, None, None] == 1, spectra[1][other], spectra[0][other])
         product = (spectra[0][one].conj() * second).reshape(len(one), -1)
@@ -216,7 +217,8 @@ def _aligned(
         return _lay(images, structure, *pair.tolist(), *shift.tolist())
 
     tables = [_no_rows()]
-    with ThreadPoolExecutor(n_workers) as pool, tqdm(total=len(pairs), desc="pairs aligned", delay=2) as bar:
+    bar = progress(description="pairs aligned", unit="pairs", total=len(pairs))
+    with ThreadPoolExecutor(n_workers) as pool, bar:
         for rows in _blocks(len(pairs)):
             laid = zip(*pool.map(lay, pairs[rows], shifts[rows]), strict=True)
             correlation, warps, seconds, inside = (np.stack(part) for part in laid)

@@ -4,12 +4,12 @@ from typing import Literal
 
 import numpy as np
 import pandas as pd
-from tqdm import tqdm
 
 from analysis.contract import Artifacts, Figure, InputError
 from analysis.dataset.images import ImageError, open_as_seen
 from analysis.dataset.input_size import suited_input_px
 from analysis.dataset.samples import balanced_sample
+from analysis.pipeline.progress import progress
 from analysis.scrub.interpolation.figures import plot_losses, plot_pictures, plot_spectra
 from analysis.scrub.interpolation.notes import CAPTIONS, metrics_of, notes_on, summary_of
 from analysis.scrub.interpolation.parameters import InterpolationParameters
@@ -78,7 +78,7 @@ def measure_sample(
         If an image cannot be opened: the file changed after it was scanned.
     """
     parts, powers, example, most_stray = [], [], None, -1.0
-    for path in tqdm(images["path"], desc="resizing", unit="image", leave=False):
+    for path in progress(images["path"], description="resizing", unit="images"):
         picture, shape = central_part(_luma(path), target_px)
         losses, power = measure_picture(picture, shape)
         parts.append(losses.assign(path=path))

@@ -15,9 +15,9 @@ import torch
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
 from torch import Tensor, nn
-from tqdm import tqdm
 
 from analysis.pipeline.cores import available_cores
+from analysis.pipeline.progress import progress
 from models.augmentation.images import random_shift
 from models.networks.classifier import ImageClassifier, in_unit_range, seeded_weights
 from models.training.devices import prepare_device
@@ -57,7 +57,7 @@ def cross_validate(
 ) -> np.ndarray:
     """Probabilities (n, n_classes) for each fold's images, by a model trained on the other folds."""
     probabilities = np.full((len(labels), n_classes), 1 / n_classes)
-    for fold in tqdm(np.unique(folds), desc="label models", unit="fold", leave=False, delay=1):
+    for fold in progress(np.unique(folds), description="label models", unit="folds"):
         is_held_out = folds == fold
         seen, dense_labels = np.unique(labels[~is_held_out], return_inverse=True)
         if len(seen) > 1:  # else there is nothing to tell apart, and all classes stay equally probable

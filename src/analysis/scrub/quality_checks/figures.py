@@ -13,12 +13,12 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Drawing
 from PIL import Image
-from tqdm import tqdm
 
 from analysis.contract import Figure
 from analysis.dataset.images import ImageError, open_as_seen
 from analysis.dataset.readable import READABLE
 from analysis.drawing.style import ACCENT, MUTED, WARNING, new_figure
+from analysis.pipeline.progress import progress
 from analysis.scrub.quality_checks.findings import Check
 
 TILE_PX = 200  # shown at about 100 px in the report, twice that on a slide
@@ -138,7 +138,8 @@ def _draw_samples(sample: pd.DataFrame, n_of_class: pd.Series, n_of_split: pd.Se
         ax.text(x, y + 0.55, name, ha="right", va="bottom", fontsize=9, parse_math=False)
         ax.text(x, y + 0.6, f"n = {n_of_class[label]:,}", ha="right", va="top", fontsize=7.5, color=MUTED)
     cells = zip(sample["path"], sample["split"], sample["label"], place, strict=True)
-    for path, split, label, k in tqdm(cells, total=len(sample), desc="sample images", leave=False, delay=1):
+    cells = progress(cells, description="sample images", unit="images", total=len(sample))
+    for path, split, label, k in cells:
         _place(ax, load_tile(path), starts[split] + k, rows[label])
     return drawing
 
@@ -182,8 +183,8 @@ def _draw_flagged(worst: pd.DataFrame) -> Drawing:
     n_columns, text_height = 6, 0.56
     n_rows = -(-len(worst) // n_columns)
     drawing, ax = _canvas(columns=n_columns, rows=n_rows * (1 + text_height), inches_per_tile=1.7)
-    progress = tqdm(worst.itertuples(), total=len(worst), desc="flagged images", leave=False, delay=1)
-    for k, row in enumerate(progress):
+    rows = progress(worst.itertuples(), description="flagged images", unit="images", total=len(worst))
+    for k, row in enumerate(rows):
         x, y = k % n_columns, (k // n_columns) * (1 + text_height)
         # a path that is not sound may lead anywhere: such a file is not opened
         _place(ax, load_tile(row.path) if row.status in READABLE else None, x, y)
