@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -29,25 +30,35 @@ class Predictions:
     probabilities: np.ndarray
     embeddings: np.ndarray
 
+    @classmethod
+    def joined(cls, batches: Sequence[Predictions]) -> Predictions:
+        """One after another; there must be one batch at least."""
+        return cls(*(np.concatenate([vars(b)[name] for b in batches]) for name in cls.__dataclass_fields__))
 
-@torch.inference_mode()
+
+def predict_batches(
+    classifier: ImageClassifier, images: pd.DataFrame, *, batch_images: int, device: torch.device
+) -> Iterator[Predictions]:
+    """Yield probabilities and embeddings of `images` (`path`, `is_truncated`), as they are decoded."""
+    classifier.eval().to(device)
+    size = {"input_px": classifier.input_px, "interpolation": classifier.interpolation}
+    with progress(description="predicting", unit="images", total=len(images)) as bar:
+        for start in range(0, max(1, len(images)), batch_images):  # of no images one batch of none
+            pixels = decode(images.iloc[start : start + batch_images], **size).to(device)
+            with torch.inference_mode():
+                embedded = classifier.embed(in_unit_range(pixels))
+                probabilities = classifier.head(embedded).softmax(dim=1)
+            bar.update(len(pixels))
+            yield Predictions(probabilities.cpu().numpy(), embedded.cpu().numpy())
+
+
 def predict(
     classifier: ImageClassifier, images: pd.DataFrame, *, batch_images: int, device: torch.device
 ) -> Predictions:
-    """Probabilities and embeddings of `images` (`path`, `is_truncated`), decoded batch by batch."""
-    classifier.eval().to(device)
-    probabilities = np.empty((len(images), len(classifier.classes)), dtype=np.float32)
-    embeddings = np.empty((len(images), classifier.head.in_features), dtype=np.float32)
-    with progress(description="predicting", unit="images", total=len(images)) as bar:
-        for start in range(0, len(images), batch_images):
-            rows = slice(start, start + batch_images)
-            size = {"input_px": classifier.input_px, "interpolation": classifier.interpolation}
-            pixels = decode(images.iloc[rows], **size).to(device)
-            embedded = classifier.embed(in_unit_range(pixels))
-            embeddings[rows] = embedded.cpu().numpy()
-            probabilities[rows] = classifier.head(embedded).softmax(dim=1).cpu().numpy()
-            bar.update(len(pixels))
-    return Predictions(probabilities, embeddings)
+    """Probabilities and embeddings of `images` (`path`, `is_truncated`), all in memory."""
+    return Predictions.joined(
+        [*predict_batches(classifier, images, batch_images=batch_images, device=device)]
+    )
 
 
 def predict_held_out(

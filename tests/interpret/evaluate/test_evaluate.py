@@ -3,8 +3,6 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 import yaml
 
@@ -17,6 +15,7 @@ from analysis.interpret.evaluate.figures import (
 )
 from analysis.interpret.evaluate.parameters import EvaluateParameters
 from analysis.interpret.evaluate.stage import evaluate
+from analysis.pipeline.dag import load_stages
 from analysis.statistics.classification import per_class_scores
 
 PARAMETERS_FILE = Path(__file__).parents[3] / "params.yaml"
@@ -37,8 +36,11 @@ Row = tuple[str | None, str, int | None]
 
 
 @pytest.fixture
-def judge(tmp_path: Path, make_dataset, make_grey_classifier) -> Callable[..., Artifacts]:
-    """Evaluate the classifier that knows dark, grey and light on images of (label, split, level)."""
+def judge(predict_grey) -> Callable[..., Artifacts]:
+    """Evaluate what the classifier that knows dark, grey and light says of images of (label, split, level).
+
+    By then there is neither a classifier nor an image file any more.
+    """
 
     def run(
         rows: Sequence[Row],
@@ -48,47 +50,29 @@ def judge(tmp_path: Path, make_dataset, make_grey_classifier) -> Callable[..., A
         label_issues: pd.DataFrame = NO_ISSUES,
         **changes,
     ) -> Artifacts:
-        from models.networks.checkpoint import save_classifier
-
-        path = tmp_path / "model.pt"
-        save_classifier(make_grey_classifier(CLASSES, CENTRES), path)
-        manifest, scan = make_dataset(rows, classes=classes)
-        settings = {"device": "cpu", "batch_images": 64, "n_resamples": 200}
-        parameters = DEFAULTS.model_copy(update=settings | changes)
-        return evaluate(manifest, scan, path, duplicate_pairs, label_issues, parameters=parameters, seed=0)
+        manifest, scan, found = predict_grey(rows, CLASSES, CENTRES, classes=classes)
+        for path in manifest["path"]:
+            Path(path).unlink()
+        parameters = DEFAULTS.model_copy(update={"n_resamples": 200, **changes})
+        return evaluate(
+            manifest,
+            scan,
+            found["predictions"],
+            found["mistake_pictures"],
+            duplicate_pairs,
+            label_issues,
+            parameters=parameters,
+            seed=0,
+        )
 
     return run
 
 
-# ---- predictions -----------------------------------------------------------------------------------------
-def test_predictions_are_one_row_an_image_in_the_manifests_order(judge) -> None:
-    rows = [
-        ("light", "train", LIGHT),
-        ("dark", "test", None),
-        (None, "test", GREY),
-        ("dark", "validation", GREY),
-    ]
-    predictions = judge([*rows, ("dark", "test", DARK)]).tables["predictions"]
-    assert predictions["item_id"].tolist() == [0, 1, 2, 3, 4]
-    assert predictions["split"].tolist() == ["train", "test", "test", "validation", "test"]
-    assert predictions["label"].tolist() == ["light", "dark", np.nan, "dark", "dark"]
-    assert predictions["predicted_label"].tolist() == ["light", np.nan, "grey", "grey", "dark"]
-    assert predictions["is_correct"].tolist() == [True, pd.NA, pd.NA, False, True]
-    assert predictions["label"].cat.categories.tolist() == CLASSES
-    assert predictions["predicted_label"].cat.categories.tolist() == CLASSES
-
-
-def test_predictions_keep_lists_of_float32_and_nulls_in_parquet(judge, tmp_path: Path) -> None:
-    predictions = judge([("dark", "test", None), ("dark", "test", 51)]).tables["predictions"]
-    pq.write_table(pa.Table.from_pandas(predictions), tmp_path / "predictions.parquet")
-    table = pq.read_table(tmp_path / "predictions.parquet")
-    assert table.schema.field("probabilities").type == pa.list_(pa.float32())
-    assert table.schema.field("embedding").type == pa.list_(pa.float32())
-    absent, present = table.to_pylist()
-    assert (absent["probabilities"], absent["embedding"]) == (None, None)
-    logits = [-10 * (0.2 - centre) ** 2 for centre in CENTRES]
-    assert present["probabilities"] == pytest.approx(np.exp(logits) / np.exp(logits).sum(), abs=1e-4)
-    assert (len(present["embedding"]), present["embedding"][0]) == (512, pytest.approx(0.2, abs=1e-4))
+def test_a_new_threshold_needs_neither_the_model_nor_the_images() -> None:
+    inputs = {dep.as_posix() for dep in load_stages(PARAMETERS_FILE.parent)["evaluate"].deps}
+    assert "data/predictions.parquet" in inputs
+    assert not {path for path in inputs if path.endswith(".pt") or path in {"data/images", "src/models"}}
+    assert not {path for path in inputs if path.startswith("src/models")}
 
 
 # ---- scores ----------------------------------------------------------------------------------------------
@@ -167,11 +151,6 @@ def test_class_of_one_image_has_a_wide_interval(judge) -> None:
 
 
 # ---- what cannot be judged -------------------------------------------------------------------------------
-def test_classifier_of_other_classes_is_refused(judge) -> None:
-    with pytest.raises(InputError, match="run baseline_resnet again"):
-        judge([("dark", "test", DARK)], classes=["dark", "light"])
-
-
 def test_nothing_to_judge_is_said(judge) -> None:
     with pytest.raises(InputError, match="nothing to evaluate"):
         judge([("dark", "test", None), (None, "test", DARK)])

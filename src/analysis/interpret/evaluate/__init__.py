@@ -1,14 +1,13 @@
 """How good is the baseline, on which classes is it not, and what does it confuse?
 
-Method: every readable image is predicted once, in every split. The labelled ones of the test split (else of
-validation, else of training) are judged. Shares (accuracy, recall) have Wilson intervals (1927). AUROC and
-average precision rank the images by the probability of one class, against the rest. Calibration: the expected
-calibration error in bins of equal width and of equally many images, Brier score and log loss, each beside
-what labels drawn as likely as the probabilities say would give, and with the temperature (Guo et al. 2017)
-that fits the validation images. The accuracy is then given without images that are also in training, and
-between the bounds that doubted labels leave open. Groups of classes (evaluate.class_groups) are compared in
-two ways: exchanging images, and exchanging whole classes. All intervals are of 95%; those of differences are
-of the same images (bootstrap).
+Method: the predictions of the labelled images of the test split (else of validation, else of training) are
+judged. Shares (accuracy, recall) have Wilson intervals (1927). AUROC and average precision rank the images by
+the probability of one class, against the rest. Calibration: the expected calibration error in bins of equal
+width and of equally many images, Brier score and log loss, each beside what labels drawn as likely as the
+probabilities say would give, and with the temperature (Guo et al. 2017) that fits the validation images. The
+accuracy is then given without images that are also in training, and between the bounds that doubted labels
+leave open. Groups of classes (evaluate.class_groups) are compared in two ways: exchanging images, and
+exchanging whole classes. All intervals are of 95%; those of differences are of the same images (bootstrap).
 
 How the result misleads: intervals hold for new images from the same source, taken as independent, and not for
 another source; nor do they hold what another training would have given. Labels are taken for the truth unless

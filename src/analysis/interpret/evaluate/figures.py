@@ -9,20 +9,18 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.colors import PowerNorm
 from matplotlib.image import AxesImage
-from PIL import Image
 
 from analysis.contract import Figure
-from analysis.dataset.images import open_as_seen
 from analysis.drawing.class_axis import MAX_CLASSES, label_class_axis, note_on_shown, short_label
 from analysis.drawing.pictures import plot_image_grid, show_image
 from analysis.drawing.style import ACCENT, MUTED, SEQUENTIAL, new_figure
+from analysis.interpret.kept_pictures import pictures_of
+from analysis.interpret.predict.parameters import PICTURES_PER_PAIR
 from analysis.statistics.proportions import proportion_of
 
 MAX_COUNTED_CLASSES = 20  # up to so many, each cell bears its number
 COUNTED_INCHES, BARE_INCHES = 0.36, 0.24  # side of a cell with and without its number
-MISTAKE_PX = 160  # of a picture's longer side; twice what it takes in print
 MISTAKE_COLUMNS = 8
-PAIR_COLUMNS = 7
 
 
 def plot_confusion_matrix(counts: np.ndarray, classes: Sequence[str], *, split: str) -> Figure:
@@ -129,8 +127,10 @@ def draw_recall(scores: pd.DataFrame, *, ax: Axes) -> Axes:
     return ax
 
 
-def plot_confident_mistakes(mistakes: pd.DataFrame, classes: Sequence[str], *, split: str) -> Figure:
-    """The pictures of `mistakes` (`path`, `is_truncated`, `class_index`, `predicted_index`, `confidence`)."""
+def plot_confident_mistakes(
+    mistakes: pd.DataFrame, kept: pd.DataFrame, classes: Sequence[str], *, split: str
+) -> Figure:
+    """The kept pictures of `mistakes` (`item_id`, `path`, `class_index`, `predicted_index`, `confidence`)."""
     captions = []
     for row in mistakes.itertuples():
         actual, predicted = (short_label(classes[i], 12) for i in (row.class_index, row.predicted_index))
@@ -141,7 +141,7 @@ def plot_confident_mistakes(mistakes: pd.DataFrame, classes: Sequence[str], *, s
         caption=f"The {len(mistakes)} {split} images on which the classifier was surest and wrong, as "
         "actual → predicted class, with the probability it gave. Sure mistakes on clear pictures point to "
         "wrong labels; on unusual ones, to what training lacks.",
-        drawing=plot_image_grid(_pictures(mistakes), captions, columns=MISTAKE_COLUMNS),
+        drawing=plot_image_grid(pictures_of(kept, mistakes["item_id"]), captions, columns=MISTAKE_COLUMNS),
         table=_mistakes_table(mistakes, classes),
     )
 
@@ -154,12 +154,12 @@ def most_confused_pairs(counts: np.ndarray, classes: Sequence[str], n: int) -> p
 
 
 def plot_confused_pairs(
-    pairs: pd.DataFrame, judged: pd.DataFrame, classes: Sequence[str], *, split: str
+    pairs: pd.DataFrame, judged: pd.DataFrame, kept: pd.DataFrame, classes: Sequence[str], *, split: str
 ) -> Figure:
     """A row a pair, as `most_confused_pairs` gives them: its surest mistakes among `judged`."""
     places = {label: i for i, label in enumerate(classes)}
     ranked = judged.sort_values("confidence", ascending=False, kind="stable")
-    columns = min(PAIR_COLUMNS, pairs["n_items"].max()) + 1
+    columns = min(PICTURES_PER_PAIR, pairs["n_items"].max()) + 1
     drawing, axes = new_figure(
         width=1.15 * columns, height=1.35 * len(pairs), rows=len(pairs), columns=columns
     )
@@ -168,19 +168,20 @@ def plot_confused_pairs(
         is_pair = (ranked["class_index"] == places[pair.actual]) & (
             ranked["predicted_index"] == places[pair.predicted]
         )
-        mistakes = ranked[is_pair].head(PAIR_COLUMNS)
+        mistakes = ranked[is_pair].head(PICTURES_PER_PAIR)
         draw_pair_title(pair, ax=title)
         for ax in cells:
             ax.set_axis_off()
-        for ax, picture, confidence in zip(cells, _pictures(mistakes), mistakes["confidence"], strict=False):
+        pictures = pictures_of(kept, mistakes["item_id"])
+        for ax, picture, confidence in zip(cells, pictures, mistakes["confidence"], strict=False):
             show_image(ax, picture, f"{confidence:.0%}")
         shown.append(mistakes)
     return Figure(
         name="confused_pairs",
         title="The pairs of classes most often confused",
         caption=f"A row a pair, actual → predicted class, with the number of {split} images and their share "
-        f"of the actual class; beside it up to {PAIR_COLUMNS} of them, those on which the classifier was "
-        "surest, with the probability it gave. Ask of each row whether a person could do better.",
+        f"of the actual class; beside it up to {PICTURES_PER_PAIR} of them, those on which the classifier "
+        "was surest, with the probability it gave. Ask of each row whether a person could do better.",
         drawing=drawing,
         table=_mistakes_table(pd.concat(shown), classes),
     )
@@ -194,16 +195,6 @@ def draw_pair_title(pair: tuple, *, ax: Axes) -> Axes:
     )
     ax.text(1, 0.5, text, ha="right", va="center", fontsize=8, transform=ax.transAxes, parse_math=False)
     return ax
-
-
-def _pictures(images: pd.DataFrame) -> list[np.ndarray]:
-    """Of `images` (`path`, `is_truncated`), no larger than they are printed."""
-    pictures = []
-    for row in images.itertuples():
-        picture = open_as_seen(row.path, allow_truncated=row.is_truncated)
-        picture.thumbnail((MISTAKE_PX, MISTAKE_PX), Image.Resampling.BILINEAR)
-        pictures.append(np.asarray(picture))
-    return pictures
 
 
 def _mistakes_table(mistakes: pd.DataFrame, classes: Sequence[str]) -> pd.DataFrame:

@@ -1,10 +1,11 @@
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import Field
 
 from analysis.contract import StageParameters
+from analysis.interpret.predict.parameters import MAX_MISTAKES, MAX_PAIRS
 
 ClassName = Annotated[str, Field(coerce_numbers_to_str=True)]  # YAML reads the class "7" as a number
 
@@ -17,9 +18,7 @@ class EvaluateParameters(StageParameters):
     recall_margin: float = Field(ge=0, le=1)
     max_overconfidence: float = Field(ge=0, le=1)
     class_groups: dict[ClassName, Annotated[list[ClassName], Field(min_length=1)]]
-    n_mistakes: int = Field(ge=0, le=200)
-    n_pairs_shown: int = Field(ge=0, le=20)
+    n_mistakes: int = Field(ge=0, le=MAX_MISTAKES)
+    n_pairs_shown: int = Field(ge=0, le=MAX_PAIRS)
     n_calibration_bins: int = Field(ge=2, le=100)
     n_resamples: int = Field(ge=100, le=100_000)
-    batch_images: int = Field(ge=1)
-    device: Literal["auto", "cpu", "cuda", "mps"]

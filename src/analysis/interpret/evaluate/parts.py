@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
-from analysis.contract import Artifacts
+from analysis.contract import Artifacts, Figure
 from analysis.interpret.evaluate.accuracy_figures import plot_adjusted_accuracies, plot_class_groups
 from analysis.interpret.evaluate.adjusted_accuracy import Doubts, adjusted_accuracies, adjusted_metrics
 from analysis.interpret.evaluate.calibration import (
@@ -36,13 +36,14 @@ from analysis.statistics.classification import log_loss, overall_scores
 def judge_recognition(
     judged: Judged,
     by_split: Mapping[str, Judged],
+    pictures: pd.DataFrame,
     *,
     minimum_accuracy: float,
     recall_margin: float,
     n_pairs: int,
     n_mistakes: int,
 ) -> Artifacts:
-    """Accuracy, recall and confusions, with the pictures."""
+    """Accuracy, recall and confusions, with `pictures` as `keep_pictures` made them."""
     per_class, counts, classes, split = judged.per_class, judged.confusion, judged.classes, judged.split
     pairs = most_confused_pairs(counts, classes, n_pairs)
     overall = overall_scores(per_class)
@@ -58,8 +59,12 @@ def judge_recognition(
         figures=[
             plot_confusion_matrix(counts, classes, split=split),
             plot_class_recall(per_class, split=split),
-            *([plot_confused_pairs(pairs, judged.images, classes, split=split)] if len(pairs) else []),
-            *([plot_confident_mistakes(mistakes, classes, split=split)] if len(mistakes) else []),
+            *(
+                [plot_confused_pairs(pairs, judged.images, pictures, classes, split=split)]
+                if len(pairs)
+                else []
+            ),
+            *([plot_confident_mistakes(mistakes, pictures, classes, split=split)] if len(mistakes) else []),
         ],
         findings=pd.concat(
             [
@@ -68,6 +73,18 @@ def judge_recognition(
             ]
         ),
     )
+
+
+def _picture_figures(
+    pairs: pd.DataFrame, mistakes: pd.DataFrame, judged: Judged, pictures: pd.DataFrame
+) -> list[Figure]:
+    classes, split = judged.classes, judged.split
+    figures = []
+    if len(pairs):
+        figures.append(plot_confused_pairs(pairs, judged.images, pictures, classes, split=split))
+    if len(mistakes):
+        figures.append(plot_confident_mistakes(mistakes, pictures, classes, split=split))
+    return figures
 
 
 def _scores_by_split(by_split: Mapping[str, Judged]) -> dict[str, float]:

@@ -1,9 +1,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from analysis.contract import Artifacts
@@ -22,42 +22,37 @@ from analysis.interpret.evaluate.parts import (
 )
 from analysis.interpret.judged_images import JUDGED_FIRST, split_note, split_to_judge
 from analysis.statistics.classification import overall_scores
-from models.inference import Predictions, predict
-from models.networks.checkpoint import load_classifier
-from models.training.devices import prepare_device
 
 
 def evaluate(
     cleaned_manifest: pd.DataFrame,
     scan: pd.DataFrame,
-    model: Path,
+    predictions: pd.DataFrame,
+    mistake_pictures: pd.DataFrame,
     duplicate_pairs: pd.DataFrame,
     label_issues: pd.DataFrame,
     *,
     parameters: EvaluateParameters,
     seed: int,
 ) -> Artifacts:
-    """Predict every readable image with the classifier in `model`, and judge the predictions.
+    """Judge what `predict` found of the labelled images.
 
     Raises
     ------
     InputError
-        If no image has both a picture and a label, the classifier is of other classes than the manifest, or
-        `class_groups` names a class that there is not.
+        If no image has both a picture and a label, or `class_groups` names a class that there is not.
     """
     classes = list(cleaned_manifest["label"].cat.categories)
     check_groups(parameters.class_groups, classes)
     images = readable_images(cleaned_manifest, scan)
-    found = _predict(model, images, classes, parameters)
-    images = images.assign(
-        predicted_index=found.probabilities.argmax(axis=1), confidence=found.probabilities.max(axis=1)
-    )
+    probabilities = np.stack(predictions.set_index("item_id")["probabilities"].loc[images["item_id"]])
+    images = images.assign(predicted_index=probabilities.argmax(axis=1), confidence=probabilities.max(axis=1))
     labelled = images[images["class_index"] >= 0]
-    by_split = {split: Judged.of(split, labelled, found.probabilities, classes) for split in JUDGED_FIRST}
+    by_split = {split: Judged.of(split, labelled, probabilities, classes) for split in JUDGED_FIRST}
     judged = by_split[split_to_judge(labelled)]
     training = pd.Index(by_split["train"].images["item_id"])
     doubts = doubts_about(judged.images, training, cleaned_manifest, duplicate_pairs, label_issues)
-    parts = _parts(by_split, judged, doubts, parameters, seed=seed)
+    parts = _parts(by_split, judged, mistake_pictures, doubts, parameters, seed=seed)
     metrics = _joined(part.metrics for part in parts)
     overall = overall_scores(judged.per_class)
     n_items = {
@@ -67,8 +62,7 @@ def evaluate(
     return Artifacts(
         summary=_summary(judged, overall, overconfidence=metrics["overconfidence"]),
         metrics=metrics | n_items | judged.recalls,
-        tables=_joined(part.tables for part in parts)
-        | {"predictions": _predictions_table(cleaned_manifest, images, found)},
+        tables=_joined(part.tables for part in parts),
         captions=_joined(part.captions for part in parts),
         figures=[figure for part in parts for figure in part.figures],
         findings=pd.concat(part.findings for part in parts if part.findings is not None),
@@ -96,6 +90,7 @@ def _summary(judged: Judged, overall: Mapping[str, float], *, overconfidence: fl
 def _parts(
     by_split: Mapping[str, Judged],
     judged: Judged,
+    pictures: pd.DataFrame,
     doubts: Doubts,
     parameters: EvaluateParameters,
     *,
@@ -107,6 +102,7 @@ def _parts(
         judge_recognition(
             judged,
             by_split,
+            pictures,
             minimum_accuracy=parameters.minimum_accuracy,
             recall_margin=parameters.recall_margin,
             n_pairs=parameters.n_pairs_shown,
@@ -127,29 +123,3 @@ def _parts(
 
 def _joined(mappings: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
     return {key: value for mapping in mappings for key, value in mapping.items()}
-
-
-def _predict(
-    model: Path, images: pd.DataFrame, classes: list[str], parameters: EvaluateParameters
-) -> Predictions:
-    classifier = load_classifier(model, classes)
-    device = prepare_device(parameters.device)
-    return predict(classifier, images, batch_images=parameters.batch_images, device=device)
-
-
-def _predictions_table(manifest: pd.DataFrame, images: pd.DataFrame, found: Predictions) -> pd.DataFrame:
-    """One row per image of the manifest, in its order; nothing predicted where there is no picture."""
-    classes = manifest["label"].cat.categories
-    table = manifest[["item_id", "split", "label"]].reset_index(drop=True)
-    predicted = pd.DataFrame(
-        {
-            "item_id": images["item_id"],
-            "predicted_label": pd.Categorical.from_codes(images["predicted_index"], categories=classes),
-            "probabilities": list(found.probabilities),
-            "embedding": list(found.embeddings),
-        }
-    )
-    table = table.merge(predicted, on="item_id", how="left", validate="1:1")
-    is_judged = table["label"].notna() & table["predicted_label"].notna()
-    is_correct = (table["label"].astype(str) == table["predicted_label"].astype(str)).astype("boolean")
-    return table.assign(is_correct=is_correct.where(is_judged))

@@ -1,0 +1,47 @@
+"""Small pictures that a stage keeps of images, so that the one which shows some of them opens no file."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from PIL import Image
+
+from analysis.dataset.images import open_as_seen
+
+PICTURE_PX = 160  # of a picture's longer side; twice what it takes in print
+
+
+def keep_pictures(images: pd.DataFrame) -> pd.DataFrame:
+    """Of `images` (`item_id`, `path`, `is_truncated`), no larger than they are printed.
+
+    Returns
+    -------
+    DataFrame
+        One row per image: `item_id`, `height_px`, `width_px`, `pixels`: bytes, row by row of RGB.
+    """
+    pictures = [_small(row.path, row.is_truncated) for row in images.itertuples()]
+    return pd.DataFrame(
+        {
+            "item_id": images["item_id"].to_numpy(),
+            "height_px": np.array([picture.height for picture in pictures], dtype=np.int32),
+            "width_px": np.array([picture.width for picture in pictures], dtype=np.int32),
+            "pixels": [picture.tobytes() for picture in pictures],
+        }
+    )
+
+
+def pictures_of(kept: pd.DataFrame, item_ids: Sequence[int]) -> list[np.ndarray]:
+    """uint8 (H, W, 3) of each of the images, which `keep_pictures` must have been given."""
+    rows = kept.set_index("item_id").loc[item_ids]
+    return [
+        np.frombuffer(row.pixels, dtype=np.uint8).reshape(row.height_px, row.width_px, 3)
+        for row in rows.itertuples()
+    ]
+
+
+def _small(path: str, is_truncated: bool) -> Image.Image:
+    picture = open_as_seen(path, allow_truncated=is_truncated)
+    picture.thumbnail((PICTURE_PX, PICTURE_PX), Image.Resampling.BILINEAR)
+    return picture
