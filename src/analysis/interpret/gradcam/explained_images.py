@@ -80,7 +80,7 @@ def sample_predictions(
     readable
         As `models.image_data.readable_images` gives them.
     predictions
-        As the stage `evaluate` makes them.
+        As the stage `predict` makes them.
 
     Returns
     -------

@@ -38,7 +38,7 @@ def check_attacks(
     Parameters
     ----------
     evaluated_right
-        (N,) whether `evaluate` found the classifier right about each image.
+        (N,) whether `predict` found the classifier right about each image.
     """
     rows = [
         {"check": check, "norm": result.norm, "passed": passed, "found": found, "expected": expected}

@@ -27,7 +27,7 @@ class Sample:
     Attributes
     ----------
     rows
-        As `readable_images` gives them, with `is_right` and `predicted_label` as `evaluate` found them.
+        As `readable_images` gives them, with `is_right` and `predicted_label` as `predict` found them.
     pixels, labels
         (N, 3, H, H) in [0, 1] and class indices (N,), on the classifier's device.
     """
@@ -80,7 +80,7 @@ def draw_sample(
     *,
     seed: int,
 ) -> tuple[Sample, str]:
-    """Images of the judged split with what `evaluate` says of them, and the split's name."""
+    """Images of the judged split with what `predict` says of them, and the split's name."""
     rows, split = sample_of_judged(readable_images(manifest, scan), parameters.n_images, seed=seed)
     found = predictions[["item_id", "predicted_label", "is_correct"]]
     rows = rows.merge(found, on="item_id", how="left", validate="1:1")
