@@ -30,9 +30,12 @@ import pandas as pd
 from analysis.dataset.content_hash import content_hash
 from analysis.obtain.scan.stage import scan
 from analysis.pipeline.parameters import read_parameters
-from analysis.scrub.duplicates.candidates import hash_pairs
+from analysis.scrub.compared_images import compared_images
+from analysis.scrub.duplicate_search.candidates import hash_pairs
+from analysis.scrub.duplicate_search.parameters import DuplicateSearchParameters
+from analysis.scrub.duplicate_search.search import search_copies
+from analysis.scrub.duplicates.copies import Copies, copies_among
 from analysis.scrub.duplicates.parameters import DuplicatesParameters
-from analysis.scrub.duplicates.search import search_copies
 from analysis.scrub.self_test.copy_trials import judge_pairs, plant_copies
 from analysis.scrub.self_test.sample import Sample, draw_sample, with_planted
 from analysis.statistics.proportions import wilson_interval
@@ -67,11 +70,10 @@ print(json.dumps(sorted({tuple(sorted((number[a], number[b]))) for a, b in pairs
 
 def main() -> None:
     arguments = parse_arguments()
-    parameters = DuplicatesParameters.model_validate(read_parameters()["duplicates"])
     dataset = read_dataset(arguments.dataset)
-    measure_search(dataset, parameters, arguments)
+    measure_search(dataset, arguments)
     with tempfile.TemporaryDirectory() as folder:
-        try_planted(dataset, parameters, arguments, Path(folder))
+        try_planted(dataset, arguments, Path(folder))
     time_hashes(arguments.hashes)
 
 
@@ -107,9 +109,19 @@ def read_dataset(folder: Path) -> Sample:
     return Sample(np.arange(len(paths)), manifest, measures, thumbnails)
 
 
-def measure_search(dataset: Sample, parameters: DuplicatesParameters, arguments: argparse.Namespace) -> None:
+def copies_in(dataset: Sample) -> Copies:
+    """As the stages `duplicate_search` and `duplicates` find them."""
+    sections = read_parameters()
+    search = DuplicateSearchParameters.model_validate(sections["duplicate_search"])
+    judging = DuplicatesParameters.model_validate(sections["duplicates"])
+    images = compared_images(dataset.manifest, dataset.scan)
+    possible = search_copies(images, dataset.thumbnails, parameters=search, seed=0)
+    return copies_among(possible, images, min_score=judging.min_score)
+
+
+def measure_search(dataset: Sample, arguments: argparse.Namespace) -> None:
     started, worked = time.perf_counter(), time.process_time()
-    found = search_copies(dataset.manifest, dataset.scan, dataset.thumbnails, parameters=parameters, seed=0)
+    found = copies_in(dataset)
     seconds, work = time.perf_counter() - started, time.process_time() - worked
     gigabytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
     print(f"\n{len(dataset):,} images: {len(found.pairs):,} pairs in {seconds:.1f} s ({work:.1f} s of work),")
@@ -131,9 +143,7 @@ def compare_with_listed(pairs: pd.DataFrame, listed: pd.DataFrame, folder: Path)
         print(f"| {kind} | {len(rows)} | {rows['is_found'].sum()} ({rows['is_found'].mean():.1%}) |")
 
 
-def try_planted(
-    dataset: Sample, parameters: DuplicatesParameters, arguments: argparse.Namespace, folder: Path
-) -> None:
+def try_planted(dataset: Sample, arguments: argparse.Namespace, folder: Path) -> None:
     rng = np.random.default_rng(1)
     sample = draw_sample(
         dataset.manifest, dataset.scan, dataset.thumbnails, n_images=arguments.images, rng=rng
@@ -141,7 +151,7 @@ def try_planted(
     planted = plant_copies(sample, folder=folder, n_planted=arguments.planted, rng=rng)
     together = with_planted(sample, planted, to_other_split=True)
     planted = planted.assign(item_id=len(sample) + np.arange(len(planted)))
-    own = search_copies(together.manifest, together.scan, together.thumbnails, parameters=parameters, seed=0)
+    own = copies_in(together)
     natural = own.pairs[(own.pairs[["item_id_a", "item_id_b"]] < len(sample)).all(axis=1)]
     results = {"DeepSight": tabulate(own.pairs, planted, natural)}
     if arguments.peers:

@@ -25,6 +25,7 @@ from analysis.obtain.prepare.stage import prepare
 from analysis.obtain.scan.stage import scan
 from analysis.pipeline.dag import load_stages
 from analysis.pipeline.parameters import models_of
+from analysis.scrub.duplicate_search.stage import duplicate_search
 from analysis.scrub.duplicates.stage import duplicates
 from analysis.scrub.label_issues.stage import label_issues
 from analysis.scrub.quality_checks.stage import quality_checks
@@ -75,6 +76,7 @@ class Audit:
         for stage in (
             embed,
             quality_checks,
+            duplicate_search,
             duplicates,
             label_issues,
             label_analysis,

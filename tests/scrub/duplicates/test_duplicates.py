@@ -6,16 +6,19 @@ import pandas as pd
 import pytest
 import yaml
 from PIL import Image
+from pydantic import ValidationError
 from scipy.ndimage import gaussian_filter
 
 from analysis.contract import FINDING_COLUMNS, Artifacts
+from analysis.scrub.duplicate_search.parameters import DuplicateSearchParameters
+from analysis.scrub.duplicate_search.stage import duplicate_search
 from analysis.scrub.duplicates.parameters import DuplicatesParameters
 from analysis.scrub.duplicates.stage import duplicates
 
 PARAMETERS_FILE = Path(__file__).parents[3] / "params.yaml"
-DEFAULTS = DuplicatesParameters.model_validate(
-    yaml.safe_load(PARAMETERS_FILE.read_text(encoding="utf-8"))["duplicates"]
-)
+PARAMETERS = yaml.safe_load(PARAMETERS_FILE.read_text(encoding="utf-8"))
+SEARCH = DuplicateSearchParameters.model_validate(PARAMETERS["duplicate_search"])
+DEFAULTS = DuplicatesParameters.model_validate(PARAMETERS["duplicates"])
 N = 60
 
 
@@ -44,14 +47,20 @@ class Dataset:
         self.rows.append(facts | content | row)
         return str(path)
 
-    def audited(self, **parameters: object) -> Artifacts:
+    def tables(self) -> tuple[pd.DataFrame, pd.DataFrame]:
         table = pd.DataFrame(self.rows).rename_axis("item_id").reset_index()
         types = {"split": "category", "label": "category", "width_px": "Int32", "height_px": "Int32"}
         table = table.astype(types | {"phash": "UInt64"})
         manifest = table[["item_id", "path", "label", "split", "content_hash"]]
-        scan = table[["item_id", "content_hash", "status", "width_px", "height_px", "phash"]]
-        chosen = DEFAULTS.model_copy(update=parameters)
-        return duplicates(manifest, scan, np.stack(self.thumbnails), parameters=chosen, seed=0)
+        return manifest, table[["item_id", "content_hash", "status", "width_px", "height_px", "phash"]]
+
+    def searched(self) -> pd.DataFrame:
+        found = duplicate_search(*self.tables(), np.stack(self.thumbnails), parameters=SEARCH, seed=0)
+        return found.tables["possible_copies"]
+
+    def audited(self, possible_copies: pd.DataFrame | None = None, **parameters: object) -> Artifacts:
+        possible = self.searched() if possible_copies is None else possible_copies
+        return duplicates(*self.tables(), possible, parameters=DEFAULTS.model_copy(update=parameters))
 
 
 @pytest.fixture
@@ -140,10 +149,32 @@ def test_duplicates_takes_unreadable_images_for_no_copies(dataset: Dataset) -> N
     assert any("3 images could not be read" in note for note in artifacts.notes)
 
 
-def test_duplicates_is_the_same_when_the_threshold_only_moves_up(dataset: Dataset) -> None:
+def noisy_copy(dataset: Dataset, row: int, *, noise: float = 60) -> np.ndarray:
+    """Such that a search is not sure of it."""
+    noisy = picture_of(dataset, row) + np.random.default_rng(0).normal(0, noise, (64, 64, 3))
+    turned = cv2.warpAffine(noisy, cv2.getRotationMatrix2D((32, 32), 6, 1.15), (64, 64))
+    return np.clip(turned, 0, 255).astype(np.uint8)
+
+
+def test_duplicates_judges_by_any_threshold_what_one_search_has_found(dataset: Dataset) -> None:
+    """Without opening a picture: they are gone."""
     dataset.add(recompressed(picture_of(dataset, 1)))
-    low, high = (dataset.audited(min_score=s).tables["duplicate_pairs"] for s in (0.3, 0.6))
-    pd.testing.assert_frame_equal(low[low["score"] >= 0.6].reset_index(drop=True), high)
+    for row, noise in ((9, 60), (9, 70), (15, 60)):
+        dataset.add(noisy_copy(dataset, row, noise=noise))
+    possible = dataset.searched()
+    for row in dataset.rows:
+        Path(row["path"]).unlink()
+    pairs = {s: dataset.audited(possible, min_score=s).tables["duplicate_pairs"] for s in (0.1, 0.5, 0.8)}
+    assert len(pairs[0.1]) > len(pairs[0.5]) > len(pairs[0.8]) > 0
+    facts = ["item_id_a", "item_id_b", "change", "score"]
+    for min_score, table in pairs.items():
+        expected = possible.loc[possible["score"] >= min_score, facts]
+        assert set(table[facts].itertuples(index=False)) == set(expected.itertuples(index=False))
+
+
+def test_duplicates_takes_no_lower_threshold_than_was_searched_with() -> None:
+    with pytest.raises(ValidationError):
+        DuplicatesParameters.model_validate(PARAMETERS["duplicates"] | {"min_score": 0.05})
 
 
 @pytest.mark.parametrize("n", [1, 2])
@@ -181,9 +212,7 @@ def test_duplicates_looks_for_near_copies_only_among_images_of_enough_pixels(dat
 
 
 def test_duplicates_asks_more_of_near_copies_whose_labels_differ(dataset: Dataset) -> None:
-    noisy = picture_of(dataset, 1) + np.random.default_rng(0).normal(0, 60, (64, 64, 3))
-    turned = cv2.warpAffine(noisy, cv2.getRotationMatrix2D((32, 32), 6, 1.15), (64, 64))
-    dataset.add(np.clip(turned, 0, 255).astype(np.uint8), label="cat")  # 1 is a cat
+    dataset.add(noisy_copy(dataset, 1), label="cat")  # 1 is a cat
     (score,) = dataset.audited().tables["duplicate_pairs"]["score"]
     dataset.rows[-1]["label"] = "dog"
     assert 0.5 <= score < 0.99

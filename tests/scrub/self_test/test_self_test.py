@@ -10,6 +10,7 @@ from scipy.ndimage import gaussian_filter
 from analysis.contract import Artifacts
 from analysis.dataset.content_hash import content_hash
 from analysis.obtain.scan.stage import scan
+from analysis.scrub.duplicate_search.parameters import DuplicateSearchParameters
 from analysis.scrub.duplicates.parameters import DuplicatesParameters
 from analysis.scrub.label_issues.parameters import LabelIssuesParameters
 from analysis.scrub.quality_checks.parameters import QualityChecksParameters
@@ -20,6 +21,7 @@ from analysis.scrub.self_test.stage import self_test
 
 PARAMETERS = yaml.safe_load((Path(__file__).parents[3] / "params.yaml").read_text(encoding="utf-8"))
 OWN = SelfTestParameters(n_images=200, n_planted=8, target_false_positive_rate=0.05, n_examples_shown=3)
+SEARCH = DuplicateSearchParameters.model_validate(PARAMETERS["duplicate_search"])
 COPIES = DuplicatesParameters.model_validate(PARAMETERS["duplicates"])
 QUALITY = QualityChecksParameters.model_validate(PARAMETERS["quality_checks"])
 LABELS = LabelIssuesParameters.model_validate(
@@ -66,6 +68,7 @@ def audited(images: Sample, *, copies=COPIES, quality=QUALITY, labels=LABELS, ow
         embeddings_of(images),
         NO_PAIRS,
         parameters=own,
+        duplicate_search=SEARCH,
         duplicates=copies,
         quality_checks=quality,
         label_issues=labels,

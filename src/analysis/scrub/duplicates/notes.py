@@ -3,7 +3,7 @@ from __future__ import annotations
 import pandas as pd
 
 from analysis.dataset.splits import SPLITS
-from analysis.scrub.duplicates.search import MIN_SIDE_PX
+from analysis.scrub.compared_images import MIN_SIDE_PX, is_large_enough
 
 PAIRS_CAPTION = (
     "One row per pair, worst first. Of several exact copies each is paired with one of them, preferably in "
@@ -45,7 +45,7 @@ def notes_on(manifest: pd.DataFrame, images: pd.DataFrame) -> list[str]:
     n_unread = len(manifest) - len(images)
     if n_unread:
         notes.append(f"{n_unread:,} images could not be read and were compared with none.")
-    n_small = int((images[["width_px", "height_px"]].min(axis=1) < MIN_SIDE_PX).sum())
+    n_small = int((~is_large_enough(images)).sum())
     if n_small:
         notes.append(
             f"{n_small:,} images have a side of less than {MIN_SIDE_PX} pixels: too little to tell near "

@@ -5,10 +5,9 @@ from typing import Annotated
 from pydantic import Field
 
 from analysis.contract import StageParameters
+from analysis.scrub.duplicate_search.parameters import LOWEST_SCORE
 
 
 class DuplicatesParameters(StageParameters):
-    min_score: Annotated[float, Field(ge=0, le=1)]
-    n_neighbours: Annotated[int, Field(ge=1, le=100)]
-    max_hamming_distance: Annotated[int, Field(ge=0, le=5)]
+    min_score: Annotated[float, Field(ge=LOWEST_SCORE, le=1)]
     max_pairs_shown: Annotated[int, Field(ge=1)]

@@ -1,29 +1,28 @@
 from __future__ import annotations
 
-import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from analysis.contract import Artifacts
+from analysis.scrub.compared_images import compared_images
+from analysis.scrub.duplicates.copies import copies_among
 from analysis.scrub.duplicates.figures import pair_figures
 from analysis.scrub.duplicates.findings import CONTRADICTING, EXACT, LEAKED, NEAR, findings_in
 from analysis.scrub.duplicates.groups import tabulate_groups
 from analysis.scrub.duplicates.notes import GROUPS_CAPTION, PAIRS_CAPTION, metrics_of, notes_on, summary_of
 from analysis.scrub.duplicates.parameters import DuplicatesParameters
-from analysis.scrub.duplicates.search import search_copies
 
 
 def duplicates(
     manifest: pd.DataFrame,
     scan: pd.DataFrame,
-    thumbnails: NDArray[np.uint8],
+    possible_copies: pd.DataFrame,
     *,
     parameters: DuplicatesParameters,
-    seed: int,
 ) -> Artifacts:
-    """Find exact and near copies, group them, and say which leak and which contradict each other."""
-    copies = search_copies(manifest, scan, thumbnails, parameters=parameters, seed=seed)
-    images, pairs, leaks = copies.images, copies.pairs, copies.leaks
+    """Judge which pairs are copies, group them, and say which leak and which contradict each other."""
+    images = compared_images(manifest, scan)
+    copies = copies_among(possible_copies, images, min_score=parameters.min_score)
+    pairs, leaks = copies.pairs, copies.leaks
     groups = tabulate_groups(pairs, copies.first, images)
     return Artifacts(
         summary=summary_of(images, pairs, leaks),

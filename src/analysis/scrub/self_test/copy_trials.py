@@ -7,24 +7,22 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from analysis.scrub.compared_images import compared_images, is_large_enough
+from analysis.scrub.duplicate_search.parameters import LOWEST_SCORE, DuplicateSearchParameters
+from analysis.scrub.duplicate_search.search import search_copies
+from analysis.scrub.duplicates.copies import Copies, copies_among
 from analysis.scrub.duplicates.findings import EXACT, LEAKED, NEAR
 from analysis.scrub.duplicates.leaks import leaks_of
-from analysis.scrub.duplicates.parameters import DuplicatesParameters
-from analysis.scrub.duplicates.search import MIN_SIDE_PX, Copies, search_copies
 from analysis.scrub.self_test.faults import NEAR_COPIES, copied, plant_pictures
 from analysis.scrub.self_test.sample import Sample, with_planted
 from analysis.scrub.self_test.trials import Outcome, Threshold, Trial, quantile_above
 
-LOWEST_COPY_SCORE = 0.1  # down to which pairs are looked at when a threshold is suggested
-
-
-# ---- copies ----------------------------------------------------------------------------------------------
-
 
 def try_copies(
     sample: Sample,
-    parameters: DuplicatesParameters,
+    search: DuplicateSearchParameters,
     *,
+    min_score: float,
     folder: Path,
     n_planted: int,
     target_rate: float,
@@ -36,20 +34,19 @@ def try_copies(
     if planted.empty:
         return [], []
     together = with_planted(sample, planted, to_other_split=True)
-    lowered = parameters.model_copy(update={"min_score": min(LOWEST_COPY_SCORE, parameters.min_score)})
-    copies = search_copies(
-        together.manifest, together.scan, together.thumbnails, parameters=lowered, seed=seed
-    )
+    compared = compared_images(together.manifest, together.scan)
+    possible = search_copies(compared, together.thumbnails, parameters=search, seed=seed)
+    copies = copies_among(possible, compared, min_score=LOWEST_SCORE)
     planted = planted.assign(item_id=len(sample) + np.arange(len(planted)))
-    pairs = judge_pairs(copies.pairs, planted, min_score=parameters.min_score)
-    leaked = _leaked(copies, planted, min_score=parameters.min_score)
+    pairs = judge_pairs(copies.pairs, planted, min_score=min_score)
+    leaked = _leaked(copies, planted, min_score=min_score)
     trials = [
-        _copy_trial(change, rows, pairs, together, min_score=parameters.min_score)
+        _copy_trial(change, rows, pairs, together, min_score=min_score)
         for change, rows in planted.groupby("fault", sort=False)
     ]
     trials.append(_leak_trial(leaked, planted, pairs, together))
     is_near = planted["fault"].isin(NEAR_COPIES)
-    return trials, _copy_threshold(planted[is_near], pairs, parameters.min_score, target_rate)
+    return trials, _copy_threshold(planted[is_near], pairs, min_score, target_rate)
 
 
 def plant_copies(sample: Sample, *, folder: Path, n_planted: int, rng: np.random.Generator) -> pd.DataFrame:
@@ -57,7 +54,7 @@ def plant_copies(sample: Sample, *, folder: Path, n_planted: int, rng: np.random
 
     Near copies are planted where images are large enough for the search to look for them.
     """
-    is_large = sample.scan[["width_px", "height_px"]].min(axis=1).to_numpy() >= MIN_SIDE_PX
+    is_large = is_large_enough(sample.scan).to_numpy()
     changes = {"copied": copied} | (dict(NEAR_COPIES) if is_large.any() else {})
     usable = sample.manifest[is_large] if is_large.any() else sample.manifest
     n_each = min(n_planted, len(usable) // len(changes))
@@ -152,7 +149,7 @@ def _copy_threshold(
     )
     wrong = best[False].fillna(0).to_numpy()
     direct = pairs[pairs["is_direct"]].groupby("planted_id")["score"].max().reindex(ids).fillna(0).to_numpy()
-    suggested = max(quantile_above(wrong, target_rate), LOWEST_COPY_SCORE)
+    suggested = max(quantile_above(wrong, target_rate), LOWEST_SCORE)
     return [
         Threshold(
             "duplicates.min_score",

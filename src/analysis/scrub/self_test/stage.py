@@ -9,8 +9,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from analysis.contract import Artifacts
+from analysis.scrub.compared_images import MIN_SIDE_PX
+from analysis.scrub.duplicate_search.parameters import DuplicateSearchParameters
 from analysis.scrub.duplicates.parameters import DuplicatesParameters
-from analysis.scrub.duplicates.search import MIN_SIDE_PX
 from analysis.scrub.label_issues.parameters import LabelIssuesParameters
 from analysis.scrub.quality_checks.parameters import QualityChecksParameters
 from analysis.scrub.self_test.copy_trials import try_copies
@@ -43,6 +44,7 @@ def self_test(
     duplicate_pairs: pd.DataFrame,
     *,
     parameters: SelfTestParameters,
+    duplicate_search: DuplicateSearchParameters,
     duplicates: DuplicatesParameters,
     quality_checks: QualityChecksParameters,
     label_issues: LabelIssuesParameters,
@@ -56,7 +58,14 @@ def self_test(
     with tempfile.TemporaryDirectory(prefix="deepsight-") as name:
         place = {"folder": Path(name), "n_planted": parameters.n_planted, "rng": rng}
         outcomes = [
-            try_copies(sample, duplicates, target_rate=rate, seed=seed, **place),
+            try_copies(
+                sample,
+                duplicate_search,
+                min_score=duplicates.min_score,
+                target_rate=rate,
+                seed=seed,
+                **place,
+            ),
             try_quality(sample, quality_checks, target_rate=rate, **place),
             try_truncation(sample, quality_checks, **place),
         ]

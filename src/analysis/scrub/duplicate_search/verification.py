@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 from scipy import fft
 
 from analysis.pipeline.progress import progress
-from analysis.scrub.duplicates.candidates import LUMA, SIDE_PX, Images, Pairs, Planes, structure_of
+from analysis.scrub.duplicate_search.candidates import LUMA, SIDE_PX, Images, Pairs, Planes, structure_of
 
 GRAIN = 1.0  # of 255; structure weaker than this is the noise of compression
 CHROMA_GRAIN = 2.0  # likewise for colour
@@ -42,6 +42,7 @@ ALIGNMENT_STEPS, ALIGNMENT_TOLERANCE = 10, 1e-3
 MAX_SPOKES = 50  # copies of one image between which pairs are tried: a thousand would make half a million
 MARGIN_PX = 6  # around the middle, which must agree too
 MIN_OVERLAP = 0.6  # of the picture; with less in common it is another picture
+COPY_SCORE = 0.5  # more likely a copy than not: pairs between the copies of one image are tried as well
 ROWS_AT_ONCE = 4096
 Numbers = NDArray[np.float64]
 
@@ -77,12 +78,14 @@ class Chance:
 
 
 def verify(images: Images, pairs: Pairs, *, min_score: float, seed: int, n_workers: int) -> pd.DataFrame:
-    """The pairs that score at least `min_score`, and those between their copies, which are tried as well.
+    """The pairs that score at least `min_score`, and those between sure copies of one image, tried as well.
+
+    A sure copy scores `COPY_SCORE`, whatever `min_score` is: so a higher one leaves out rows, and no more.
 
     Parameters
     ----------
     images
-        Those of `analysis.scrub.candidates.without_borders`.
+        Those of `candidates.without_borders`.
     pairs
         Lower row, higher row, and whether the second is to be mirrored first.
 
@@ -106,14 +109,15 @@ def verify(images: Images, pairs: Pairs, *, min_score: float, seed: int, n_worke
         return table[(table["overlap_fraction"] >= MIN_OVERLAP) & (table["score"] >= min_score)]
 
     found = copies_among(pairs)
-    found = pd.concat([found, copies_among(_between_copies(found, known=pairs))])
+    sure = found[found["score"] >= COPY_SCORE]
+    found = pd.concat([found, copies_among(_between_copies(sure, known=pairs))])
     best_first = found.sort_values(["row_a", "row_b", "score"], ascending=[True, True, False], kind="stable")
     return best_first.drop_duplicates(["row_a", "row_b"], ignore_index=True)
 
 
-def _between_copies(found: pd.DataFrame, *, known: Pairs) -> Pairs:
+def _between_copies(copies: pd.DataFrame, *, known: Pairs) -> Pairs:
     """Pairs of images that are both copies of a third; a search for the nearest few misses some of many."""
-    there = found[["row_a", "row_b", "is_mirrored", "score"]].set_axis(
+    there = copies[["row_a", "row_b", "is_mirrored", "score"]].set_axis(
         ["hub", "row", "turn", "score"], axis=1
     )
     back = there.rename(columns={"hub": "row", "row": "hub"})

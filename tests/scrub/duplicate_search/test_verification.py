@@ -4,8 +4,8 @@ import pandas as pd
 import pytest
 from scipy.ndimage import gaussian_filter
 
-from analysis.scrub.duplicates.changes import named_changes
-from analysis.scrub.duplicates.verification import NO_COLOUR, verify
+from analysis.scrub.duplicate_search.changes import named_changes
+from analysis.scrub.duplicate_search.verification import NO_COLOUR, verify
 
 N = 80
 
@@ -152,3 +152,15 @@ def test_verify_leaves_out_what_scores_less(pictures: np.ndarray) -> None:
     pairs = np.array([(a, N, 0) for a in range(N)])
     table = verify(images, pairs, min_score=0.5, seed=0, n_workers=1)
     assert table[["row_a", "row_b"]].to_numpy().tolist() == [[5, N]]
+
+
+def test_verify_with_a_lower_score_only_adds_pairs_that_score_less(pictures: np.ndarray) -> None:
+    """Two copies of one picture that the search brought together only by way of a third, unsure one."""
+    original = seen(pictures[0])
+    noise = np.random.default_rng(0).normal(0, 35, original.shape)
+    doubtful = np.clip(original + noise, 0, 255).astype(np.uint8)
+    images = np.stack([seen(picture) for picture in pictures] + [recompressed(original), doubtful])
+    pairs = np.array([(0, N + 1, 0), (N, N + 1, 0), *((a, N, 0) for a in range(5, 20))])
+    low, high = (verify(images, pairs, min_score=s, seed=0, n_workers=1) for s in (0.1, 0.5))
+    assert low["score"].between(0.1, 0.5).sum() == 2
+    pd.testing.assert_frame_equal(low[low["score"] >= 0.5].reset_index(drop=True), high)

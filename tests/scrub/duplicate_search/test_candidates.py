@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from analysis.scrub.duplicates.candidates import (
+from analysis.scrub.duplicate_search.candidates import (
     candidate_pairs,
     descriptors,
     hash_pairs,

@@ -17,8 +17,8 @@ def named_changes(
 ) -> pd.Series:
     """Each pair's changes, such as "mirrored, cropped"; "recompressed" where nothing else can be seen.
 
-    `aligned` is the table of `analysis.scrub.verification.verify`; `has_border` (n,) and `size_px` (n, 2) are
-    of the images that its rows number.
+    `aligned` is the table of `verification.verify`; `has_border` (n,) and `size_px` (n, 2) are of the images
+    that its rows number.
     """
     a, b = aligned["row_a"].to_numpy(), aligned["row_b"].to_numpy()
     scale, stretch = np.log(aligned["scale"]).abs(), np.log(aligned["stretch"]).abs()

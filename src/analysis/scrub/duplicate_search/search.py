@@ -1,0 +1,82 @@
+"""The search for copies: exact ones by content, near ones by candidates that are verified."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from analysis.pipeline.cores import available_cores
+from analysis.scrub.compared_images import is_large_enough
+from analysis.scrub.duplicate_search.candidates import candidate_pairs, without_borders
+from analysis.scrub.duplicate_search.changes import named_changes
+from analysis.scrub.duplicate_search.parameters import LOWEST_SCORE, DuplicateSearchParameters
+from analysis.scrub.duplicate_search.same_picture import same_picture
+from analysis.scrub.duplicate_search.verification import verify
+
+
+def search_copies(
+    images: pd.DataFrame, thumbnails: NDArray[np.uint8], *, parameters: DuplicateSearchParameters, seed: int
+) -> pd.DataFrame:
+    """Each exact copy with the image that stands for it, and pairs of these that may be near copies.
+
+    Parameters
+    ----------
+    images
+        Those of `compared_images`.
+    thumbnails
+        Of all images, by `item_id`.
+
+    Returns
+    -------
+    `item_id_a`, `item_id_b`, `kind` (exact or near), `change` in words, `hamming_distance` of the perceptual
+    hashes, and `score` from `LOWEST_SCORE` to 1 (surely a copy).
+    """
+    first = same_picture(images, thumbnails)
+    distinct = images[images.index.isin(first) & is_large_enough(images)]
+    near = _near_pairs(distinct, thumbnails, parameters=parameters, seed=seed)
+    return pd.concat([_exact_pairs(images, first), near], ignore_index=True)
+
+
+def _exact_pairs(images: pd.DataFrame, first: pd.Series) -> pd.DataFrame:
+    copies = first[first != first.index]
+    contents = images["content_hash"]
+    same_file = contents.loc[copies.index].to_numpy() == contents.loc[copies].to_numpy()
+    return pd.DataFrame(
+        {
+            "item_id_a": copies.to_numpy(),
+            "item_id_b": copies.index.to_numpy(),
+            "kind": "exact",
+            "change": np.where(same_file, "same file", "same pixels"),
+            "hamming_distance": 0,
+            "score": 1.0,
+        }
+    )
+
+
+def _near_pairs(
+    images: pd.DataFrame, thumbnails: NDArray[np.uint8], *, parameters: DuplicateSearchParameters, seed: int
+) -> pd.DataFrame:
+    """Verified pairs among images of which no two are exact copies."""
+    ids, hashes = images.index.to_numpy(), images["phash"].to_numpy(dtype=np.uint64)
+    pictures, has_border = without_borders(thumbnails[ids])
+    candidates = candidate_pairs(
+        pictures,
+        hashes,
+        n_neighbours=parameters.n_neighbours,
+        max_hamming_distance=parameters.max_hamming_distance,
+        seed=seed,
+    )
+    near = verify(pictures, candidates, min_score=LOWEST_SCORE, seed=seed, n_workers=available_cores())
+    size_px = images[["width_px", "height_px"]].to_numpy(dtype=np.int64)
+    a, b = near["row_a"].to_numpy(), near["row_b"].to_numpy()
+    return pd.DataFrame(
+        {
+            "item_id_a": ids[a],
+            "item_id_b": ids[b],
+            "kind": "near",
+            "change": named_changes(near, has_border=has_border, size_px=size_px).to_numpy(),
+            "hamming_distance": np.bitwise_count(hashes[a] ^ hashes[b]).astype(np.int64),
+            "score": near["score"].to_numpy(),
+        }
+    )

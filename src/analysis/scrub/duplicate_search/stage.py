@@ -1,0 +1,30 @@
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from analysis.contract import Artifacts
+from analysis.scrub.compared_images import compared_images
+from analysis.scrub.duplicate_search.parameters import DuplicateSearchParameters
+from analysis.scrub.duplicate_search.search import search_copies
+
+
+def duplicate_search(
+    manifest: pd.DataFrame,
+    scan: pd.DataFrame,
+    thumbnails: NDArray[np.uint8],
+    *,
+    parameters: DuplicateSearchParameters,
+    seed: int,
+) -> Artifacts:
+    """Find the exact copies, and score every pair of images that may be near ones."""
+    images = compared_images(manifest, scan)
+    pairs = search_copies(images, thumbnails, parameters=parameters, seed=seed)
+    n_exact = int((pairs["kind"] == "exact").sum())
+    n_near = len(pairs) - n_exact
+    return Artifacts(
+        summary=f"{len(images):,} images searched, {n_exact:,} exact and {n_near:,} possible near copies",
+        metrics={"n_items": len(images), "n_exact_pairs": n_exact, "n_possible_near_pairs": n_near},
+        tables={"possible_copies": pairs},
+    )
