@@ -7,6 +7,7 @@ A stage is one module with one public function of the module's name. Its argumen
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 Severity = Literal["high", "medium", "low"]
 # What a path in params.yaml is where there is none: a file all the same, because DVC's inputs must exist.
 NO_FILE = "data/none"
+TYPES = {"int", "float", "str", "bool", "none"}
 FINDING_COLUMNS = ["item_id", "label", "kind", "severity", "score", "detail", "stage"]
 
 
@@ -147,7 +149,9 @@ def no_findings() -> pd.DataFrame:
 
 def explain(section: str, model: type[StageParameters], item: Any) -> str:
     """In words, what is wrong with a key of a section, given an item of `ValidationError.errors()`."""
-    key = ".".join([section, *(str(part) for part in item["loc"])])
+    # a value that may be of several types is told of under each of them, such as `constrained-int`
+    named = [str(part) for part in item["loc"] if re.fullmatch(r"\w+", str(part)) and part not in TYPES]
+    key = ".".join([section, *named])
     if item["type"] == "extra_forbidden":
         return f"unknown key '{key}'{nearest(str(item['loc'][-1]), list(model.model_fields))}"
     if item["type"] == "missing":

@@ -27,6 +27,7 @@ def home(tmp_path, monkeypatch):
     (home / "workflow").symlink_to(REPOSITORY / "workflow")
     monkeypatch.setattr(command_line, "HOME", home)
     monkeypatch.setenv("PYTHONPATH", str(home / "src"))
+    monkeypatch.syspath_prepend(home / "src")  # as the installed package is
     monkeypatch.setenv("PATH", "/usr/bin:/bin")  # no environment is activated
     (tmp_path / "elsewhere").mkdir()
     monkeypatch.chdir(tmp_path / "elsewhere")
@@ -141,6 +142,7 @@ def test_audit_within_a_git_repository_leaves_that_alone(deepsight, texts):
             ["{texts}", "--set", "measure.at_leest=3"],
             "no parameter 'measure.at_leest', did you mean 'measure.at_least'?",
         ),
+        (["{texts}", "--set", "measure.at_least=many"], "'measure.at_least' is 'many'"),
         (["{texts}", "--set", "measure.at_least"], "expected KEY=VALUE"),
         (["{texts}", "--set", "measure.at_least=[3"], "not valid YAML"),
         (["{texts}", "--out", "{texts}/audit"], "lies in the dataset, which is to stay as it is"),

@@ -23,7 +23,13 @@ from analysis.pipeline.dag import CHAPTERS, Stage, and_after, load_stages
 from analysis.pipeline.dataset_tree import first_unhashable, unhashable_inputs
 from analysis.pipeline.parameters import read_parameters
 from analysis.pipeline.reproduce import stale_stages
-from analysis.pipeline.workspace import is_workspace, prepare_workspace, settings_for, write_parameters
+from analysis.pipeline.workspace import (
+    check_settings,
+    is_workspace,
+    prepare_workspace,
+    settings_for,
+    write_parameters,
+)
 
 HOME = Path(__file__).resolve().parents[3]  # the repository
 DESCRIPTION = (
@@ -61,7 +67,8 @@ def audit(arguments: argparse.Namespace) -> int:
         n = take_over(arguments.decisions, workspace / DECISIONS_FILE)
         print(f"Taken over into {workspace / DECISIONS_FILE}: {n:,} new decisions.", flush=True)
     stages = load_stages(workspace)
-    targets = [stage for name in arguments.only for stage in _stages_named(name, stages)]
+    names = ["prepare"] if arguments.dry_run else arguments.only
+    targets = [stage for name in names for stage in _stages_named(name, stages)]
     code = _run_engine(arguments.engine or _engine_for(dataset), workspace, targets)
     if (workspace / REPORT).exists():
         print(f"Report: {workspace / REPORT}")
@@ -69,15 +76,16 @@ def audit(arguments: argparse.Namespace) -> int:
 
 
 def _set_up(workspace: Path, dataset: Path, *, is_named: bool, settings: dict[str, Any]) -> None:
-    is_new = not is_workspace(workspace)
-    prepare_workspace(workspace, HOME)
-    before = read_parameters(workspace)["dataset"]["path"]
+    base = workspace if is_workspace(workspace) else HOME
+    before = read_parameters(base)["dataset"]["path"]
     if before != str(dataset):
-        if not is_new and not is_named:
+        if base == workspace and not is_named:
             raise InputError(
                 f"{workspace} is the audit of {before}; give --out a folder for that of {dataset}."
             )
         settings = settings_for(dataset) | settings
+    check_settings(base, settings, home=HOME)  # before anything is written
+    prepare_workspace(workspace, HOME)
     if settings:
         write_parameters(workspace, settings)
 
@@ -206,6 +214,11 @@ def _add_audit(commands: Any) -> None:
         default=[],
         metavar="STAGE",
         help="run these and what they need (see deepsight stages)",
+    )
+    command.add_argument(
+        "--dry-run",
+        action="store_true",
+        help="only say what the dataset was taken for: its classes, its splits, what is left out",
     )
     command.add_argument(
         "--decisions",

@@ -77,7 +77,7 @@ def validate(content: dict[str, Any], stages: Iterable[Stage]) -> dict[str, Stag
         try:
             sections[name] = model.model_validate(content[name])
         except ValidationError as error:
-            problems += [explain(name, model, item) for item in error.errors()]
+            problems += dict.fromkeys(explain(name, model, item) for item in error.errors())
     if problems:
         raise InputError(f"{PARAMETERS_FILE}: " + "; ".join(problems) + ".")
     return sections

@@ -8,13 +8,16 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, MutableMapping
+from functools import reduce
+from operator import getitem
 from pathlib import Path
 from typing import Any
 
 from analysis.contract import NO_FILE, InputError, nearest
 from analysis.dataset.decisions import COLUMNS, DECISIONS_FILE
-from analysis.pipeline.parameters import PARAMETERS_FILE
+from analysis.pipeline.dag import load_stages
+from analysis.pipeline.parameters import PARAMETERS_FILE, read_parameters, validate
 
 SHARED = [
     "dvc.yaml",
@@ -84,6 +87,19 @@ def settings_for(dataset: Path) -> dict[str, str]:
     return {"dataset.source": "csv", "dataset.path": str(dataset), "dataset.image_root": str(dataset.parent)}
 
 
+def check_settings(workspace: Path, settings: Mapping[str, Any], *, home: Path) -> None:
+    """Hold the workspace's parameters with these dotted keys set against the models of the stages of `home`.
+
+    Raises
+    ------
+    InputError
+        Naming each key that there is not, or whose value is out of range.
+    """
+    content = read_parameters(workspace)
+    _set_keys(content, settings)
+    validate(content, load_stages(home).values())
+
+
 def write_parameters(workspace: Path, settings: Mapping[str, Any]) -> None:
     """Set dotted keys in the workspace's params.yaml; its comments and all else stay.
 
@@ -94,25 +110,25 @@ def write_parameters(workspace: Path, settings: Mapping[str, Any]) -> None:
     """
     from dvc.utils.serialize import ParseError, modify_yaml
 
-    path = workspace / PARAMETERS_FILE
     try:
-        with modify_yaml(str(path)) as content:
-            known = [key for key, _ in _flatten(content)]
-            for key, value in settings.items():
-                if key not in known:
-                    raise InputError(f"there is no parameter '{key}'{nearest(key, known)}.")
-                *sections, last = key.split(".")
-                section = content
-                for name in sections:
-                    section = section[name]
-                section[last] = value
+        with modify_yaml(str(workspace / PARAMETERS_FILE)) as content:
+            _set_keys(content, settings)
     except ParseError as error:
         raise InputError(f"{error}: {' '.join(str(error.__cause__).split())}") from error
 
 
-def _flatten(content: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+def _set_keys(content: MutableMapping[str, Any], settings: Mapping[str, Any]) -> None:
+    known = list(_keys_of(content))
+    for key, value in settings.items():
+        if key not in known:
+            raise InputError(f"there is no parameter '{key}'{nearest(key, known)}.")
+        *sections, last = key.split(".")
+        reduce(getitem, sections, content)[last] = value
+
+
+def _keys_of(content: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
+    """Every dotted key, those of sections too."""
     for key, value in content.items():
+        yield f"{prefix}{key}"
         if isinstance(value, Mapping):
-            yield from _flatten(value, f"{prefix}{key}.")
-        else:
-            yield f"{prefix}{key}", value
+            yield from _keys_of(value, f"{prefix}{key}.")

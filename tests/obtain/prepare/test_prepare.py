@@ -151,10 +151,29 @@ def test_prepare_says_how_it_completed_the_splits() -> None:
     artifacts = run(source="folder", path="photos")
     assert artifacts.notes[1:] == [
         "Images without a split, taken for training: 2.",
-        "The dataset brings no labelled validation split. Images cut from training for one: 7.",
+        "The dataset brings no labelled validation split. Images cut from training for one: 6.",
         "Classes with too few distinct images to be in the validation split: 'emu'.",
     ]
     assert artifacts.metrics["n_test"] == 10
+
+
+def test_training_of_one_class_and_a_test_of_two_is_refused_at_once() -> None:
+    write_classes(Path("photos/train"), cat=20)
+    write_classes(Path("photos/test"), cat=5, dog=5)
+    with pytest.raises(InputError, match=r"training images of photos are all of one class, 'cat', of 2"):
+        run(source="folder", path="photos")
+
+
+def test_prepare_says_in_three_lines_what_it_understood(capsys: pytest.CaptureFixture) -> None:
+    root = write_classes(Path("photos/Training"), cat=20, dog=1200)
+    write_classes(Path("photos/Testing"), cat=5, dog=5)
+    (root / "notes.txt").touch()
+    run(source="folder", path="photos")
+    assert capsys.readouterr().out.splitlines()[:3] == [
+        "Classes: 2, cat (25), dog (1,205)",
+        "Splits: train (1,220), test (10)",
+        "Left out: 1 without the extension of an image",
+    ]
 
 
 def test_prepare_says_what_it_left_out() -> None:
@@ -315,7 +334,10 @@ def contents(*folders: str) -> dict[str, bytes]:
 def test_program_writes_the_same_outputs_each_time_and_keeps_them_when_it_fails(workspace: Path) -> None:
     first_run = run_program()
     assert (first_run.returncode, first_run.stderr) == (0, "")
-    assert first_run.stdout.startswith("prepare: 1,797 images of 10 classes")
+    lines = first_run.stdout.splitlines()
+    assert lines[0].startswith("Classes: 10, 0 (178), 1 (182)")
+    assert lines[1:3] == ["Splits: none brought, so they are made here", "Left out: nothing"]
+    assert lines[3].startswith("prepare: 1,797 images of 10 classes")
     manifest = pd.read_parquet("data/manifest.parquet")
     assert all(Path(path).is_file() for path in manifest["path"])
     outputs = contents("data", "analysis_outputs")

@@ -105,10 +105,9 @@ def test_read_folder_takes_splits_without_classes_for_unlabelled(tmp_path: Path)
 
 def test_read_folder_says_what_it_made_of_folders_beside_the_splits(tmp_path: Path) -> None:
     touch(tmp_path, "train/cat/1.jpg", "train/dog/2.jpg", "extra/3.jpg", "top.jpg")
-    assert labels_and_splits(tmp_path)["extra/3.jpg"] == ("extra", None)
+    assert labels_and_splits(tmp_path)["extra/3.jpg"] == (None, None)
     (note,) = read_folder(tmp_path).notes
-    assert "'extra'" in note
-    assert "'train'" in note
+    assert "'extra' lies beside the splits" in note
 
 
 def test_read_folder_names_class_folders_without_images(tmp_path: Path) -> None:
@@ -250,8 +249,8 @@ def test_read_csv_notes_that_there_are_no_splits(tmp_path: Path) -> None:
         (b"image,label\na.jpg,x\n", "no column 'path'. It has 'image', 'label'. .*dataset.path_column"),
         (b"path,labels\na,x\n", r"no column 'label' \(did you mean 'labels'\?\).*dataset.label_column"),
         (
-            b"path,label,split\na,x,dev\nb,y,hold-out\n",
-            "column 'split' .*not know: 'dev', 'hold-out'. .*valid",
+            b"path,label,split\na,x,dev\nb,y,bagged\nc,y,2\n",
+            "column 'split' .*not know: 'bagged', '2'. .*valid",
         ),
         (b"path,label\n", "names no images"),
         (b"", "names no images"),

@@ -7,8 +7,10 @@ import pandas as pd
 from analysis.dataset.splits import SPLITS
 from analysis.obtain.prepare.folder_walk import natural_key
 from analysis.obtain.prepare.parameters import DatasetParameters
-from analysis.obtain.prepare.sources import listed
+from analysis.obtain.prepare.sources import Listing
+from analysis.obtain.prepare.wording import counted, listed
 
+N_CLASSES_SAID = 12
 # what keeps an image from being opened, and how it is said in a sentence
 SAID = {
     "missing": "missing",
@@ -86,5 +88,32 @@ def skipped_notes(skipped: dict[str, int]) -> list[str]:
         "n_left_out": "Images left out by max_per_class or imbalance_ratio",
         "n_hidden": "Hidden files and folders skipped",
         "n_other_files": "Files skipped that have no extension of an image",
+        "n_masks": "Masks of other images left out, as their names and few grey levels tell",
+        "n_excluded": "Images left out by dataset.exclude",
     }
     return [f"{reasons[name]}: {n:,}." for name, n in skipped.items() if n]
+
+
+def understood(listing: Listing) -> list[str]:
+    """In three lines, what the dataset was taken for: its classes, its splits, and what is left out."""
+    rows = listing.rows
+    sizes = rows["label"].value_counts()
+    classes = [f"{label} ({sizes[label]:,})" for label in sorted(sizes.index, key=natural_key)]
+    shown = ", ".join(classes[:N_CLASSES_SAID]) + (", …" if len(classes) > N_CLASSES_SAID else "")
+    of_split = rows["split"].value_counts()
+    splits = [f"{name} ({of_split[name]:,})" for name in SPLITS if name in of_split]
+    n_blank, n_in_none = (int(rows[column].isna().sum()) for column in ("label", "split"))
+    if splits and n_in_none:
+        splits.append(f"{counted(n_in_none, 'image')} in none")
+    left_out = {
+        "hidden": listing.n_hidden,
+        "without the extension of an image": listing.n_other_files,
+        "masks of other images": listing.n_masks,
+        "in excluded folders": listing.n_excluded,
+    }
+    left = [f"{n:,} {reason}" for reason, n in left_out.items() if n]
+    return [
+        f"Classes: {len(classes):,}, {shown}" + (f"; {n_blank:,} images without a label" if n_blank else ""),
+        f"Splits: {', '.join(splits) or 'none brought, so they are made here'}",
+        f"Left out: {', '.join(left) or 'nothing'}",
+    ]

@@ -17,6 +17,8 @@ class DatasetParameters(StageParameters):
     path: Path
     image_root: Path
     name: str
+    label_level: Literal["auto", "last", "all"] | Annotated[int, Field(ge=1)]
+    exclude: tuple[str, ...]
     path_column: str
     label_column: str
     split_column: str

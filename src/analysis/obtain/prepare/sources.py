@@ -9,12 +9,12 @@ opening the file, else "outside_root", "bad_name", "symlink_loop", "missing" or 
 
 from __future__ import annotations
 
-import difflib
 import functools
 import os
 import warnings
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 import numpy as np
@@ -22,8 +22,11 @@ import pandas as pd
 from PIL import Image
 
 from analysis.contract import InputError
-from analysis.dataset.splits import SPLIT_NAMES, split_named
+from analysis.dataset.splits import SPLITS, split_named
 from analysis.obtain.prepare.folder_walk import IMAGE_EXTENSIONS, Entry, is_inside, natural_key, walk_folder
+from analysis.obtain.prepare.layout import Layout, understand
+from analysis.obtain.prepare.masks import find_masks
+from analysis.obtain.prepare.wording import did_you_mean, listed
 
 ROW = ["path", "label", "split", "status"]
 NO_ROW = {"folder", "hidden", "other"}  # what a folder holds besides images
@@ -38,8 +41,9 @@ class Listing:
     ----------
     rows
         One row per image: `path` as it opens from here, `label`, `split`, `status`.
-    n_hidden, n_other_files
-        Entries of folders that are not in `rows`: hidden ones, and files without an image extension.
+    n_hidden, n_other_files, n_masks, n_excluded
+        What is not in `rows`: hidden entries, files without an image extension, masks of other images, images
+        in folders that are excluded.
     notes
         Sentences for the reader of the report.
     """
@@ -47,6 +51,8 @@ class Listing:
     rows: pd.DataFrame
     n_hidden: int = 0
     n_other_files: int = 0
+    n_masks: int = 0
+    n_excluded: int = 0
     notes: list[str] = field(default_factory=list)
 
 
@@ -80,22 +86,27 @@ def rows_of_written(written: Sequence[tuple[str, str, str | None]], images: Path
     return Listing(pd.DataFrame(rows, columns=ROW, dtype=object))
 
 
-def read_folder(root: Path) -> Listing:
-    """The image files below `root`, in the order of `walk_folder`.
+def read_folder(root: Path, *, label_level: int | str = "auto", exclude: Sequence[str] = ()) -> Listing:
+    """The image files below `root`, in the order of `walk_folder`, without masks of other images.
 
-    The first level holds class folders, or split folders (train, val, valid, validation, test, in any case)
-    with the class folders in them. Where none of the folders named like splits has folders with images, and
-    there are others beside them, they are classes (trains among vehicles). An image's label is the name of
-    the class folder, however deep in it the image lies; above the class folders it has none. A name that is
-    not UTF-8 is given with its stray bytes escaped.
+    What the folders mean is read by `layout.understand`. A name that is not UTF-8 is given with its stray
+    bytes escaped.
+
+    Parameters
+    ----------
+    label_level
+        Which folder is the label: 1 for the first below `root`, "last", "all" for all of them joined, or
+        "auto".
+    exclude
+        Folders below `root` to leave out, as patterns (`fnmatch`) of their paths.
 
     Raises
     ------
     InputError
-        If `root` is not a folder, or there is no image in it.
+        If `root` is not a folder, there is no image in it, or its folders can be read in several ways.
     """
     _check_is_folder(root)
-    entries = list(walk_folder(root))
+    entries, n_excluded = _without_excluded(list(walk_folder(root)), exclude)
     named = [entry for entry in entries if entry.status not in NO_ROW]
     n_other_files = sum(entry.status == "other" for entry in entries)
     if not named:
@@ -103,14 +114,32 @@ def read_folder(root: Path) -> Listing:
             f"there are no images in {root} (dataset.path in params.yaml): of {n_other_files:,} files, none "
             f"has the extension of an image ({', '.join(IMAGE_EXTENSIONS)}). Correct the path."
         )
-    split_folders = _split_folders(entry.names for entry in named)
-    rows = pd.DataFrame([_row(root, entry, split_folders) for entry in named], columns=ROW, dtype=object)
+    masks = set(find_masks([str(root.joinpath(*entry.names)) for entry in named]))
+    images = [entry for place, entry in enumerate(named) if place not in masks]
+    layout = understand([entry.names[:-1] for entry in images], root=root, label_level=label_level)
+    rows = pd.DataFrame([_row(root, entry, layout) for entry in images], columns=ROW, dtype=object)
     return Listing(
         rows,
         n_hidden=sum(entry.status == "hidden" for entry in entries),
         n_other_files=n_other_files,
-        notes=_folder_notes(entries, rows, split_folders),
+        n_masks=len(masks),
+        n_excluded=n_excluded,
+        notes=[*layout.notes, *_empty_folder_notes(entries, rows, layout)],
     )
+
+
+def _without_excluded(entries: list[Entry], exclude: Sequence[str]) -> tuple[list[Entry], int]:
+    """The entries in no excluded folder, and how many images were in one."""
+    if not exclude:
+        return entries, 0
+
+    def is_excluded(entry: Entry) -> bool:
+        folders = ["/".join(entry.names[:i]) for i in range(1, len(entry.names) + 1)]
+        return any(fnmatchcase(folder, pattern) for folder in folders for pattern in exclude)
+
+    kept = [entry for entry in entries if not is_excluded(entry)]
+    n_images = sum(e.status not in NO_ROW for e in entries) - sum(e.status not in NO_ROW for e in kept)
+    return kept, n_images
 
 
 def _check_is_folder(root: Path) -> None:
@@ -123,47 +152,25 @@ def _check_is_folder(root: Path) -> None:
         raise InputError(f"{root} (dataset.path in params.yaml) is not there. Correct the path.")
 
 
-def _split_folders(images: Iterable[tuple[str, ...]]) -> set[str]:
-    """Those folders of the first level that are splits and not classes."""
-    in_folders = [names for names in images if len(names) > 1]
-    tops = {names[0] for names in in_folders}
-    split_like = {name for name in tops if split_named(name)}
-    hold_classes = any(len(names) > 2 and names[0] in split_like for names in in_folders)
-    return split_like if hold_classes or split_like == tops else set()
-
-
-def _label_and_split(folders: Sequence[str], split_folders: set[str]) -> tuple[str | None, str | None]:
-    """What the folders that lead to an image say of it."""
-    split = split_named(folders[0]) if folders and folders[0] in split_folders else None
-    below = folders[1:] if split else folders
-    return (_printable(below[0]) if below else None), split
-
-
-def _row(root: Path, entry: Entry, split_folders: set[str]) -> tuple[str, str | None, str | None, str]:
+def _row(root: Path, entry: Entry, layout: Layout) -> tuple[str, str | None, str | None, str]:
     path = str(root.joinpath(*entry.names))
     printable = _printable(path)
-    label, split = _label_and_split(entry.names[:-1], split_folders)
-    return printable, label, split, entry.status if printable == path else "bad_name"
+    label, split = layout.read(entry.names[:-1])
+    status = entry.status if printable == path else "bad_name"
+    return printable, None if label is None else _printable(label), split, status
 
 
 def _printable(name: str) -> str:
     return os.fsencode(name).decode("utf-8", "backslashreplace")
 
 
-def _folder_notes(entries: Sequence[Entry], rows: pd.DataFrame, split_folders: set[str]) -> list[str]:
-    notes = []
-    folders = {_label_and_split(e.names, split_folders)[0] for e in entries if e.status == "folder"}
-    filled = {_label_and_split(e.names, split_folders)[0] for e in entries if e.status not in NO_ROW}
-    empty = sorted(folders - filled - {None}, key=natural_key)
-    if empty:
-        notes.append(f"Class folders without an image, which are no classes here: {listed(empty)}.")
-    beside = rows.loc[rows["split"].isna(), "label"].dropna().unique()
-    if split_folders and len(beside):
-        notes.append(
-            f"Folders beside the split folders {listed(sorted(split_folders))} were taken as classes whose "
-            f"images have no split: {listed(beside)}."
-        )
-    return notes
+def _empty_folder_notes(entries: Sequence[Entry], rows: pd.DataFrame, layout: Layout) -> list[str]:
+    if layout.label_level is not None:  # a person said which folders are labels: others are no empty classes
+        return []
+    folders = {layout.read(entry.names)[0] for entry in entries if entry.status == "folder"}
+    filled = set(rows["label"].dropna())
+    empty = sorted({_printable(name) for name in folders - {None}} - filled, key=natural_key)
+    return [f"Class folders without an image, which are no classes here: {listed(empty)}."] if empty else []
 
 
 def read_csv(
@@ -267,20 +274,7 @@ def _read_splits(values: pd.Series, file: Path) -> pd.Series:
     if unknown:
         raise InputError(
             f"{file} has splits in column '{values.name}' that DeepSight does not know: {listed(unknown)}. "
-            f"Write {', '.join(SPLIT_NAMES)}, or nothing where an image has no split; or name another column "
+            f"Write {', '.join(SPLITS)}, or nothing where an image has no split; or name another column "
             "in params.yaml, dataset.split_column."
         )
     return values.map(meaning).astype(object)
-
-
-def did_you_mean(name: str, valid: Sequence[str]) -> str:
-    """A question to append to what is wrong, or nothing if no valid name is near."""
-    matches = difflib.get_close_matches(name, valid, n=1)
-    return f" (did you mean '{matches[0]}'?)" if matches else ""
-
-
-def listed(names: Iterable[str], *, at_most: int = 10) -> str:
-    """'a', 'b' and 3 more."""
-    quoted = [f"'{name}'" for name in names]
-    more = f" and {len(quoted) - at_most:,} more" if len(quoted) > at_most else ""
-    return ", ".join(quoted[:at_most]) + more

@@ -10,11 +10,20 @@ from analysis.contract import Artifacts, InputError
 from analysis.dataset.content_hash import examine_files
 from analysis.dataset.splits import SPLITS
 from analysis.obtain.prepare.folder_walk import natural_key
-from analysis.obtain.prepare.notes import SAID, describe, metrics_of, skipped_notes, split_notes, summary_of
+from analysis.obtain.prepare.notes import (
+    SAID,
+    describe,
+    metrics_of,
+    skipped_notes,
+    split_notes,
+    summary_of,
+    understood,
+)
 from analysis.obtain.prepare.parameters import DatasetParameters
-from analysis.obtain.prepare.sources import Listing, listed, read_csv, read_folder, write_digits
+from analysis.obtain.prepare.sources import Listing, read_csv, read_folder, write_digits
 from analysis.obtain.prepare.splits import complete_splits, sample_classes, sample_long_tail
 from analysis.obtain.prepare.torchvision_source import write_torchvision
+from analysis.obtain.prepare.wording import listed
 
 
 def prepare(*, dataset: DatasetParameters, seed: int, images: Path, memory: Path) -> Artifacts:
@@ -37,6 +46,7 @@ def prepare(*, dataset: DatasetParameters, seed: int, images: Path, memory: Path
         If no image can be opened, none is for training, or there are fewer than two classes.
     """
     listing = _list_images(dataset, images, memory)
+    print(*understood(listing), *listing.notes, sep="\n", flush=True)  # before anything takes long
     named = _examine(listing.rows, memory)
     rows = named.assign(
         split=complete_splits(
@@ -54,6 +64,8 @@ def prepare(*, dataset: DatasetParameters, seed: int, images: Path, memory: Path
         "n_left_out": len(rows) - len(kept),
         "n_hidden": listing.n_hidden,
         "n_other_files": listing.n_other_files,
+        "n_masks": listing.n_masks,
+        "n_excluded": listing.n_excluded,
     }
     return Artifacts(
         summary=summary_of(manifest),
@@ -72,7 +84,7 @@ def _list_images(dataset: DatasetParameters, images: Path, memory: Path) -> List
         case "digits":
             return write_digits(images)
         case "folder":
-            return read_folder(dataset.path)
+            return read_folder(dataset.path, label_level=dataset.label_level, exclude=dataset.exclude)
         case "csv":
             return read_csv(
                 dataset.path,
@@ -113,7 +125,14 @@ def _check(rows: pd.DataFrame, classes: Sequence[str], dataset: DatasetParameter
             + ("Name the column with the classes" if is_csv else "Name the folder of the class folders")
             + f" in params.yaml, dataset.{'label_column' if is_csv else 'path'}."
         )
+    in_training = rows.loc[rows["split"] == "train", "label"].dropna()
     labelled = rows.loc[rows["label"].notna(), "split"].unique()
+    if in_training.nunique() == 1:
+        raise InputError(
+            f"the training images of {dataset.path} are all of one class, '{in_training.iloc[0]}', of "
+            f"{len(classes)} ({listed(classes)}): nothing can be learnt from them. If the splits are wrong, "
+            "give a path without them; all are made."
+        )
     if "train" not in labelled:
         raise InputError(
             f"{dataset.path} has no labelled image for training: its splits are {listed(labelled)}. Add a "

@@ -13,7 +13,8 @@ from urllib.error import URLError
 import numpy as np
 
 from analysis.contract import InputError
-from analysis.obtain.prepare.sources import Listing, did_you_mean, rows_of_written, write_png
+from analysis.obtain.prepare.sources import Listing, rows_of_written, write_png
+from analysis.obtain.prepare.wording import did_you_mean
 from analysis.pipeline.progress import progress
 
 # our splits -> what torchvision's datasets call them; the first name that one knows is taken
