@@ -16,7 +16,7 @@ help:  ## list these targets
 setup: $(READY)  ## install everything into .venv
 
 report: $(READY)  ## run what is stale and print where the report is
-	@dvc repro
+	@python -m analysis.pipeline.reproduce
 	@echo "Report: $(REPORT)"
 
 audit: $(READY)  ## audit your own folder or CSV: make audit DATA=~/photos

@@ -39,10 +39,11 @@ class Workspace:
 
     def start(self, *words: str, **environment: str) -> subprocess.Popen:
         paths = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+        sources = f"{self.root / 'src'}{os.pathsep}{HOME / 'src'}"
         return subprocess.Popen(
             [sys.executable, "-m", *words],
             cwd=self.root,
-            env=os.environ | {"PYTHONPATH": f"{self.root / 'src'}", "PATH": paths} | environment,
+            env=os.environ | {"PYTHONPATH": sources, "PATH": paths} | environment,
             text=True,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

@@ -1,5 +1,6 @@
 """`deepsight`, with the engines' toy pipeline in place of the real one."""
 
+import os
 import shutil
 import subprocess
 import sys
@@ -26,7 +27,7 @@ def home(tmp_path, monkeypatch):
     (home / ".dvc" / "config").write_text("[core]\n    no_scm = True\n")
     (home / "workflow").symlink_to(REPOSITORY / "workflow")
     monkeypatch.setattr(command_line, "HOME", home)
-    monkeypatch.setenv("PYTHONPATH", str(home / "src"))
+    monkeypatch.setenv("PYTHONPATH", f"{home / 'src'}{os.pathsep}{REPOSITORY / 'src'}")
     monkeypatch.syspath_prepend(home / "src")  # as the installed package is
     monkeypatch.setenv("PATH", "/usr/bin:/bin")  # no environment is activated
     (tmp_path / "elsewhere").mkdir()
@@ -89,6 +90,14 @@ def test_audit_runs_everything_in_a_workspace_and_leaves_the_data_alone(deepsigh
 
     code, output = deepsight("audit", texts)
     assert (code, ran(output)) == (0, [])
+
+
+@pytest.mark.slow
+def test_audit_is_quiet_but_for_what_the_stages_say(deepsight, texts):
+    _, output = deepsight("audit", texts)
+    *said, report = output.splitlines()
+    assert [line.split(": ")[0] for line in said] == ALL
+    assert report.startswith("Report: ")
 
 
 @pytest.mark.slow

@@ -104,6 +104,15 @@ def test_every_declared_output_is_written(workspace, capsys):
     assert not list(workspace.rglob(".partial"))
 
 
+def test_folder_without_files_says_so_in_a_file_because_dvc_warns_of_empty_ones(workspace):
+    run(workspace, PLAIN.replace('(extra / "note.txt").write_text(f"{seed} {sorted(inputs)}")', ""))
+    folder = workspace / "analysis_outputs" / "probe" / "extra"
+    assert [file.name for file in folder.iterdir()] == ["empty.txt"]
+    assert (folder / "empty.txt").read_text() == "probe had nothing to put here.\n"
+    run(workspace, PLAIN)
+    assert [file.name for file in folder.iterdir()] == ["note.txt"]
+
+
 def test_stage_that_fails_with_results_writes_them_first(workspace, capsys):
     with pytest.raises(SystemExit) as error:
         run(workspace, PLAIN.replace('notes=["a note"]', 'notes=["a note"], failure="the gate is shut"'))

@@ -120,7 +120,7 @@ def _engine_for(dataset: Path) -> str:
 
 def _run_engine(engine: str, workspace: Path, targets: list[Stage]) -> int:
     if engine == "dvc":
-        words = ["dvc", "repro", *(stage.name for stage in targets)]
+        words = ["analysis.pipeline.reproduce", *(stage.name for stage in targets)]
     else:
         words = ["snakemake", "--cores", "all", *(stage.rule_name for stage in targets)]
     # stages are run as `python …`: let that be this one, whether or not its environment is activated

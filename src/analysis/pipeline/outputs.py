@@ -21,6 +21,7 @@ from analysis.contract import FINDING_COLUMNS, Artifacts, InputError, no_finding
 from analysis.pipeline.dag import Stage
 
 PARTIAL_DIR = ".partial"  # beside each output: what a run is still writing
+EMPTY_FILE = "empty.txt"  # in a folder that would hold no file, of which DVC warns as of a mistake
 
 
 class OutputWriter:
@@ -71,6 +72,8 @@ class OutputWriter:
                 self._write_one(out, artifacts)
         self._check_all_used(artifacts)
         for out, partial in self.partials.items():
+            if partial.is_dir() and not any(partial.iterdir()):
+                (partial / EMPTY_FILE).write_text(f"{self.stage.name} had nothing to put here.\n")
             _replace(partial, out)
 
     def _write_one(self, out: Path, artifacts: Artifacts) -> None:

@@ -1,10 +1,10 @@
-"""Reproduces one stage as `dvc repro --single-item` does: `python -m analysis.pipeline.reproduce <stage>`.
+"""`dvc repro` without a word but those of the stages that run: `python -m analysis.pipeline.reproduce`.
 
-Snakemake decides when the turn of a stage has come and where it runs; its jobs call this. So what is stale
-is decided in one place for both engines, by `dvc.lock`: a stage whose command, inputs, parameters and outputs
-are as recorded there does not run again, and one that has run is recorded at once. A run that was killed goes
-on where it stopped, under either engine, and a stage that made the same bytes as before leaves those after
-it alone.
+With `--single-item` it is what Snakemake's jobs call: Snakemake decides when the turn of a stage has come
+and where it runs. So what is stale is decided in one place for both engines, by `dvc.lock`: a stage whose
+command, inputs, parameters and outputs are as recorded there does not run again, and one that has run is
+recorded at once. A run that was killed goes on where it stopped, under either engine, and a stage that made
+the same bytes as before leaves those after it alone.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import logging
 import os
 import subprocess
 import sys
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -75,19 +75,26 @@ def _in_words(changes: list[tuple[str, str]]) -> str:
     return words + (f" and {len(changes) - 3} more" if len(changes) > 3 else "")
 
 
-def reproduce(name: str, *, force: bool = False, commit: bool = True) -> bool:
-    """Run a stage unless `dvc.lock` says that nothing has changed. Returns whether it ran."""
+def reproduce(
+    names: Sequence[str] = (), *, single_item: bool = False, force: bool = False, commit: bool = True
+) -> bool:
+    """Run those of the stages, and of what they need, that differ from `dvc.lock`; without names all.
+
+    With `single_item` only the stages named, not what they need. Returns whether any ran.
+    """
     from dvc.logger import set_loggers_level
 
-    with set_loggers_level(logging.WARNING):  # the stage says itself what it did
-        return bool(_open_repo().reproduce(name, single_item=True, force=force, no_commit=not commit))
+    repo = _open_repo(waits=single_item)
+    with set_loggers_level(logging.WARNING):  # a stage says itself what it did
+        ran = repo.reproduce(list(names), single_item=single_item, force=force, no_commit=not commit)
+    return bool(ran)
 
 
-def _open_repo(workspace: Path = Path()) -> Repo:
+def _open_repo(workspace: Path = Path(), *, waits: bool = True) -> Repo:
+    """With `waits`, another's lock is waited for: parallel jobs hold it while they hash what they made."""
     from dvc.repo import Repo
 
-    # parallel jobs hold DVC's lock while they hash what they made: wait for it, however long that takes
-    return Repo(str(workspace), _wait_for_lock=True)
+    return Repo(str(workspace), _wait_for_lock=waits)
 
 
 def main() -> None:
@@ -97,21 +104,29 @@ def main() -> None:
     # a stage's command starts with `python`: let it be this one, whether or not the environment is activated
     os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
     if arguments.unrecorded:
-        sys.exit(_run_unrecorded(arguments.stage))
+        sys.exit(next(filter(None, map(_run_unrecorded, arguments.stages)), 0))
     try:
-        ran = reproduce(arguments.stage, force=arguments.force, commit=not arguments.no_commit)
+        ran = reproduce(
+            arguments.stages,
+            single_item=arguments.single_item,
+            force=arguments.force,
+            commit=not arguments.no_commit,
+        )
     except DvcException as error:
-        sys.exit(_explain(arguments.stage, error))
-    if not ran:
-        print(f"{arguments.stage}: unchanged")
+        sys.exit(_explain(error))
+    except KeyboardInterrupt:  # which the stage has been sent as well
+        sys.exit(130)
+    if arguments.single_item and not ran:
+        print(f"{', '.join(arguments.stages)}: unchanged")
 
 
 def _parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
-        description="Run one stage unless dvc.lock says that nothing has changed."
+        description="Run what differs from dvc.lock, in silence but for what the stages say."
     )
-    parser.add_argument("stage")
-    parser.add_argument("--force", action="store_true", help="run it in any case")
+    parser.add_argument("stages", nargs="*", help="these and what they need (default: all)")
+    parser.add_argument("--single-item", action="store_true", help="without what they need")
+    parser.add_argument("--force", action="store_true", help="run them in any case")
     parser.add_argument(
         "--no-commit", action="store_true", help="record, but leave the cache to `dvc commit`"
     )
@@ -126,11 +141,13 @@ def _run_unrecorded(name: str) -> int:
     return subprocess.run(stage.cmd, shell=True, check=False).returncode
 
 
-def _explain(name: str, error: BaseException) -> str | int:
+def _explain(error: BaseException) -> str | int:
     from dvc.stage.exceptions import StageCmdFailedError
 
-    cause = error.__cause__ or error
-    return 1 if isinstance(cause, StageCmdFailedError) else f"{name}: {cause}"
+    cause = error.__cause__
+    if isinstance(cause, StageCmdFailedError) and str(cause).endswith("exited with 1"):
+        return 1  # the stage has said why; one that was killed could not
+    return f"{error}: {cause}" if cause else str(error)
 
 
 if __name__ == "__main__":
