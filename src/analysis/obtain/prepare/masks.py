@@ -14,6 +14,7 @@ import os
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from functools import cache
 
 import numpy as np
 from PIL import Image
@@ -53,8 +54,12 @@ def _pairs(paths: Sequence[str]) -> list[int]:
 def _of_image(path: str) -> str:
     """The path without extension and without what names a mask, in a folder or at the end of the stem."""
     folder, name = os.path.split(os.path.splitext(path)[0])
-    plain = ("*" if _names_masks_or_images(part) else part for part in folder.split("/"))
-    return "/".join((*plain, SUFFIX.sub("", name))).casefold()
+    return f"{_plain(folder)}/{SUFFIX.sub('', name)}".casefold()
+
+
+@cache
+def _plain(folder: str) -> str:
+    return "/".join("*" if _names_masks_or_images(part) else part for part in folder.split("/"))
 
 
 def _names_masks_or_images(folder: str) -> bool:

@@ -114,10 +114,13 @@ def read_folder(root: Path, *, label_level: int | str = "auto", exclude: Sequenc
             f"there are no images in {root} (dataset.path in params.yaml): of {n_other_files:,} files, none "
             f"has the extension of an image ({', '.join(IMAGE_EXTENSIONS)}). Correct the path."
         )
-    masks = set(find_masks([str(root.joinpath(*entry.names)) for entry in named]))
+    paths = [os.path.join(root, *entry.names) for entry in named]
+    masks = set(find_masks(paths))
     images = [entry for place, entry in enumerate(named) if place not in masks]
+    paths = [path for place, path in enumerate(paths) if place not in masks]
     layout = understand([entry.names[:-1] for entry in images], root=root, label_level=label_level)
-    rows = pd.DataFrame([_row(root, entry, layout) for entry in images], columns=ROW, dtype=object)
+    rows = [_row(path, entry, layout) for path, entry in zip(paths, images, strict=True)]
+    rows = pd.DataFrame(rows, columns=ROW, dtype=object)
     return Listing(
         rows,
         n_hidden=sum(entry.status == "hidden" for entry in entries),
@@ -152,8 +155,7 @@ def _check_is_folder(root: Path) -> None:
         raise InputError(f"{root} (dataset.path in params.yaml) is not there. Correct the path.")
 
 
-def _row(root: Path, entry: Entry, layout: Layout) -> tuple[str, str | None, str | None, str]:
-    path = str(root.joinpath(*entry.names))
+def _row(path: str, entry: Entry, layout: Layout) -> tuple[str, str | None, str | None, str]:
     printable = _printable(path)
     label, split = layout.read(entry.names[:-1])
     status = entry.status if printable == path else "bad_name"
