@@ -114,7 +114,8 @@ def read_folder(root: Path, *, label_level: int | str = "auto", exclude: Sequenc
             f"there are no images in {root} (dataset.path in params.yaml): of {n_other_files:,} files, none "
             f"has the extension of an image ({', '.join(IMAGE_EXTENSIONS)}). Correct the path."
         )
-    paths = [os.path.join(root, *entry.names) for entry in named]
+    folder = "" if root == Path() else os.path.join(root, "")  # names from here stand without "./"
+    paths = [folder + "/".join(entry.names) for entry in named]
     masks = set(find_masks(paths))
     images = [entry for place, entry in enumerate(named) if place not in masks]
     paths = [path for place, path in enumerate(paths) if place not in masks]
