@@ -24,7 +24,7 @@ Severity = Literal["high", "medium", "low"]
 # What a path in params.yaml is where there is none: a file all the same, because DVC's inputs must exist.
 NO_FILE = "data/none"
 TYPES = {"int", "float", "str", "bool", "none"}
-FINDING_COLUMNS = ["item_id", "label", "kind", "severity", "score", "detail", "stage"]
+FINDING_COLUMNS = ["item_id", "other_item_id", "label", "kind", "severity", "score", "detail", "stage"]
 
 
 def nearest(name: str, valid: list[str]) -> str:
@@ -114,12 +114,14 @@ def findings_of(
     kind: FindingKind,
     *,
     item_id: Sequence[int] | pd.Series | None = None,
+    other_item_id: Sequence[int] | pd.Series | None = None,
     label: Sequence[str] | pd.Series | None = None,
     score: Sequence[float] | pd.Series | float = 1.0,
     detail: Sequence[str] | pd.Series | str = "",
 ) -> pd.DataFrame:
     """Rows for the ledger, one an image (`item_id`) or one a class (`label`), worst first.
 
+    `other_item_id` names the image that each was compared with, such as the one it is a copy of.
     `score` lies in [0, 1], 1 is surely wrong. `detail` says in words what was measured.
     The runner fills in `stage`.
     """
@@ -129,7 +131,8 @@ def findings_of(
     n = len(subjects)
     rows = pd.DataFrame(
         {
-            "item_id": pd.array([pd.NA] * n if item_id is None else np.asarray(item_id), dtype="Int64"),
+            "item_id": _ids(item_id, n),
+            "other_item_id": _ids(other_item_id, n),
             "label": pd.array([pd.NA] * n if label is None else list(label), dtype="string"),
             "kind": pd.array([kind.name] * n, dtype="string"),
             "severity": pd.array([kind.severity] * n, dtype="string"),
@@ -139,6 +142,10 @@ def findings_of(
         }
     )
     return rows.sort_values("score", ascending=False, kind="stable", ignore_index=True)
+
+
+def _ids(item_id: Sequence[int] | pd.Series | None, n: int) -> pd.api.extensions.ExtensionArray:
+    return pd.array([pd.NA] * n if item_id is None else np.asarray(item_id), dtype="Int64")
 
 
 def no_findings() -> pd.DataFrame:

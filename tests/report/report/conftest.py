@@ -16,6 +16,7 @@ from made_up_site import (
     make_manifest,
     make_map,
     odd_findings,
+    pair_findings,
     render,
     write_outputs,
     write_outputs_with_map,
@@ -47,6 +48,17 @@ def map_site(tmp_path_factory: pytest.TempPathFactory) -> Path:
         manifest = make_manifest(Path("photos/birds"))
         write_outputs_with_map(make_map())
         return render(manifest, stages=(INTAKE, MAPPER, EXAM, REPORT))
+
+
+@pytest.fixture(scope="session")
+def pair_site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The report of a made-up workspace whose findings each name two images; 7 leads out of the dataset."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(tmp_path_factory.mktemp("paired"))
+        manifest = make_manifest(Path("photos/birds"))
+        manifest.loc[7, "status"] = "outside_root"
+        write_outputs(artifacts(pair_findings()))
+        return render(manifest, thumbnails_per_kind=10)
 
 
 @pytest.fixture

@@ -28,6 +28,7 @@ HIGH = FindingKind("torn", "Torn images", "high", "They stop `training`.", "Mend
 MEDIUM = FindingKind("pale", "Pale images", "medium", "They say little.", "Look at them.")
 LOW = FindingKind("small", "Small images", "low", "They are scaled up.", "Find larger ones.")
 UNSEEN = FindingKind("upside_down", "Images upside down", "low", "They mislead.", "Turn them.")
+COPIES = FindingKind("copies", "Copies", "medium", "They count double.", "Keep one.")
 OF_CLASSES = FindingKind("rare", "Rare classes", "high", "They are not learned.", "Collect more.")
 
 
@@ -84,6 +85,7 @@ def make_manifest(folder: Path) -> pd.DataFrame:
             "path": [path.as_posix() for path in paths],
             "label": pd.Categorical(labels, ["owl", HOSTILE_LABEL, FORMULA_LABEL]),
             "split": pd.Categorical(splits, ["train", "validation", "test"]),
+            "bytes": pd.array([None if i == 1 else 100 + i for i in range(10)], dtype="Int64"),
             "content_hash": [None if i == 1 else f"{i:032x}" for i in range(10)],
             "status": ["ok", "missing", *["ok"] * 8],
         }
@@ -92,12 +94,13 @@ def make_manifest(folder: Path) -> pd.DataFrame:
 
 def make_scan(manifest: pd.DataFrame) -> pd.DataFrame:
     is_read = ~manifest["item_id"].isin([1, 2])
+    is_large = manifest["item_id"] == 3
     return pd.DataFrame(
         {
             "item_id": manifest["item_id"],
             "format": pd.Series("PNG", manifest.index).where(is_read, None),
-            "width_px": pd.Series(8, manifest.index, dtype="Int32").where(is_read),
-            "height_px": pd.Series(8, manifest.index, dtype="Int32").where(is_read),
+            "width_px": pd.Series(8, manifest.index, dtype="Int32").where(is_read).mask(is_large, 900),
+            "height_px": pd.Series(8, manifest.index, dtype="Int32").where(is_read).mask(is_large, 600),
         }
     )
 
@@ -123,6 +126,17 @@ def odd_findings() -> pd.DataFrame:
     )
 
 
+def pair_findings() -> pd.DataFrame:
+    """4 and 3 from both sides, 5 with 6, and 0, of a hostile name, with 7, which must not be opened."""
+    return findings_of(
+        COPIES,
+        item_id=[4, 5, 0, 3],
+        other_item_id=[3, 6, 7, 4],
+        score=[0.9, 0.8, 0.7, 0.6],
+        detail=["resized: photos/birds/03.png", "<i>near</i>", "far", "resized: photos/birds/04.png"],
+    )
+
+
 def odd_figure() -> Figure:
     drawing, axes = new_figure(width=4, height=2)
     axes[0, 0].bar(["a", "b"], [1, 2])
@@ -138,6 +152,7 @@ def artifacts(findings: pd.DataFrame | None) -> dict[str, Artifacts]:
             "odd_fraction": [0.25, 0.0005, *[0.5] * 30],
         }
     )
+    has_copies = findings is not None and "copies" in set(findings["kind"])
     identity = pd.DataFrame({"property": ["dataset_hash"], "value": ["0123abcd"]})
     return {
         "intake": Artifacts(
@@ -153,7 +168,7 @@ def artifacts(findings: pd.DataFrame | None) -> dict[str, Artifacts]:
             tables={"per_class": per_class},
             captions={"per_class": "One row per class."},
             figures=[odd_figure()],
-            kinds=[LOW, UNSEEN, MEDIUM, HIGH, OF_CLASSES],
+            kinds=[LOW, UNSEEN, MEDIUM, HIGH, OF_CLASSES, *([COPIES] if has_copies else [])],
             findings=findings,
         ),
         "exam": Artifacts(summary="well done", metrics={"test_accuracy": 0.975}),

@@ -39,7 +39,7 @@ FLAGS = (
     "--hide-scrollbars",
     "--enable-unsafe-swiftshader",  # WebGL without a graphics card
 )
-PAGES = ["index", "obtain", "scrub", "interpret", "provenance"]
+PAGES = ["index", "obtain", "scrub", "odd_checks", "interpret", "exam", "provenance"]
 
 
 @pytest.fixture(scope="module")
@@ -136,7 +136,7 @@ def test_hostile_label_is_text(browser: WebDriver) -> None:
 
 
 def test_table_sorts_numbers_by_size_and_text_by_letters(browser: WebDriver, site: Path) -> None:
-    open_page(browser, site, "scrub")
+    open_page(browser, site, "odd_checks")
     label, images, _ = browser.find_elements(By.CSS_SELECTOR, ".data-table th button")
 
     def column(n: int) -> list[str]:
@@ -154,13 +154,13 @@ def test_table_sorts_numbers_by_size_and_text_by_letters(browser: WebDriver, sit
 
 
 def test_table_sorts_from_the_keyboard(browser: WebDriver, site: Path) -> None:
-    open_page(browser, site, "scrub")
+    open_page(browser, site, "odd_checks")
     browser.find_elements(By.CSS_SELECTOR, ".data-table th button")[1].send_keys(Keys.ENTER)
     assert texts(browser, ".data-table tbody td:nth-child(2)")[0] == "1,300"
 
 
 def test_table_turns_pages(browser: WebDriver, site: Path) -> None:
-    open_page(browser, site, "scrub")
+    open_page(browser, site, "odd_checks")
     assert len(texts(browser, ".data-table tbody tr")) == 25
     browser.find_element(By.CSS_SELECTOR, ".pager .next").click()
     assert len(texts(browser, ".data-table tbody tr")) == 7  # of 32
@@ -169,7 +169,7 @@ def test_table_turns_pages(browser: WebDriver, site: Path) -> None:
 
 
 def test_table_search_finds_rows_on_any_page(browser: WebDriver, site: Path) -> None:
-    open_page(browser, site, "scrub")
+    open_page(browser, site, "odd_checks")
     search = browser.find_element(By.CSS_SELECTOR, ".data-table input")
     search.send_keys("cLASS 29")
     assert texts(browser, ".data-table tbody td:first-child") == ["Class 29"]
@@ -180,7 +180,7 @@ def test_table_search_finds_rows_on_any_page(browser: WebDriver, site: Path) -> 
 
 
 def test_table_search_starts_on_the_first_page(browser: WebDriver, site: Path) -> None:
-    open_page(browser, site, "scrub")
+    open_page(browser, site, "odd_checks")
     browser.find_element(By.CSS_SELECTOR, ".pager .next").click()
     browser.find_element(By.CSS_SELECTOR, ".data-table input").send_keys("class")
     assert texts(browser, ".pager-place") == ["Page 1 of 2"]
@@ -279,6 +279,133 @@ def test_page_runs_no_script_but_its_own_and_loads_nothing_from_elsewhere(browse
     assert barred == "http://127.0.0.1:9/tracker.png"
 
 
+# ---- search and keys ---------------------------------------------------------------------------------------
+
+
+def press_key(browser: WebDriver, key: str) -> None:
+    ActionChains(browser).send_keys(key).perform()
+
+
+def is_at(browser: WebDriver, address: str) -> bool:
+    return browser.current_url.endswith(f"/{address}")
+
+
+def test_search_is_reached_and_used_by_keyboard(browser: WebDriver) -> None:
+    press_key(browser, "/")
+    search = browser.switch_to.active_element
+    assert search.get_attribute("role") == "combobox"
+    search.send_keys("heights")
+    assert texts(browser, ".found li") == ["Figure\nHeights of all\nOdd checks"]
+    assert search.get_attribute("aria-expanded") == "true"
+    search.send_keys(Keys.ENTER)
+    WebDriverWait(browser, 10).until(lambda _: is_at(browser, "odd_checks.html#odd_checks-heights"))
+
+
+def test_search_offers_the_best_first_and_arrow_keys_choose(browser: WebDriver) -> None:
+    search = browser.find_element(By.CSS_SELECTOR, ".finder input")
+    search.send_keys("odd")
+    titles = texts(browser, ".found-title")
+    # called so, beginning so, and then those of a stage that is called so: findings before figures
+    assert titles == [
+        *("Odd", "Odd checks", "Torn images", "Rare classes", "Pale images", "Small images"),
+        *("Images upside down", "Heights of all", "Per class"),
+    ]
+    search.send_keys(Keys.ARROW_DOWN)
+    (chosen,) = browser.find_elements(By.CSS_SELECTOR, ".found [aria-selected=true]")
+    assert chosen.get_attribute("id") == search.get_attribute("aria-activedescendant")
+    search.send_keys(Keys.ENTER)
+    WebDriverWait(browser, 10).until(lambda _: is_at(browser, "odd_checks.html"))
+
+
+def test_search_says_when_it_finds_nothing_and_closes(browser: WebDriver) -> None:
+    search = browser.find_element(By.CSS_SELECTOR, ".finder input")
+    search.send_keys("zebra crossing")
+    assert browser.find_element(By.CSS_SELECTOR, ".finder [role=status]").text == "0 found"
+    search.send_keys(Keys.ENTER)  # leads nowhere
+    search.send_keys(Keys.ESCAPE)
+    assert search.get_attribute("value") == ""
+    assert not browser.find_element(By.CSS_SELECTOR, ".found").is_displayed()
+    assert is_at(browser, "index.html")
+
+
+def test_search_finds_by_pointer_what_stands_on_this_page(browser: WebDriver) -> None:
+    browser.find_element(By.CSS_SELECTOR, ".finder input").send_keys("pale")
+    browser.find_element(By.CSS_SELECTOR, ".found a").click()
+    WebDriverWait(browser, 10).until(lambda _: is_at(browser, "index.html#finding-odd_checks-pale"))
+    assert not browser.find_element(By.CSS_SELECTOR, ".found").is_displayed()
+
+
+def test_keys_lead_from_stage_to_stage(browser: WebDriver) -> None:
+    for turn in ("n intake", "n odd_checks", "n exam", "n exam", "p odd_checks"):
+        key, file = turn.split()
+        press_key(browser, key)
+        WebDriverWait(browser, 10).until(lambda _, file=file: is_at(browser, f"{file}.html"))
+
+
+def test_keys_lead_through_a_page_and_enter_opens(browser: WebDriver, site: Path) -> None:
+    press_key(browser, "j")
+    press_key(browser, "j")
+    assert browser.switch_to.active_element.get_attribute("id") == "finding-odd_checks-rare"
+    press_key(browser, "k")
+    assert browser.switch_to.active_element.get_attribute("id") == "finding-odd_checks-torn"
+    open_page(browser, site, "scrub")
+    press_key(browser, "j")
+    press_key(browser, Keys.ENTER)
+    WebDriverWait(browser, 10).until(lambda _: is_at(browser, "odd_checks.html"))
+
+
+def test_keys_are_told_and_can_be_switched_off(browser: WebDriver, site: Path) -> None:
+    press_key(browser, "?")
+    dialog = browser.find_element(By.CSS_SELECTOR, "dialog.keys[open]")
+    assert "next and previous stage" in dialog.text
+    dialog.find_element(By.CSS_SELECTOR, "input").click()
+    dialog.find_element(By.CSS_SELECTOR, "button").click()
+    assert browser.find_elements(By.CSS_SELECTOR, "dialog[open]") == []
+    open_page(browser, site, "index")  # the choice lasts
+    press_key(browser, "n")
+    press_key(browser, "?")
+    assert is_at(browser, "index.html")
+    assert browser.find_elements(By.CSS_SELECTOR, "dialog[open]") == []
+
+
+def test_keys_typed_into_a_field_are_letters(browser: WebDriver) -> None:
+    card = open_card(browser, "pale")
+    reason = card.find_element(By.CSS_SELECTOR, ".reason input")
+    press(browser, reason)
+    press_key(browser, "np?/jk")
+    assert reason.get_attribute("value") == "np?/jk"
+    assert is_at(browser, "index.html")
+
+
+@pytest.mark.parametrize("anchor", ["odd_checks-heights", "odd_checks-table-per_class"])
+def test_links_to_what_stood_on_a_chapter_s_page_still_lead_there(
+    browser: WebDriver, site: Path, anchor: str
+) -> None:
+    browser.get(f"{site.as_uri()}/scrub.html#{anchor}")
+    WebDriverWait(browser, 10).until(lambda _: is_at(browser, f"odd_checks.html#{anchor}"))
+
+
+def test_pair_opens_close_up_with_both_pictures(browser: WebDriver, pair_site: Path) -> None:
+    open_page(browser, pair_site, "index")
+    browser.find_element(By.CSS_SELECTOR, ".pair a.tile-picture").click()
+    dialog = browser.find_element(By.CSS_SELECTOR, "dialog[open]")
+    assert len(dialog.find_elements(By.CSS_SELECTOR, "img")) == 2
+    assert "The two differ in label and size." in dialog.text
+    dialog.send_keys(Keys.ARROW_RIGHT)
+    assert "<i>near</i>" in dialog.text
+
+
+@pytest.mark.parametrize("width", [360, 1440])
+def test_pairs_and_search_fit_the_screen(browser: WebDriver, pair_site: Path, width: int) -> None:
+    show(browser, width=width, height=800)
+    open_page(browser, pair_site, "index")
+    browser.find_element(By.CSS_SELECTOR, ".finder input").send_keys("c")
+    found = browser.find_element(By.CSS_SELECTOR, ".found").rect
+    assert found["x"] >= 0
+    assert found["x"] + found["width"] <= width
+    assert browser.execute_script("return document.documentElement.scrollWidth") <= width
+
+
 def test_dark_mode_follows_the_system_and_then_the_reader(browser: WebDriver, site: Path) -> None:
     light = ground(browser)
     show(browser, scheme="dark")
@@ -286,7 +413,7 @@ def test_dark_mode_follows_the_system_and_then_the_reader(browser: WebDriver, si
     assert dark != light
     browser.find_element(By.CSS_SELECTOR, ".theme").click()
     assert ground(browser) == light
-    open_page(browser, site, "scrub")
+    open_page(browser, site, "odd_checks")
     assert ground(browser) == light  # the choice lasts from page to page
     paper = "return getComputedStyle(document.querySelector('.sheet')).backgroundColor"
     browser.find_element(By.CSS_SELECTOR, ".theme").click()
@@ -326,7 +453,7 @@ def test_printing_unfolds_what_is_folded_and_leaves_the_menu_out(browser: WebDri
 def test_page_can_be_read_without_scripts(browser: WebDriver, site: Path) -> None:
     browser.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": True})
     try:
-        open_page(browser, site, "scrub")
+        open_page(browser, site, "odd_checks")
         assert len(browser.find_elements(By.CSS_SELECTOR, ".data-table tbody tr")) == 32
         assert not browser.find_element(By.CSS_SELECTOR, ".table-tools").is_displayed()
     finally:

@@ -65,6 +65,17 @@ def test_ledger_prefers_the_label_that_a_finding_names_to_the_one_of_its_image()
     assert ledger.loc[0, ["path", "label"]].tolist() == ["a.png", "dog"]
 
 
+def test_ledger_tells_of_the_other_image_that_a_finding_names() -> None:
+    pair = findings_of(LOW, item_id=[0], other_item_id=[1])
+    alone = findings_of(HIGH, item_id=[2]).drop(columns="other_item_id")  # as stages wrote them once
+    result = result_of(pair, alone, kinds=[LOW, HIGH])
+    ledger = make_ledger([result], IMAGES, NONE)
+    others = ["other_item_id", "other_path", "other_label", "other_split"]
+    assert ledger.loc[1, ["item_id", *others]].tolist() == [0, 1, "b.png", "dog", "train"]
+    assert ledger.loc[0, others].isna().all()
+    assert [group.is_of_pairs for group in group_findings(ledger, [result], IMAGES)] == [False, True]
+
+
 def test_ledger_of_no_stage_is_empty_with_all_columns() -> None:
     ledger = make_ledger([], IMAGES, NONE)
     assert list(ledger.columns) == LEDGER_COLUMNS

@@ -79,11 +79,14 @@ def test_sheet_holds_each_image_s_thumbnail_where_its_number_says(map_site: Path
         assert np.abs(tile[16, 16] - (20 * item_id, 0, 200)).max() < 12
 
 
-def test_map_is_in_the_menu_and_in_its_stage_s_section(map_site: Path) -> None:
+def test_map_is_in_the_menu_and_on_its_stage_s_page(map_site: Path) -> None:
     for page in ("index", "scrub", "map"):
         assert '<a href="map.html"' in (map_site / f"{page}.html").read_text(encoding="utf-8")
-    assert "Explore the interactive map" in (map_site / "scrub.html").read_text(encoding="utf-8")
-    assert "Explore the interactive map" not in (map_site / "obtain.html").read_text(encoding="utf-8")
+    assert "Explore the interactive map" in (map_site / "odd_checks.html").read_text(encoding="utf-8")
+    assert "Explore the interactive map" not in (map_site / "intake.html").read_text(encoding="utf-8")
+    assert '<a href="odd_checks.html">Odd checks</a> for how far' in (map_site / "map.html").read_text(
+        "utf-8"
+    )
 
 
 def test_user_s_text_stands_in_no_markup(map_site: Path) -> None:

@@ -10,7 +10,7 @@ HEADER = "stage,kind,fault,n_planted,n_found,n_reported,n_right\n"
 class Result:
     """What `read_reliability` asks of a stage's result."""
 
-    href = "scrub.html#stage-self_test"
+    href = "self_test.html"
 
     def __init__(self, *outs: Path) -> None:
         self.stage = type("Stage", (), {"outs": outs})()
@@ -20,7 +20,7 @@ def test_read_reliability_adds_the_faults_of_one_kind(tmp_path: Path) -> None:
     file = tmp_path / "self_test.csv"
     file.write_text(HEADER + "q,near,cropped,10,9,9,9\nq,near,rotated,10,5,7,6\nq,dark,dim,4,0,0,0\n")
     found = read_reliability([Result(tmp_path / "other.csv"), Result(file)])
-    assert found["near"] == Reliability("scrub.html#stage-self_test", 20, 14, 16, 15)
+    assert found["near"] == Reliability("self_test.html", 20, 14, 16, 15)
     assert found["near"].recall == "70.0%"
     assert found["near"].text.startswith("of 20 such faults planted in this dataset 70.0% were found")
     assert "48.1% to 85.5%" in found["near"].text  # Wilson's interval of 14 of 20

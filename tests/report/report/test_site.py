@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
 import numpy as np
 import pandas as pd
@@ -25,6 +26,7 @@ from made_up_site import (
     artifacts,
     make_stage,
     odd_findings,
+    pair_findings,
     render,
     write_outputs,
 )
@@ -35,7 +37,8 @@ from analysis.report.report.tables import read_csv
 
 VOID = {"meta", "link", "img", "input", "br", "wbr"}
 SELF_CLOSING_IN_SVG = {"path", "rect", "circle"}
-PAGES = ["index", "obtain", "scrub", "interpret", "provenance"]
+PAGES = ["index", "obtain", "intake", "scrub", "odd_checks", "interpret", "exam", "provenance"]
+SCRIPTS = ["assets/report.js", "assets/search-index.js", "assets/navigation.js"]
 
 
 class Reader(HTMLParser):
@@ -73,21 +76,52 @@ def text_of(html: str) -> str:
     return " ".join(" ".join(Reader(html).text).split())
 
 
+def main_of(html: str) -> str:
+    return html[html.index("<main") : html.index("</main>") + len("</main>")]
+
+
 def headings(html: str) -> list[str]:
-    return re.findall(r"<h2[^>]*>(.*?)</h2>", html)
+    return re.findall(r"<h2[^>]*>(.*?)</h2>", main_of(html))
+
+
+def searched(site: Path) -> list[list[str]]:
+    """What the search of the site knows: sort, title, place, address and further words."""
+    script = (site / "assets" / "search-index.js").read_text(encoding="ascii")
+    return json.loads(script.partition("globalThis.deepsightSearch = ")[2].rstrip(";\n"))
+
+
+def addresses_in(site: Path) -> Iterator[tuple[Path, str]]:
+    """Every page with each address that it names, and the first page with those that the search leads to."""
+    for page in site.glob("*.html"):
+        reader = Reader(page.read_text(encoding="utf-8"))
+        for tag, name in (("a", "href"), ("link", "href"), ("img", "src"), ("script", "src")):
+            yield from ((page, address) for address in reader.attributes(tag, name))
+    yield from ((site / "index.html", href) for _, _, _, href, _ in searched(site))
+
+
+def assert_all_lead_somewhere(site: Path) -> None:
+    ids = {
+        page: [attrs["id"] for _, attrs in Reader(page.read_text("utf-8")).elements if "id" in attrs]
+        for page in site.glob("*.html")
+    }
+    for page, address in addresses_in(site):
+        parts = urlsplit(address)
+        target = site / unquote(parts.path) if parts.path else page
+        assert target.is_file(), f"{page.name}: {address}"
+        if parts.fragment:
+            assert ids[target].count(unquote(parts.fragment)) == 1, f"{page.name}: {address}"
 
 
 # ---- what is shown ---------------------------------------------------------------------------------------
 
 
-def test_site_has_a_page_for_each_chapter_with_stages(site: Path) -> None:
+def test_site_has_a_page_for_each_chapter_with_stages_and_for_each_stage(site: Path) -> None:
     assert {file.stem for file in site.glob("*.html")} == set(PAGES)
 
 
-def test_site_gives_a_stage_it_has_never_heard_of_its_section(page: Callable[[str], str]) -> None:
-    text = text_of(page("scrub"))
+def test_site_gives_a_stage_it_has_never_heard_of_its_page(page: Callable[[str], str]) -> None:
+    text = text_of(page("odd_checks"))
     for expected in (
-        "What is odd?",  # the chapter's question, from the package
         "Odd checks",
         "What does odd_checks ask?",
         "9 images odd.",
@@ -103,23 +137,71 @@ def test_site_gives_a_stage_it_has_never_heard_of_its_section(page: Callable[[st
         assert expected in text
 
 
-def test_chapter_of_one_stage_needs_no_summary_of_its_own(page: Callable[[str], str]) -> None:
-    assert "in-brief" not in page("obtain")
+def test_chapter_lists_its_stages_with_what_each_came_to(page: Callable[[str], str]) -> None:
+    main = main_of(page("scrub"))
+    assert text_of(main) == (
+        "Audit of birds Scrub What is odd? Odd checks What does odd_checks ask? 9 images odd. "
+        "3 high Torn images , Rare classes 3 medium Pale images 4 low Small images"
+    )
+    images = Reader(main).attributes("img", "src")
+    assert images == ["figures/odd_checks/heights.png"]
+    assert 'id="stage-odd_checks"' in main  # where links led when the stage stood on this page
+    assert "Open findings: none" not in page("obtain")  # of a stage that looks for none
+
+
+def test_chapter_says_of_a_stage_that_all_is_well(manifest: pd.DataFrame) -> None:
+    write_outputs(artifacts(None))
+    assert "Open findings: none." in text_of((render(manifest) / "scrub.html").read_text(encoding="utf-8"))
+
+
+def test_pages_lead_from_stage_to_stage_across_chapters(page: Callable[[str], str]) -> None:
+    def turned(name: str) -> list[str]:
+        links = [attrs for tag, attrs in Reader(page(name)).elements if tag == "link"]
+        return [f"{link['rel']} {link['href']}" for link in links if link["rel"] in ("prev", "next")]
+
+    assert turned("index") == turned("obtain") == ["next intake.html"]
+    assert turned("intake") == ["next odd_checks.html"]
+    assert turned("odd_checks") == ["prev intake.html", "next exam.html"]
+    assert turned("interpret") == ["prev odd_checks.html", "next exam.html"]
+    assert turned("provenance") == ["prev exam.html"]
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_every_page_lists_all_stages_by_chapter(page: Callable[[str], str], name: str) -> None:
+    html = page(name)
+    menu = html[html.index('class="all-stages"') : html.index("</aside>")]
+    links = re.findall(r'<summary>(\w+)</summary>|<a href="(\w+\.html)"', menu)
+    assert ["".join(link) for link in links] == [
+        *("Obtain", "intake.html", "Scrub", "odd_checks.html", "Interpret", "exam.html")
+    ]
+
+
+def test_search_knows_stages_figures_tables_metrics_and_kinds_of_findings(site: Path) -> None:
+    places = {(sort, title): (place, href) for sort, title, place, href, _ in searched(site)}
+    assert places[("Page", "Scrub")] == ("", "scrub.html")
+    assert places[("Stage", "Odd checks")] == ("Scrub", "odd_checks.html")
+    assert places[("Figure", "Heights of all")] == ("Odd checks", "odd_checks.html#odd_checks-heights")
+    assert places[("Table", "Per class")] == ("Odd checks", "odd_checks.html#odd_checks-table-per_class")
+    assert places[("Metric", "Test accuracy")] == ("Exam: 0.975", "exam.html#metric.test_accuracy")
+    torn = ("Odd checks: 2 images", "index.html#finding-odd_checks-torn")
+    assert places[("Finding", "Torn images")] == torn
+    unseen = ("Odd checks: none found", "odd_checks.html#findings")
+    assert places[("Finding", "Images upside down")] == unseen
 
 
 def test_site_shows_notes_as_written(page: Callable[[str], str]) -> None:
-    assert "Nothing was weighed , because there are no scales <here>." in text_of(page("obtain"))
+    assert "Nothing was weighed , because there are no scales <here>." in text_of(page("intake"))
 
 
 def test_site_names_tables_for_programs_without_showing_them(page: Callable[[str], str]) -> None:
-    assert "data/manifest.parquet One row per image." in text_of(page("obtain"))
+    assert "data/manifest.parquet One row per image." in text_of(page("intake"))
 
 
 def test_site_leaves_out_stages_that_the_report_does_not_declare(manifest: pd.DataFrame) -> None:
     write_outputs(artifacts(odd_findings()))
     narrow = replace(REPORT, deps=(Path("analysis_outputs/intake"),))
     site = render(manifest, stages=(INTAKE, ODD_CHECKS, EXAM, narrow))
-    assert {file.stem for file in site.glob("*.html")} == {"index", "obtain", "provenance"}
+    assert {file.stem for file in site.glob("*.html")} == {"index", "obtain", "intake", "provenance"}
     assert len(read_csv(site / "findings.csv")) == 0
 
 
@@ -138,9 +220,27 @@ def test_site_shows_stages_of_a_foreach_that_share_a_folder(manifest: pd.DataFra
     write_outputs({stage.name: Artifacts(summary=stage.name) for stage in stages}, stages=stages)
     site = render(manifest, stages=(*stages, REPORT))
     html = (site / "interpret.html").read_text(encoding="utf-8")
-    assert headings(html) == ["Exam: easy", "Exam: hard"]
-    brief = html[html.index("in-brief") : html.index("</dl>")]
-    assert re.findall(r"<dd>(.*?)</dd>", brief) == ["Exam@easy.", "Exam@hard."]
+    assert [text_of(heading) for heading in headings(html)] == ["Exam: easy", "Exam: hard"]
+    assert re.findall(r'<p class="summary">(.*?)</p>', html) == ["Exam@easy.", "Exam@hard."]
+    assert_all_lead_somewhere(site)
+
+
+@pytest.mark.parametrize("name", ["index", "map", "provenance", "report", "Scrub", "exam@a/b #1?"])
+def test_stage_s_page_clashes_with_no_other(manifest: pd.DataFrame, name: str) -> None:
+    stage = make_stage("made_up.scrub.odd_checks", ["section.json"])
+    stage = replace(stage, name=name, outs=(Path("analysis_outputs/clash/section.json"),))
+    deps = (Path("analysis_outputs/clash"), Path("analysis_outputs/intake"))
+    narrow = replace(REPORT, name="publish", deps=deps)
+    write_outputs(
+        {**artifacts(None), name: Artifacts(summary="a stage of an odd name")}, stages=(INTAKE, stage)
+    )
+    site = render(manifest, stages=(INTAKE, stage, narrow))
+    pages = {file.name.lower() for file in site.rglob("*.html")}  # some file systems know no capitals
+    assert len(pages) == 6
+    assert {"index.html", "obtain.html", "intake.html", "scrub.html", "provenance.html"} < pages
+    assert "a stage of an odd name" in (site / "scrub.html").read_text(encoding="utf-8").lower()
+    assert "<h1>What to do first</h1>" in (site / "index.html").read_text(encoding="utf-8")
+    assert_all_lead_somewhere(site)
 
 
 def test_index_orders_findings_by_severity_then_by_how_many_are_concerned(page: Callable[[str], str]) -> None:
@@ -229,13 +329,68 @@ def test_provenance_tells_dataset_parameters_times_and_versions(manifest: pd.Dat
     assert "the run before this one" not in text
 
 
+# ---- two pictures side by side ---------------------------------------------------------------------------
+
+
+def pairs_in(site: Path) -> list[str]:
+    html = (site / "index.html").read_text(encoding="utf-8")
+    return re.findall(r'<figure class="tile pair">.*?</figure>', html, flags=re.DOTALL)
+
+
+def test_pair_shows_both_pictures_and_marks_what_differs(pair_site: Path) -> None:
+    first, second, third = pairs_in(pair_site)
+    size, other_size = "8 × 8 px, 104 B", "900 × 600 px, 103 B"
+    assert text_of(first) == (
+        f"{HOSTILE_LABEL} train · {size} photos/ birds/ 04.png "
+        f"owl train · {other_size} photos/ birds/ 03.png "
+        "resized 0.90 The two differ in label and size."
+    )
+    assert re.findall(r"<mark><bdi>(.*?)</bdi></mark>", second) == [
+        *("train", "8 × 8 px, 105 B", "validation", "8 × 8 px, 106 B")
+    ]
+    assert "&lt;i&gt;near&lt;/i&gt;" in second
+    assert Reader(first).attributes("img", "src") == ["assets/thumbnails/4.png", "assets/thumbnails/3.jpg"]
+    assert "far 0.70" in text_of(third)
+
+
+def test_pair_named_from_both_sides_is_shown_once(pair_site: Path) -> None:
+    assert sum("04.png" in pair and "03.png" in pair for pair in pairs_in(pair_site)) == 1
+    html = (pair_site / "index.html").read_text(encoding="utf-8")
+    assert "4 images , 40.0% of all" in text_of(html)  # it is counted, and listed, from both
+
+
+def test_pairs_are_as_many_as_make_the_pictures_asked_for(manifest: pd.DataFrame) -> None:
+    write_outputs(artifacts(pair_findings()))
+    assert len(pairs_in(render(manifest, thumbnails_per_kind=3))) == 2
+    assert pairs_in(render(manifest, thumbnails_per_kind=0)) == []
+
+
+def test_pair_with_a_file_that_must_not_be_opened_shows_why(pair_site: Path) -> None:
+    third = pairs_in(pair_site)[2]
+    assert "outside root" in text_of(third)
+    assert Reader(third).attributes("a", "href") == 2 * [f"../../photos/birds/{quote(HOSTILE_NAME)}"]
+    assert not (pair_site / "assets" / "thumbnails" / "7.png").exists()
+
+
+def test_pair_s_table_links_to_both_files_and_its_csv_names_them(pair_site: Path) -> None:
+    html = (pair_site / "index.html").read_text(encoding="utf-8")
+    (row,) = [row for row in re.findall(r"<tr .*?</tr>", html) if "0.90" in row]
+    assert Reader(row).attributes("a", "href") == ["../../photos/birds/04.png", "../../photos/birds/03.png"]
+    ledger = read_csv(pair_site / "findings.csv").set_index("score")
+    assert ledger.loc["0.9", ["other_item_id", "other_path", "other_label", "other_split"]].tolist() == [
+        *("3", "photos/birds/03.png", "owl", "train")
+    ]
+    assert ledger.loc["0.9", "detail"] == "resized: photos/birds/03.png"  # as the stage wrote it
+
+
 # ---- what is escaped -------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("name", PAGES)
 def test_page_holds_nothing_of_hostile_names_as_markup(page: Callable[[str], str], name: str) -> None:
     html = page(name)
-    assert html.count("<script") == html.count('<script src="assets/report.js"></script>') == 1
+    assert Reader(html).attributes("script", "src") == SCRIPTS
+    assert html.count("<script") == len(SCRIPTS)
     assert "<b> &" not in html
     assert "<i>" not in html
     assert "style=" not in html
@@ -271,19 +426,28 @@ def test_csv_of_findings_holds_every_finding_worst_first(site: Path) -> None:
 # ---- what is linked --------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", PAGES)
-def test_every_link_and_picture_leads_somewhere(site: Path, name: str) -> None:
-    reader = Reader((site / f"{name}.html").read_text(encoding="utf-8"))
-    addresses = {*reader.attributes("a", "href"), *reader.attributes("link", "href")}
-    addresses |= {*reader.attributes("img", "src"), *reader.attributes("script", "src")}
-    for address in addresses:
-        parts = urlsplit(address)
-        target = site / unquote(parts.path) if parts.path else site / f"{name}.html"
-        assert target.is_file(), address
-        if parts.fragment:
-            linked = Reader(target.read_text(encoding="utf-8"))
-            ids = [attrs["id"] for _, attrs in linked.elements if "id" in attrs]
-            assert ids.count(unquote(parts.fragment)) == 1, address
+def test_every_link_picture_and_search_entry_leads_somewhere(
+    site: Path, map_site: Path, pair_site: Path
+) -> None:
+    for each in (site, map_site, pair_site):
+        assert_all_lead_somewhere(each)
+
+
+def test_stages_and_findings_link_to_each_other(page: Callable[[str], str]) -> None:
+    def links(name: str) -> list[str]:
+        return Reader(main_of(page(name))).attributes("a", "href")
+
+    assert links("index").count("odd_checks.html") == 4  # from each card
+    assert "exam.html" in links("index")  # from the accuracy
+    torn = "index.html#finding-odd_checks-torn"
+    assert torn in links("odd_checks")
+    assert torn in links("scrub")
+    assert links("provenance") == 2 * ["intake.html", "odd_checks.html", "exam.html"]  # drawing and times
+
+
+def test_stage_keeps_the_anchors_of_its_figures_and_tables(page: Callable[[str], str]) -> None:
+    ids = [attrs.get("id") for _, attrs in Reader(page("odd_checks")).elements]
+    assert {"odd_checks-heights", "odd_checks-table-per_class", "metric.n_odd", "findings"} <= set(ids)
 
 
 def test_findings_link_to_the_file_itself_except_where_there_is_none(site: Path) -> None:
@@ -314,7 +478,7 @@ def test_every_picture_has_a_description_and_a_size(page: Callable[[str], str], 
 
 
 def test_figures_are_shown_at_the_size_they_are_drawn_for(site: Path) -> None:
-    images = [a for t, a in Reader((site / "scrub.html").read_text("utf-8")).elements if t == "img"]
+    images = [a for t, a in Reader((site / "odd_checks.html").read_text("utf-8")).elements if t == "img"]
     with Image.open(site / images[0]["src"]) as picture:
         assert picture.size == (600, 300)  # 4 × 2 inches at 150 dpi
     assert (images[0]["width"], images[0]["height"]) == ("384", "192")  # at the 96 dpi of CSS
@@ -369,7 +533,8 @@ def test_decided_findings_leave_the_first_page_but_not_the_ledger(manifest: pd.D
     assert "4 findings decided" in text_of(html)
     assert "thumbnails <b>" in text_of(html)
     assert "Looked for, not found Images upside down" in text_of(html)
-    assert "Small images: 4 decided" in text_of((site / "scrub.html").read_text(encoding="utf-8"))
+    assert "Small images: 4 decided" in text_of((site / "odd_checks.html").read_text(encoding="utf-8"))
+    assert "Small images" not in text_of((site / "scrub.html").read_text(encoding="utf-8"))
     ledger = read_csv(site / "findings.csv")
     assert ledger.loc[ledger["kind"] == "small", "decision"].tolist() == ["ignore"] * 4
     assert (ledger["decision"] == "").sum() == 6

@@ -1,8 +1,9 @@
 """What should a person do first?
 
 A static site of everything that the stages found: the findings of all of them on the first page, grouped by
-kind, the worst first; one page a chapter with one section a stage; and a page on where the results come from.
-It opens from the file system, asks nothing of a network, and can be moved and sent as one folder.
+kind, the worst first; a page per chapter, which lists its stages; a page per stage; and one on where the
+results come from. A search and keys lead through them. It opens from the file system, asks nothing of a
+network, and can be moved and sent as one folder.
 
 The order is by severity, which each stage fixes for each kind of finding, and then by how many images are
 concerned. It knows nothing of the purpose of the dataset: a finding of low severity may be the one that

@@ -14,7 +14,8 @@ from analysis.report.report.results import StageResult
 
 SEVERITIES = ("high", "medium", "low")
 OF_FINDING = ["kind", "severity", "score", "detail", "stage", "decision", "reason"]
-LEDGER_COLUMNS = ["item_id", "path", "label", "split", *OF_FINDING, "content_hash"]
+OF_OTHER = ["other_item_id", "other_path", "other_label", "other_split"]
+LEDGER_COLUMNS = ["item_id", "path", "label", "split", *OF_FINDING, "content_hash", *OF_OTHER]
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,11 @@ class FindingGroup:
     def is_of_classes(self) -> bool:
         """Whether the findings name classes rather than images."""
         return bool(self.rows["item_id"].isna().all() and self.decided["item_id"].isna().all())
+
+    @property
+    def is_of_pairs(self) -> bool:
+        """Whether each finding names another image, such as the one that it is a copy of."""
+        return bool(self.rows["other_item_id"].notna().any())
 
     @property
     def n(self) -> int:
@@ -90,9 +96,10 @@ def make_ledger(
     images = manifest[["item_id", "content_hash", "path", "label", "split"]].astype(
         {"item_id": "Int64", "content_hash": "string", "path": "string", "label": "string"}
     )
+    others = images.drop(columns="content_hash").add_prefix("other_")
     joined = findings.merge(
         images, on="item_id", how="left", validate="m:1", suffixes=("", "_of_image"), sort=False
-    )
+    ).merge(others, on="other_item_id", how="left", validate="m:1", sort=False)
     joined["label"] = joined["label"].fillna(joined["label_of_image"])
     rank = joined["severity"].map({severity: i for i, severity in enumerate(SEVERITIES)})
     order = joined.assign(rank=rank).sort_values(["rank", "score"], ascending=[True, False], kind="stable")

@@ -7,11 +7,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pandas as pd
 
 from analysis.contract import FindingKind, no_findings
 from analysis.pipeline.dag import Stage
+from analysis.report.report.site import stage_file
 from analysis.report.report.wording import title_of
 
 
@@ -39,22 +41,18 @@ class StageResult:
         return title_of(self.stage.name)
 
     @property
-    def anchor(self) -> str:
-        return f"stage-{self.stage.name}"
+    def file(self) -> str:
+        return stage_file(self.stage.name)
 
     @property
     def href(self) -> str:
         """Where the report tells of it."""
-        return f"{chapter_file(self.stage.chapter)}#{self.anchor}"
+        return quote(self.file)
 
     @property
     def method(self) -> str:
         """What the stage's words say after the question that they open with."""
         return self.stage.words.partition("\n\n")[2]
-
-
-def chapter_file(chapter: str) -> str:
-    return f"{chapter.lower()}.html"
 
 
 def read_results(stages: Mapping[str, Stage], folders: Iterable[Path]) -> list[StageResult]:

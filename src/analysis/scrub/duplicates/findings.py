@@ -40,13 +40,22 @@ def findings_in(pairs: pd.DataFrame, leaks: pd.DataFrame) -> pd.DataFrame:
     detail = [
         f"{row.change}: {row.twin_path} ({SPLITS[row.twin_split]})" for row in leaks.itertuples(index=False)
     ]
-    found = [findings_of(LEAKED, item_id=leaks["item_id"], score=leaks["score"], detail=detail)]
+    found = [
+        findings_of(
+            LEAKED,
+            item_id=leaks["item_id"],
+            other_item_id=leaks["twin"],
+            score=leaks["score"],
+            detail=detail,
+        )
+    ]
     contradicting = pairs[pairs["is_contradicting"]]
     for side, other in ("ab", "ba"):
         found.append(
             findings_of(
                 CONTRADICTING,
                 item_id=contradicting[f"item_id_{side}"],
+                other_item_id=contradicting[f"item_id_{other}"],
                 score=contradicting["score"],
                 detail=_said_of(contradicting, side, other),
             )
@@ -55,7 +64,13 @@ def findings_in(pairs: pd.DataFrame, leaks: pd.DataFrame) -> pd.DataFrame:
         rows = pairs[(pairs["kind"] == name) & ~pairs["item_id_b"].isin(leaks["item_id"])]
         rows = rows.drop_duplicates("item_id_b")  # the pairs stand best first
         found.append(
-            findings_of(kind, item_id=rows["item_id_b"], score=rows["score"], detail=_said_of(rows, "b", "a"))
+            findings_of(
+                kind,
+                item_id=rows["item_id_b"],
+                other_item_id=rows["item_id_a"],
+                score=rows["score"],
+                detail=_said_of(rows, "b", "a"),
+            )
         )
     return pd.concat(found, ignore_index=True)
 

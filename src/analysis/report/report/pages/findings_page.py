@@ -2,34 +2,53 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
 from analysis.report.report.ledger import FindingGroup
 from analysis.report.report.pages.overview import Overview
+from analysis.report.report.parameters import ReportParameters
+from analysis.report.report.site import address_of
 from analysis.report.report.tables import ReportTable, as_text, make_table
-from analysis.report.report.thumbnails import Thumbnail
-from analysis.report.report.wording import count_of, list_of, write_percent
+from analysis.report.report.thumbnails import Thumbnail, make_thumbnails
+from analysis.report.report.wording import count_of, list_of, write_bytes, write_percent
 
 N_NAMED = 3
 IMAGE_COLUMNS = ["item_id", "path", "label", "split", "score", "detail"]
+PAIR_COLUMNS = [*IMAGE_COLUMNS, "other_path", "other_label", "other_split"]
 CLASS_COLUMNS = ["label", "score", "detail"]
 DECIDED_COLUMNS = ["kind", "path", "label", "decision", "reason", "detail"]
 
 
 @dataclass(frozen=True)
-class Tile:
-    """One picture with what was found in it; `href` leads to the file itself, "" if there is none."""
+class Picture:
+    """An image with what is known of it; `href` leads to the file itself, "" if there is none."""
 
     thumbnail: Thumbnail
     href: str
     path: str
     label: str
     split: str
+    size: str
+
+
+@dataclass(frozen=True)
+class Tile:
+    """What was found in one picture, or in two beside each other."""
+
+    pictures: list[Picture]
     score: str
     detail: str
+
+    @property
+    def differing(self) -> list[str]:
+        """In what the two pictures differ, of what is told of both."""
+        first, last = self.pictures[0], self.pictures[-1]
+        return [name for name in ("label", "split", "size") if getattr(first, name) != getattr(last, name)]
 
 
 @dataclass(frozen=True)
@@ -40,46 +59,111 @@ class FindingCard:
     table: ReportTable
 
 
-def pictured(group: FindingGroup, n: int) -> pd.DataFrame:
-    """The findings whose images are shown: the worst of each of the first `n` images."""
-    return group.rows.dropna(subset=["item_id"]).drop_duplicates("item_id").head(n)
-
-
-def make_card(
-    group: FindingGroup,
+def make_cards(
+    groups: Sequence[FindingGroup],
+    manifest: pd.DataFrame,
+    scan: pd.DataFrame,
     *,
-    thumbnails: Mapping[int, Thumbnail],
-    originals: Mapping[int, str],
-    n_tiles: int,
-    max_rows: int,
-) -> FindingCard:
-    """A kind of finding as the page shows it.
+    home: Path,
+    site: Path,
+    parameters: ReportParameters,
+) -> list[FindingCard]:
+    """A card per kind of finding; the pictures are written into `site`, which will lie in `home`."""
+    n_tiles = parameters.thumbnails_per_kind
+    shown = _named_in([pictured(group, n_tiles) for group in groups])
+    pictures = _make_pictures(manifest[manifest["item_id"].isin(shown)], scan, home=home, site=site)
+    listed = manifest["item_id"].isin(_named_in([group.rows for group in groups]))
+    there = manifest[listed & (manifest["status"] == "ok")]
+    originals = {
+        int(item_id): address_of(path, home)
+        for item_id, path in zip(there["item_id"], there["path"], strict=True)
+    }
+    return [
+        FindingCard(
+            group,
+            _where(group),
+            [_tile(row, pictures) for row in pictured(group, n_tiles).itertuples()],
+            _table(group, originals, max_rows=parameters.rows_per_table),
+        )
+        for group in groups
+    ]
 
-    `thumbnails` and `originals` are by `item_id`; `originals` holds the address of the file itself.
+
+def pictured(group: FindingGroup, n: int) -> pd.DataFrame:
+    """The findings whose images are shown, `n` pictures of them: the worst of each of the first images.
+
+    Of a pair that is named from both its sides one side is enough.
     """
+    rows = group.rows.dropna(subset=["item_id"]).drop_duplicates("item_id")
+    ends = rows[["item_id"]].assign(other=rows["other_item_id"].fillna(rows["item_id"]))
+    pairs = pd.DataFrame({"first": ends.min(axis=1), "last": ends.max(axis=1)})
+    return rows[~pairs.duplicated()].head(-(-n // 2) if group.is_of_pairs else n)
+
+
+def _named_in(tables: Sequence[pd.DataFrame]) -> Collection[int]:
+    return {i for rows in tables for column in ("item_id", "other_item_id") for i in rows[column].dropna()}
+
+
+def _make_pictures(images: pd.DataFrame, scan: pd.DataFrame, *, home: Path, site: Path) -> dict[int, Picture]:
+    """By `item_id`; an image that the manifest does not call sound is not opened."""
+    thumbnails = make_thumbnails(images, site / "assets" / "thumbnails")
+    measured = images.merge(scan[["item_id", "width_px", "height_px"]], on="item_id", how="left")
+    return {
+        row.item_id: Picture(
+            thumbnail=thumbnails[row.item_id],
+            href=address_of(row.path, home) if row.status == "ok" else "",
+            path=row.path,
+            label=_text(row.label),
+            split=_text(row.split),
+            size=_size(row),
+        )
+        for row in measured.itertuples()
+    }
+
+
+def _size(row: Any) -> str:
+    pixels = [] if pd.isna(row.width_px) else [f"{row.width_px} × {row.height_px} px"]
+    return ", ".join([*pixels, *([] if pd.isna(row.bytes) else [write_bytes(row.bytes)])])
+
+
+def _tile(row: Any, pictures: Mapping[int, Picture]) -> Tile:
+    # the finding may name another label than the image's own, such as that of the class it stands for
+    first = replace(pictures[row.item_id], label=_text(row.label))
+    others = [] if pd.isna(row.other_item_id) else [pictures[row.other_item_id]]
+    return Tile([first, *others], f"{row.score:.2f}", _without_other(row.detail, row.other_path))
+
+
+def _without_other(detail: str, other_path: str | None) -> str:
+    """The detail up to where it names the other image, which is told of beside it."""
+    return detail if pd.isna(other_path) else detail.partition(other_path)[0].rstrip(" :;,")
+
+
+def _text(value: Any) -> str:
+    return "" if pd.isna(value) else str(value)
+
+
+def _table(group: FindingGroup, originals: Mapping[int, str], *, max_rows: int) -> ReportTable:
+    """`originals` holds the addresses of the files by `item_id`."""
     rows = group.rows.head(max_rows)
-    table = make_table(
-        as_text(rows[CLASS_COLUMNS if group.is_of_classes else IMAGE_COLUMNS]),
+    columns = IMAGE_COLUMNS
+    if group.is_of_classes:
+        columns = CLASS_COLUMNS
+    elif group.is_of_pairs:
+        columns = PAIR_COLUMNS
+        detail = [_without_other(*cells) for cells in zip(rows["detail"], rows["other_path"], strict=True)]
+        rows = rows.assign(detail=detail)
+    return make_table(
+        as_text(rows[columns]),
         caption="Worst first; a score of 1 is surely wrong.",
         download="findings.csv",
         max_rows=max_rows,
         n_rows=len(group.rows),
-        links={"path": [originals.get(item_id, "") for item_id in rows["item_id"]]},
+        links={
+            "path": [originals.get(item_id, "") for item_id in rows["item_id"]],
+            "other_path": [originals.get(item_id, "") for item_id in rows["other_item_id"]],
+        },
         subjects=_subjects(rows),
     )
-    tiles = [
-        Tile(
-            thumbnail=thumbnails[row.item_id],
-            href=originals.get(row.item_id, ""),
-            path=row.path,
-            label="" if pd.isna(row.label) else row.label,
-            split="" if pd.isna(row.split) else row.split,
-            score=f"{row.score:.2f}",
-            detail=row.detail,
-        )
-        for row in pictured(group, n_tiles).itertuples()
-    ]
-    return FindingCard(group, _where(group), tiles, table)
 
 
 def _subjects(rows: pd.DataFrame) -> list[dict[str, str]]:

@@ -11,7 +11,6 @@ from __future__ import annotations
 import base64
 import json
 import os
-import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,10 +24,9 @@ from PIL import Image
 from analysis.drawing.style import SPLIT_COLOURS, class_colours
 from analysis.report.report.ledger import FindingGroup
 from analysis.report.report.results import StageResult
+from analysis.report.report.site import copy_assets
 from analysis.report.report.wording import title_of
 
-MAP_FILE = "map.html"
-TEMPLATES = Path(__file__).parents[1] / "templates"
 ASSETS = ("map.js", "map.css")
 TILES_A_SIDE = 64  # a sheet of 2,048 px, which every browser takes
 SHEET_QUALITY = 80
@@ -84,8 +82,7 @@ def write_map(
     }
     script = f'"use strict";\nglobalThis.deepsightMap = {json.dumps(content)};\n'
     (folder / "points.js").write_text(script, encoding="ascii")
-    for asset in ASSETS:
-        shutil.copyfile(TEMPLATES / asset, site / "assets" / asset)
+    copy_assets(ASSETS, site)
     return MapPage(makers[0], len(shown), len(mapped))
 
 

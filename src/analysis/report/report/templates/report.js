@@ -8,24 +8,23 @@ const SEARCHABLE_ROWS = 8;
 
 const THEME_KEY = "deepsight-theme";
 
-function storedTheme() {
+function stored(key) {
   try {
-    return localStorage.getItem(THEME_KEY);
+    return localStorage.getItem(key);
   } catch {
-    return null; // storage is barred, as in some private windows: the theme then lasts for this page
+    return null; // storage is barred, as in some private windows: a choice then lasts for this page
   }
 }
 
-function keepTheme(theme) {
-  document.documentElement.dataset.theme = theme;
+function keep(key, choice) {
   try {
-    localStorage.setItem(THEME_KEY, theme);
+    localStorage.setItem(key, choice);
   } catch {
     // as above
   }
 }
 
-if (storedTheme()) document.documentElement.dataset.theme = storedTheme();
+if (stored(THEME_KEY)) document.documentElement.dataset.theme = stored(THEME_KEY);
 
 function prepareTheme() {
   const button = document.querySelector(".theme");
@@ -33,7 +32,8 @@ function prepareTheme() {
   button.addEventListener("click", () => {
     const system = matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light";
     const present = document.documentElement.dataset.theme ?? system;
-    keepTheme(present === "dark" ? "light" : "dark");
+    document.documentElement.dataset.theme = present === "dark" ? "light" : "dark";
+    keep(THEME_KEY, document.documentElement.dataset.theme);
   });
 }
 

@@ -1,4 +1,4 @@
-"""The chapter pages: one section a stage, made of what the stage left and nothing else."""
+"""The chapters and the page per stage, made of what the stage left and nothing else."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ from PIL import Image
 
 from analysis.contract import FindingKind
 from analysis.pipeline.dag import CHAPTERS
-from analysis.report.report.ledger import FindingGroup, clean_kinds
+from analysis.report.report.ledger import SEVERITIES, FindingGroup, clean_kinds
 from analysis.report.report.provenance import flatten
-from analysis.report.report.results import StageResult, chapter_file
+from analysis.report.report.results import StageResult
+from analysis.report.report.site import chapter_file
 from analysis.report.report.tables import ReportTable, make_table, read_csv, write_spreadsheet
 from analysis.report.report.wording import title_of, write_number
 
@@ -46,9 +47,13 @@ class Metric:
     title: str
     text: str
 
+    @property
+    def anchor(self) -> str:
+        return f"metric.{self.name}"  # no anchor of a figure or table has a dot
+
 
 @dataclass(frozen=True)
-class Section:
+class StagePage:
     result: StageResult
     metrics: list[Metric]
     figures: list[Chart]
@@ -58,13 +63,19 @@ class Section:
     clean: list[FindingKind]
     parameters: dict[str, str]
 
+    @property
+    def found(self) -> list[tuple[str, int, list[FindingGroup]]]:
+        """Of each severity that the stage found: how many open findings, and the kinds, most first."""
+        of_severity = [(s, [g for g in self.groups if g.n and g.kind.severity == s]) for s in SEVERITIES]
+        return [(s, sum(g.n for g in groups), groups) for s, groups in of_severity if groups]
+
 
 @dataclass(frozen=True)
 class Chapter:
     title: str
     file: str
     question: str
-    sections: list[Section]
+    stages: list[StagePage]
 
 
 def make_chapters(
@@ -77,26 +88,35 @@ def make_chapters(
         if members:
             package = members[0].stage.module_name.rpartition(".")[0]
             question = importlib.import_module(package).__doc__ or ""
-            sections = [make_section(result, groups, site=site, max_rows=max_rows) for result in members]
-            chapters.append(Chapter(title, chapter_file(title), question, sections))
+            pages = [make_stage_page(result, groups, site=site, max_rows=max_rows) for result in members]
+            chapters.append(Chapter(title, chapter_file(title), question, pages))
     return chapters
 
 
-def make_section(
+def make_stage_page(
     result: StageResult, groups: Sequence[FindingGroup], *, site: Path, max_rows: int
-) -> Section:
+) -> StagePage:
     own = [group for group in groups if group.result.name == result.name]
     captioned = [out for out in result.stage.outs if out.stem in result.captions]
-    return Section(
+    return StagePage(
         result=result,
         metrics=[Metric(name, title_of(name), write_number(name, n)) for name, n in result.metrics.items()],
         figures=[_copy_chart(result, figure, site) for figure in result.figures],
         tables=[_copy_table(result, out, site, max_rows) for out in captioned if out.suffix == ".csv"],
-        data_files={str(out): result.captions[out.stem] for out in captioned if out.suffix != ".csv"},
+        data_files=_data_files(result, captioned),
         groups=own,
         clean=clean_kinds(own, [result]),
         parameters=flatten(result.parameters),
     )
+
+
+def _data_files(result: StageResult, captioned: Sequence[Path]) -> dict[str, str]:
+    shown = {out.stem for out in captioned if out.suffix == ".csv"}
+    return {
+        str(out): "The same table for programs." if out.stem in shown else result.captions[out.stem]
+        for out in captioned
+        if out.suffix != ".csv"
+    }
 
 
 def _copy_chart(result: StageResult, figure: dict[str, Any], site: Path) -> Chart:
