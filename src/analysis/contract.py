@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 
 Severity = Literal["high", "medium", "low"]
+Device = Literal["auto", "cpu", "cuda", "mps"]  # auto: the first there is of CUDA, MPS and CPU
 # What a path in params.yaml is where there is none: a file all the same, because DVC's inputs must exist.
 NO_FILE = "data/none"
 TYPES = {"int", "float", "str", "bool", "none"}

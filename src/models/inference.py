@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 import torch
+from torch import Tensor, nn
 
 from analysis.dataset.readable import readable_images
 from analysis.pipeline.progress import progress
@@ -59,6 +60,13 @@ def predict(
     return Predictions.joined(
         [*predict_batches(classifier, images, batch_images=batch_images, device=device)]
     )
+
+
+@torch.no_grad()
+def logits_of(network: nn.Module, images: Tensor, *, batch_images: int, device: torch.device) -> Tensor:
+    """Of images (N, 3, H, W), uint8 or in [0, 1], brought to the network's `device` in batches: (N, C)."""
+    batches = (batch.to(device) for batch in images.split(batch_images))
+    return torch.cat([network(b if b.is_floating_point() else in_unit_range(b)) for b in batches])
 
 
 def predict_held_out(

@@ -36,6 +36,8 @@ from PIL import (
     WebPImagePlugin,
 )
 
+from analysis.contract import InputError
+
 # Most pictures take up to 15 bytes a pixel while they are measured: 1.5 GB at this size.
 MAX_MEGAPIXELS = 100
 # Formats by Pillow's names, in the order in which they are tried, with their usual file name extensions.
@@ -141,6 +143,22 @@ def open_as_seen(path: str | os.PathLike[str], *, allow_truncated: bool = False)
     if decoding.picture is None or (decoding.status == "truncated" and not allow_truncated):
         raise ImageError(decoding.status, str(decoding.error))
     return decoding.picture
+
+
+def open_scanned(path: str | os.PathLike[str], *, allow_truncated: bool = False) -> Image.Image:
+    """`open_as_seen` for a stage after the scan, to which every picture that it asks for was readable.
+
+    Raises
+    ------
+    InputError
+        If it is so no more: the file changed after it was scanned.
+    """
+    try:
+        return open_as_seen(path, allow_truncated=allow_truncated)
+    except ImageError as error:
+        raise InputError(
+            f"{path} could be read when it was scanned, but not now ({error}). Run the scan again."
+        ) from error
 
 
 def decode(path: str | os.PathLike[str]) -> Decoding:

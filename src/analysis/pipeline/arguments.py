@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow.parquet as pq
 
 from analysis.contract import InputError
 from analysis.pipeline.dag import STATE_DIR, Stage
@@ -72,6 +73,8 @@ class Arguments:
             return sys.argv[1:]
         if name == "inputs":
             return dict(self.inputs)
+        if name == "tables":
+            return {stem: read_input(path) for stem, path in self.inputs.items()}
         if name == "memory":
             return STATE_DIR
         if name == "run_records":
@@ -116,9 +119,10 @@ class Arguments:
 
 
 def read_input(path: Path) -> Any:
+    """What a file holds, as its suffix says; its path where that says nothing."""
     match path.suffix:
         case ".parquet":
-            return pd.read_parquet(path)
+            return _read_parquet(path)
         case ".csv":
             return pd.read_csv(path, converters={"label": str})  # "01" and "NA" are labels
         case ".npy":
@@ -127,3 +131,12 @@ def read_input(path: Path) -> Any:
             return json.loads(path.read_text(encoding="utf-8"))
         case _:
             return path
+
+
+def _read_parquet(path: Path) -> pd.DataFrame:
+    """A categorical column of blanks alone, whose type Parquet forgets, is categorical again."""
+    table = pd.read_parquet(path)
+    kept = pq.read_schema(path).pandas_metadata or {"columns": []}
+    classes = [column["name"] for column in kept["columns"] if column["pandas_type"] == "categorical"]
+    forgotten = [name for name in classes if table[name].dtype != "category"]
+    return table.astype(dict.fromkeys(forgotten, "category"))

@@ -13,8 +13,8 @@ The runner looks the stage up in `dvc.yaml` by its command and fills the functio
   None;
 - `arguments`: the words after the module in the stage's command, by which stages of one `matrix` differ;
 - `memory`: a folder that outlives the run, for what spares work and changes no result;
-- `inputs`: every declared input that is data, as paths by stem; `stages`: the DAG; `run_records`: what each
-  stage's last run here took; for the report.
+- `inputs`: every declared input that is data, as paths by stem; `tables`: the same, read;
+- `stages`: the DAG; `run_records`: what each stage's last run here took; for the report.
 
 It writes what the returned `Artifacts` hold to the declared outputs, all of them to temporary names first.
 """

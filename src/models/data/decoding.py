@@ -11,8 +11,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from analysis.contract import InputError
-from analysis.dataset.images import ImageError, open_as_seen
+from analysis.dataset.images import open_scanned
 from analysis.pipeline.cores import available_cores
 from analysis.pipeline.progress import Progress
 
@@ -56,10 +55,5 @@ def decode(
 
 
 def _decode_one(path: str, is_truncated: bool, input_px: int, kernel: Image.Resampling) -> np.ndarray:
-    try:
-        picture = open_as_seen(path, allow_truncated=is_truncated)
-    except ImageError as error:
-        raise InputError(
-            f"{path} could be read when it was scanned, but not now ({error}). Run the scan again."
-        ) from error
+    picture = open_scanned(path, allow_truncated=is_truncated)
     return np.asarray(picture.resize((input_px, input_px), kernel, reducing_gap=2.0))

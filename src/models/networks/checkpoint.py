@@ -11,6 +11,7 @@ import torch
 
 from analysis.contract import InputError
 from models.networks.classifier import ARCHITECTURES, ImageClassifier
+from models.training.devices import prepare_device
 
 
 def save_classifier(classifier: ImageClassifier, path: Path) -> None:
@@ -53,6 +54,11 @@ def load_classifier(path: Path, classes: Sequence[str] | None = None) -> ImageCl
         )
     classifier.load_state_dict(state)
     return classifier.eval()
+
+
+def classifier_on(path: Path, classes: Sequence[str], device: str) -> ImageClassifier:
+    """`load_classifier`, on the device of that name (see `prepare_device`), its weights not to be trained."""
+    return load_classifier(path, classes).to(prepare_device(device)).requires_grad_(False)
 
 
 def load_plain(path: Path) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from analysis.contract import StageParameters
+from analysis.contract import Device, StageParameters
 from models.augmentation.parameters import AugmentationParameters
 
 Part = Literal["stem", "layer1", "layer2", "layer3", "layer4"]
@@ -41,6 +41,6 @@ class TrainingParameters(StageParameters):
     label_smoothing: Annotated[float, Field(ge=0, lt=1)]
     class_weights: Literal["none", "balanced", "effective_number"]
     augmentation: AugmentationParameters
-    device: Literal["auto", "cpu", "cuda", "mps"]
+    device: Device
     trainer: TrainerParameters
     cache_gigabytes: Annotated[float, Field(ge=0)]

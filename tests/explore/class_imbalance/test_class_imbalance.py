@@ -195,7 +195,7 @@ def awkward(case: str, tables: Tables) -> Tables:
     if case == "one class":
         return manifest.assign(label=pd.Categorical(["only"] * len(manifest))), scan, thumbnails
     if case == "no labels":
-        return manifest.assign(label=None), scan, thumbnails
+        return manifest.assign(label=pd.Categorical([None] * len(manifest))), scan, thumbnails
     if case == "no training":
         return manifest.assign(split="test"), scan, thumbnails
     if case == "all unreadable":

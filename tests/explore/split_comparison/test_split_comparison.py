@@ -380,9 +380,9 @@ def awkward(case: str) -> Tables:
     if case == "a split of three":
         return manifest.assign(split=np.repeat(["train", "test"], [117, 3])), scan, thumbnails
     if case == "no labels":
-        return manifest.assign(label=None), scan, thumbnails
+        return manifest.assign(label=pd.Categorical([None] * len(manifest))), scan, thumbnails
     if case == "no class in common":
-        return manifest.assign(label=manifest["split"].astype(str)), scan, thumbnails
+        return manifest.assign(label=pd.Categorical(manifest["split"].astype(str))), scan, thumbnails
     if case == "all unreadable":
         return manifest, scan.assign(status="unreadable"), np.zeros_like(thumbnails)
     pixels = np.full((120, 12, 12, 3), 77, np.uint8)

@@ -12,6 +12,7 @@ from analysis.contract import Artifacts
 from analysis.interpret.class_statistics.parameters import ClassStatisticsParameters
 from analysis.interpret.class_statistics.sources import SOURCES, join_sources
 from analysis.interpret.class_statistics.stage import class_statistics, robust_scores
+from analysis.pipeline.arguments import read_input
 from analysis.pipeline.dag import load_stages
 
 REPOSITORY = Path(__file__).parents[3]
@@ -61,12 +62,13 @@ def tables_of(classes: list[str] = CLASSES, n_each: int = 4) -> dict[str, pd.Dat
 
 def analyse(folder: Path, manifest: pd.DataFrame, tables: dict[str, pd.DataFrame]) -> Artifacts:
     """Through files, as the runner hands them over."""
-    inputs = {}
+    read = {}
     for name, table in tables.items():
         is_csv = "label" in table
-        inputs[name] = folder / f"{name}.{'csv' if is_csv else 'parquet'}"
-        table.to_csv(inputs[name], index=False) if is_csv else table.to_parquet(inputs[name])
-    artifacts = class_statistics(manifest, inputs, parameters=ClassStatisticsParameters(odd_beyond=3.5))
+        file = folder / f"{name}.{'csv' if is_csv else 'parquet'}"
+        table.to_csv(file, index=False) if is_csv else table.to_parquet(file)
+        read[name] = read_input(file)
+    artifacts = class_statistics(manifest, read, parameters=ClassStatisticsParameters(odd_beyond=3.5))
     for figure in artifacts.figures:  # drawn to the end, as the runner does
         figure.drawing.savefig(io.BytesIO(), format="png", dpi=40)
     return artifacts

@@ -246,8 +246,8 @@ def test_read_csv_notes_that_there_are_no_splits(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"image,label\na.jpg,x\n", "no column 'path'. It has 'image', 'label'. .*dataset.path_column"),
-        (b"path,labels\na,x\n", r"no column 'label' \(did you mean 'labels'\?\).*dataset.label_column"),
+        (b"image,label\na.jpg,x\n", r"no column 'path' \(there are: image, label\)\. .*dataset.path_column"),
+        (b"path,labels\na,x\n", r"no column 'label', did you mean 'labels'\?.*dataset.label_column"),
         (
             b"path,label,split\na,x,dev\nb,y,bagged\nc,y,2\n",
             "column 'split' .*not know: 'bagged', '2'. .*valid",

@@ -151,8 +151,9 @@ def test_write_torchvision_labels_with_the_first_synonym_or_the_number(tmp_path:
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("CIFAR01", r"no dataset 'CIFAR01' .*did you mean 'CIFAR10'\?.* CIFAR10, CIFAR100, "),
+        ("CIFAR01", r"no dataset 'CIFAR01' .*did you mean 'CIFAR10'\?"),
         ("ImageFolder", "no dataset 'ImageFolder' that downloads by itself"),
+        ("xyz", r"no dataset 'xyz' .*\(there are: .*CIFAR10, CIFAR100, "),
         ("Boxes", "Boxes does not give an image one class, but dict"),
         (
             "Offline",

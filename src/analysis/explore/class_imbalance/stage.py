@@ -82,7 +82,7 @@ def class_imbalance(
 
 def training_labels(manifest: pd.DataFrame, scan: pd.DataFrame) -> pd.Series:
     """Labels of the training images that have one and were decoded; the index is the row in the manifest."""
-    labels = manifest["label"].astype("category").reset_index(drop=True)
+    labels = manifest["label"].reset_index(drop=True)
     return labels[is_usable(manifest, scan) & manifest["split"].eq("train").to_numpy()]
 
 

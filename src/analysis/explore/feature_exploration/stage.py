@@ -101,7 +101,6 @@ def sample_images(
     The index is the image's row in the manifest, the thumbnails and the embeddings.
     """
     images = manifest[["path", "label", "split"]].reset_index(drop=True)
-    images["label"] = images["label"].astype("category")  # Parquet forgets the type of a column of blanks
     images["label"] = images["label"].cat.rename_categories(str)
     images = images[is_usable(manifest, scan) & ~np.isnan(embeddings[:, 0])]
     is_training = images["split"].eq("train")

@@ -10,8 +10,7 @@ import pandas as pd
 from PIL import Image
 from skimage.feature import graycomatrix, graycoprops, local_binary_pattern
 
-from analysis.contract import InputError
-from analysis.dataset.images import ImageError, open_as_seen
+from analysis.dataset.images import open_scanned
 from analysis.pipeline.progress import progress
 
 WORKING_PX = 128  # longer side at which pictures are measured; none is enlarged
@@ -48,12 +47,7 @@ def measure_images(paths: Sequence[str]) -> pd.DataFrame:
 
 
 def _open(path: str) -> np.ndarray:
-    try:
-        picture = open_as_seen(path, allow_truncated=True)
-    except ImageError as error:
-        raise InputError(
-            f"{path} could be read when it was scanned, but not now ({error}). Run the scan again."
-        ) from error
+    picture = open_scanned(path, allow_truncated=True)
     picture.thumbnail((WORKING_PX, WORKING_PX), Image.Resampling.BOX, reducing_gap=2.0)
     return np.asarray(picture)
 

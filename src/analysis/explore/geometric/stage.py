@@ -80,7 +80,6 @@ def sample_images(manifest: pd.DataFrame, scan: pd.DataFrame, n: int, seed: int)
     The index is the image's row in the manifest, the scan and the thumbnails.
     """
     images = manifest[["item_id", "label", "split"]].reset_index(drop=True)
-    images["label"] = images["label"].astype("category")  # Parquet forgets the type of a column of blanks
     images["label"] = images["label"].cat.rename_categories(str)
     images[FROM_SCAN] = scan[FROM_SCAN].to_numpy(dtype=float, na_value=np.nan)
     images = images[is_usable(manifest, scan)]

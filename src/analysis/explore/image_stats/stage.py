@@ -79,7 +79,6 @@ def measured_images(manifest: pd.DataFrame, scan: pd.DataFrame) -> pd.DataFrame:
     """
     assert (manifest["item_id"].to_numpy() == scan["item_id"].to_numpy()).all()
     images = manifest[["item_id", "path", "label", "split"]].reset_index(drop=True)
-    images["label"] = images["label"].astype("category")  # Parquet forgets the type of a column of blanks
     for measure, column in MEASURES.items():
         images[measure] = scan[column].to_numpy(dtype=float, na_value=np.nan)
     return images[is_readable(scan)]
@@ -102,7 +101,7 @@ def channel_statistics_of(training: pd.DataFrame) -> pd.DataFrame:
 def summarise_classes(manifest: pd.DataFrame, images: pd.DataFrame) -> pd.DataFrame:
     """One row per class and split: counts, then mean, standard deviation and median of each measure."""
     measured = images.assign(label=_with_blank(images["label"])).groupby(["label", "split"], observed=False)
-    named = manifest.assign(label=_with_blank(manifest["label"].astype("category")))
+    named = manifest.assign(label=_with_blank(manifest["label"]))
     n_named = named.groupby(["label", "split"], observed=False).size()
     statistics = {
         f"{measure}_{statistic}": measured[measure].agg(statistic)

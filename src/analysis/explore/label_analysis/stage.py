@@ -50,7 +50,7 @@ def count_labels(manifest: pd.DataFrame) -> pd.DataFrame:
 
 
 def _cross_tabulate(labelled: pd.DataFrame) -> pd.DataFrame:
-    labels = labelled["label"].astype("category")  # Parquet forgets the type of a column of blanks
+    labels = labelled["label"]
     classes = labels.cat.categories.astype(str)
     columns = {
         split: np.bincount(labels[labelled["split"].eq(split)].cat.codes, minlength=len(classes))

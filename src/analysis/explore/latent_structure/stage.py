@@ -49,7 +49,7 @@ def latent_structure(
     embeddings
         (n, d), NaN where the image was not decoded.
     """
-    labels = manifest["label"].astype("category")  # Parquet forgets the type of a column of blanks
+    labels = manifest["label"]
     decoded = decoded_rows(scan)
     pixels = None
     if len(decoded) >= MIN_IMAGES:
@@ -112,7 +112,7 @@ def _figures(
 ) -> list[Figure]:
     if not views:
         return []
-    classes = [str(label) for label in manifest["label"].astype("category").cat.categories]
+    classes = [str(label) for label in manifest["label"].cat.categories]
     figures = [plot_maps(views, classes)]
     if tables["class_purity"]["n_items"].any():
         by_chance = tables["class_purity"].set_index("label")["purity_by_chance"]

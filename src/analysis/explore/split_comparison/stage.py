@@ -37,7 +37,7 @@ def split_comparison(
         n_fitted=parameters.max_images_per_split,
         seed=seed,
     )
-    labels = manifest["label"].astype("category").reset_index(drop=True)
+    labels = manifest["label"].reset_index(drop=True)
     groups = pd.DataFrame(
         {"split": manifest["split"].astype(str).to_numpy(), "stratum": labels.cat.codes.to_numpy() + 1}
     ).loc[features.index]

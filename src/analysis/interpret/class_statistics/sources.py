@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -11,13 +10,6 @@ import pandas as pd
 from analysis.dataset.splits import SPLITS
 
 MEASURES = ("brightness", "contrast", "entropy_bits", "sharpness", "edge_density", "colourfulness")
-
-
-def read_table(path: Path) -> pd.DataFrame:
-    """A label is text, be it "007" or "NA"."""
-    return (
-        pd.read_parquet(path) if path.suffix == ".parquet" else pd.read_csv(path, converters={"label": str})
-    )
 
 
 # ---- sources ---------------------------------------------------------------------------------------------
@@ -82,7 +74,7 @@ SOURCES: Mapping[str, Callable[[pd.DataFrame, pd.Series], pd.DataFrame]] = {
 
 def join_sources(manifest: pd.DataFrame, tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     """(classes of the manifest) × (statistics); NaN where a source says nothing of a class."""
-    categories = manifest["label"].astype("category")
+    categories = manifest["label"]
     labels = categories.astype("object").where(categories.notna()).set_axis(manifest["item_id"]).dropna()
     labels = labels.astype(str)
     classes = pd.Index(categories.cat.categories.astype(str), name="label")

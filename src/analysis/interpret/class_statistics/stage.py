@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -9,7 +8,7 @@ import pandas as pd
 from analysis.contract import Artifacts
 from analysis.interpret.class_statistics.figures import plot_scores
 from analysis.interpret.class_statistics.parameters import ClassStatisticsParameters
-from analysis.interpret.class_statistics.sources import SOURCES, join_sources, read_table
+from analysis.interpret.class_statistics.sources import SOURCES, join_sources
 
 MIN_CLASSES = 5  # fewer have no usual value to stand out from
 MIN_SPREAD, MIN_SPREAD_OF_FRACTION = 0.05, 0.01
@@ -23,7 +22,7 @@ CAPTIONS = {
 
 
 def class_statistics(
-    manifest: pd.DataFrame, inputs: Mapping[str, Path], *, parameters: ClassStatisticsParameters
+    manifest: pd.DataFrame, tables: Mapping[str, pd.DataFrame], *, parameters: ClassStatisticsParameters
 ) -> Artifacts:
     """Join what the stages found out about each class.
 
@@ -31,11 +30,10 @@ def class_statistics(
     ----------
     manifest
         Its classes are the rows, in its order.
-    inputs
-        By stem, the files of the stages before; those named in `SOURCES` are joined.
+    tables
+        Of the stages before; those named in `SOURCES` are joined.
     """
-    tables = {name: read_table(inputs[name]) for name in SOURCES if name in inputs}
-    statistics = join_sources(manifest, tables)
+    statistics = join_sources(manifest, {name: tables[name] for name in SOURCES if name in tables})
     scores = robust_scores(statistics)
     is_odd = scores.abs() > parameters.odd_beyond
     return Artifacts(

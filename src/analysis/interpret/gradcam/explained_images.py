@@ -14,9 +14,8 @@ from analysis.dataset.samples import balanced_sample
 from analysis.interpret.gradcam.attribution import attribution_maps, choose_layer
 from analysis.interpret.judged_images import split_to_judge
 from models.data.decoding import decode
-from models.networks.checkpoint import load_classifier
+from models.networks.checkpoint import classifier_on
 from models.networks.classifier import ImageClassifier
-from models.training.devices import prepare_device
 
 
 @dataclass(frozen=True)
@@ -124,7 +123,7 @@ def explain(
     InputError
         If the classifier is of other classes, a picture cannot be read, or there is no such device.
     """
-    classifier = load_classifier(model, classes).to(prepare_device(device)).requires_grad_(False)
+    classifier = classifier_on(model, classes, device)
     chosen = choose_layer(classifier, layer)
     pixels = decode(images, input_px=classifier.input_px, interpolation=classifier.interpolation)
 

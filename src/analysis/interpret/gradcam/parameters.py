@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from analysis.contract import StageParameters
+from analysis.contract import Device, StageParameters
 
 
 class GradcamParameters(StageParameters):
@@ -26,4 +26,4 @@ class GradcamParameters(StageParameters):
     n_removal_steps: int = Field(ge=2)
     shown_per_class: int = Field(ge=1)
     batch_images: int = Field(ge=1)
-    device: Literal["auto", "cpu", "cuda", "mps"]
+    device: Device

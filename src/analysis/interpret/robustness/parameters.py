@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from analysis.contract import StageParameters
+from analysis.contract import Device, StageParameters
 
 
 class RobustnessParameters(StageParameters):
@@ -15,4 +15,4 @@ class RobustnessParameters(StageParameters):
     class_margin: float = Field(ge=0, le=1)
     significance_level: float = Field(gt=0, lt=1)
     batch_images: int = Field(ge=1)
-    device: Literal["auto", "cpu", "cuda", "mps"]
+    device: Device

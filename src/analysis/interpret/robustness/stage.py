@@ -5,7 +5,6 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import torch
-from torch.utils.flop_counter import FlopCounterMode
 
 from analysis.contract import Artifacts
 from analysis.dataset.readable import left_out_note, readable_images
@@ -32,9 +31,9 @@ from analysis.pipeline.progress import progress
 from analysis.statistics.image_similarity import psnr_db, ssim
 from analysis.statistics.paired import mean_interval
 from models.data.decoding import decode
-from models.networks.checkpoint import load_classifier
-from models.networks.classifier import ImageClassifier, in_unit_range
-from models.training.devices import prepare_device
+from models.inference import logits_of
+from models.networks.checkpoint import classifier_on
+from models.networks.classifier import ImageClassifier, count_flops
 
 AUTO_FLOP = 2e12  # of all forward passes: some ten seconds of two cores
 AUTO_IMAGES = (100, 2000)  # fewer say too little, more hardly anything new
@@ -71,7 +70,7 @@ def robustness(
         If no image has both a picture and a label, or the classifier is of other classes than the manifest.
     """
     classes = list(cleaned_manifest["label"].cat.categories)
-    classifier = load_classifier(model, classes)
+    classifier = classifier_on(model, classes, parameters.device)
     n = n_affordable(classifier) if parameters.max_images == "auto" else parameters.max_images
     images, split = sample_of_judged(readable_images(cleaned_manifest, scan), n, seed=seed)
     pixels, outcomes = _decode_and_observe(classifier, images, parameters, seed)
@@ -111,9 +110,7 @@ def robustness(
 
 def n_affordable(classifier: ImageClassifier) -> int:
     """So many images as `AUTO_FLOP` pay for, within `AUTO_IMAGES`."""
-    with torch.inference_mode(), FlopCounterMode(display=False) as counter:
-        classifier(torch.zeros(1, 3, classifier.input_px, classifier.input_px))
-    return int(np.clip(AUTO_FLOP / (N_PREDICTIONS * counter.get_total_flops()), *AUTO_IMAGES))
+    return int(np.clip(AUTO_FLOP / (N_PREDICTIONS * count_flops(classifier)), *AUTO_IMAGES))
 
 
 def _decode_and_observe(
@@ -121,10 +118,7 @@ def _decode_and_observe(
 ) -> tuple[np.ndarray, Outcomes]:
     size = {"input_px": classifier.input_px, "interpolation": classifier.interpolation}
     pixels = decode(images, **size).permute(0, 2, 3, 1).numpy()  # (n, 3, H, W) -> (n, H, W, 3)
-    device = prepare_device(parameters.device)
-    outcomes = observe(
-        classifier, pixels, images, batch_images=parameters.batch_images, device=device, seed=seed
-    )
+    outcomes = observe(classifier, pixels, images, batch_images=parameters.batch_images, seed=seed)
     return pixels, outcomes
 
 
@@ -134,11 +128,9 @@ def observe(
     images: pd.DataFrame,
     *,
     batch_images: int,
-    device: torch.device,
     seed: int,
 ) -> Outcomes:
     """Corrupt uint8 `pixels` (n, H, W, 3) of `images` (`item_id`, `class_index`) and predict them."""
-    classifier.eval().to(device)
     shape = (len(CORRUPTIONS), len(SEVERITIES), len(pixels))
     corrupted, psnr, similarity = np.empty(shape, dtype=np.int64), np.empty(shape), np.empty(shape)
     with progress(description="robustness", unit="conditions", total=corrupted[..., 0].size) as bar:
@@ -150,23 +142,18 @@ def observe(
                     for image, item_id in zip(pixels, images["item_id"], strict=True)
                 ]
             )
-            corrupted[place] = predicted_classes(classifier, changed, batch_images, device)
+            corrupted[place] = predicted_classes(classifier, changed, batch_images)
             psnr[place], similarity[place] = psnr_db(pixels, changed), ssim(pixels, changed)
             bar.update()
-    clean = predicted_classes(classifier, pixels, batch_images, device)
+    clean = predicted_classes(classifier, pixels, batch_images)
     return Outcomes(images["class_index"].to_numpy(), clean, corrupted, psnr, similarity)
 
 
-def predicted_classes(
-    classifier: ImageClassifier, pixels: np.ndarray, batch_images: int, device: torch.device
-) -> np.ndarray:
+def predicted_classes(classifier: ImageClassifier, pixels: np.ndarray, batch_images: int) -> np.ndarray:
     """int64 (n,): class index for each of the uint8 images (n, H, W, 3)."""
-    with torch.inference_mode():
-        parts = [
-            classifier(in_unit_range(batch.permute(0, 3, 1, 2).to(device))).argmax(dim=1).cpu().numpy()
-            for batch in torch.from_numpy(pixels).split(batch_images)
-        ]
-    return np.concatenate(parts)
+    images = torch.from_numpy(pixels).permute(0, 3, 1, 2)  # (n, H, W, 3) -> (n, 3, H, W)
+    logits = logits_of(classifier, images, batch_images=batch_images, device=classifier.mean.device)
+    return logits.argmax(dim=1).cpu().numpy()
 
 
 def _metrics(outcomes: Outcomes, corruptions: pd.DataFrame) -> dict[str, float]:

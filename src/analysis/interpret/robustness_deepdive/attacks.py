@@ -25,6 +25,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from models.inference import logits_of
 from models.networks.classifier import ImageClassifier
 
 Norm = Literal["linf", "l2"]
@@ -42,8 +43,7 @@ class Target:
 
     def logits(self, images: Tensor) -> Tensor:
         """(N, 3, H, W) in [0, 1] -> (N, C)"""
-        with torch.no_grad():
-            return torch.cat([self.classifier(part) for part in images.split(self.batch_images)])
+        return logits_of(self.classifier, images, batch_images=self.batch_images, device=images.device)
 
     def predict(self, images: Tensor) -> Tensor:
         """Predicted classes (N,)."""

@@ -1,10 +1,10 @@
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
-from analysis.contract import StageParameters
+from analysis.contract import Device, StageParameters
 
 
 def _ascending(values: tuple[float, ...]) -> tuple[float, ...]:
@@ -33,4 +33,4 @@ class RobustnessDeepdiveParameters(StageParameters):
     max_noise_errors: float = Field(ge=0, le=1)
     significance_level: float = Field(gt=0, lt=1)
     batch_images: int = Field(ge=1)
-    device: Literal["auto", "cpu", "cuda", "mps"]
+    device: Device

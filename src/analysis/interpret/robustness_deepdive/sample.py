@@ -15,9 +15,8 @@ from analysis.interpret.judged_images import sample_of_judged
 from analysis.interpret.robustness_deepdive.attacks import Target
 from analysis.interpret.robustness_deepdive.parameters import RobustnessDeepdiveParameters
 from models.data.decoding import decode
-from models.networks.checkpoint import load_classifier
+from models.networks.checkpoint import classifier_on
 from models.networks.classifier import in_unit_range
-from models.training.devices import prepare_device
 
 
 @dataclass(frozen=True)
@@ -67,8 +66,7 @@ def as_pictures(pixels: Tensor) -> np.ndarray:
 
 
 def target_of(model: Path, classes: list[str], parameters: RobustnessDeepdiveParameters) -> Target:
-    classifier = load_classifier(model, classes).to(prepare_device(parameters.device))
-    return Target(classifier.requires_grad_(False), parameters.batch_images)
+    return Target(classifier_on(model, classes, parameters.device), parameters.batch_images)
 
 
 def draw_sample(

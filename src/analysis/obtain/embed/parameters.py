@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from analysis.contract import StageParameters
+from analysis.contract import Device, StageParameters
 
 
 class EmbedParameters(StageParameters):
@@ -14,4 +14,4 @@ class EmbedParameters(StageParameters):
     max_fitting_images: Annotated[int, Field(ge=2)]
     input_px: Annotated[int, Field(ge=32, le=1024)]
     batch_images: Annotated[int, Field(ge=1)]
-    device: Literal["auto", "cpu", "cuda", "mps"]
+    device: Device

@@ -109,7 +109,7 @@ def _by_network(manifest: pd.DataFrame, scan: pd.DataFrame, parameters: EmbedPar
     device = prepare_device(parameters.device)
     features = penultimate_features(
         imagenet_backbone(parameters.backbone),
-        readable_images(manifest.assign(label=manifest["label"].astype("category")), scan),
+        readable_images(manifest, scan),
         input_px=parameters.input_px,
         batch_images=parameters.batch_images,
         device=device,

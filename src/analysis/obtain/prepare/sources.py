@@ -21,12 +21,12 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from analysis.contract import InputError
+from analysis.contract import InputError, nearest
 from analysis.dataset.splits import SPLITS, split_named
 from analysis.obtain.prepare.folder_walk import IMAGE_EXTENSIONS, Entry, is_inside, natural_key, walk_folder
 from analysis.obtain.prepare.layout import Layout, understand
 from analysis.obtain.prepare.masks import find_masks
-from analysis.obtain.prepare.wording import did_you_mean, listed
+from analysis.obtain.prepare.wording import listed
 
 ROW = ["path", "label", "split", "status"]
 NO_ROW = {"folder", "hidden", "other"}  # what a folder holds besides images
@@ -195,8 +195,8 @@ def read_csv(
     for key, column in {"path_column": path_column, "label_column": label_column}.items():
         if column not in table:
             raise InputError(
-                f"{file} has no column '{column}'{did_you_mean(column, list(table))}. It has "
-                f"{listed(table, at_most=50)}. Name the right one in params.yaml, dataset.{key}."
+                f"{file} has no column '{column}'{nearest(column, list(table))}. Name the right one "
+                f"in params.yaml, dataset.{key}."
             )
     if not image_root.is_dir():
         raise InputError(

@@ -12,9 +12,8 @@ from urllib.error import URLError
 
 import numpy as np
 
-from analysis.contract import InputError
+from analysis.contract import InputError, nearest
 from analysis.obtain.prepare.sources import Listing, rows_of_written, write_png
-from analysis.obtain.prepare.wording import did_you_mean
 from analysis.pipeline.progress import progress
 
 # our splits -> what torchvision's datasets call them; the first name that one knows is taken
@@ -58,8 +57,8 @@ def _dataset_class(name: str) -> Any:
     usable = [other for other in datasets.__all__ if _downloads_by_itself(getattr(datasets, other))]
     if name not in usable:
         raise InputError(
-            f"torchvision has no dataset '{name}' that downloads by itself{did_you_mean(name, usable)}. "
-            f"Set dataset.name in params.yaml to one of {', '.join(usable)}."
+            f"torchvision has no dataset '{name}' that downloads by itself{nearest(name, usable)}. Set "
+            "dataset.name in params.yaml."
         )
     return getattr(datasets, name)
 

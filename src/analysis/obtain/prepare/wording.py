@@ -2,14 +2,7 @@
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Iterable, Sequence
-
-
-def did_you_mean(name: str, valid: Sequence[str]) -> str:
-    """A question to append to what is wrong, or nothing if no valid name is near."""
-    matches = difflib.get_close_matches(name, valid, n=1)
-    return f" (did you mean '{matches[0]}'?)" if matches else ""
+from collections.abc import Iterable
 
 
 def listed(names: Iterable[str], *, at_most: int = 10) -> str:

@@ -5,8 +5,8 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
-from analysis.contract import Artifacts, Figure, InputError
-from analysis.dataset.images import ImageError, open_as_seen
+from analysis.contract import Artifacts, Figure
+from analysis.dataset.images import open_scanned
 from analysis.dataset.input_size import suited_input_px
 from analysis.dataset.samples import balanced_sample
 from analysis.pipeline.progress import progress
@@ -63,7 +63,7 @@ def sample_images(manifest: pd.DataFrame, scan: pd.DataFrame, n: int, seed: int)
     sizes = scan[["width_px", "height_px"]].reset_index(drop=True)
     is_whole = scan["status"].eq("ok").to_numpy()
     images = pd.concat([images, sizes], axis=1)[is_whole].astype({"width_px": int, "height_px": int})
-    codes = manifest["label"].astype("category").cat.codes.to_numpy()[is_whole]
+    codes = manifest["label"].cat.codes.to_numpy()[is_whole]
     return images.iloc[balanced_sample(codes, n, seed=seed)]
 
 
@@ -92,13 +92,7 @@ def measure_sample(
 
 
 def _luma(path: str) -> np.ndarray:
-    try:
-        picture = open_as_seen(path)
-    except ImageError as error:
-        raise InputError(
-            f"{path} could be read when it was scanned, but not now ({error}). Run the scan again."
-        ) from error
-    return np.asarray(picture.convert("L"), dtype=np.float32) / 255
+    return np.asarray(open_scanned(path).convert("L"), dtype=np.float32) / 255
 
 
 def summarise_methods(losses: pd.DataFrame, min_ssim_gain: float) -> pd.DataFrame:

@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from analysis.pipeline.cores import available_cores
 from analysis.pipeline.progress import progress
 from models.augmentation.images import random_shift
+from models.inference import logits_of
 from models.networks.classifier import ImageClassifier, in_unit_range, seeded_weights
 from models.training.devices import prepare_device
 
@@ -30,6 +31,7 @@ N_NEIGHBOURS = 30
 NEIGHBOUR_TEMPERATURE = 0.1  # a neighbour's vote weighs e times as much for each 0.1 of cosine similarity
 N_HIDDEN = 512  # twice as many take half as long again, for one point more of accuracy on CIFAR-10
 LEARNING_RATE = 0.002  # of networks, at the peak of its cycle
+PREDICTED_TOGETHER = 500  # thumbnails that a network is asked about at once
 MAX_SHIFT_PX = 3  # thumbnails are moved by up to so much in training
 
 
@@ -188,12 +190,8 @@ def small_networks(*, n_epochs: int, max_images: int, seed: int) -> FitPredict:
             rng=rng,
         )
         network.eval()
-        with torch.inference_mode():
-            parts = [
-                network(in_unit_range(to_tensor(part)).to(device)).softmax(dim=1).cpu()
-                for part in np.array_split(queries, -(-len(queries) // 500))
-            ]
-        return torch.cat(parts).numpy()
+        logits = logits_of(network, to_tensor(queries), batch_images=PREDICTED_TOGETHER, device=device)
+        return logits.softmax(dim=1).cpu().numpy()
 
     return fit_predict
 
