@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from analysis.dataset.images import open_as_seen
+from analysis.dataset.images import open_scanned
 
 PICTURE_PX = 160  # of a picture's longer side; twice what it takes in print
 
@@ -42,6 +42,6 @@ def pictures_of(kept: pd.DataFrame, item_ids: Sequence[int]) -> list[np.ndarray]
 
 
 def _small(path: str, is_truncated: bool) -> Image.Image:
-    picture = open_as_seen(path, allow_truncated=is_truncated)
+    picture = open_scanned(path, allow_truncated=is_truncated)
     picture.thumbnail((PICTURE_PX, PICTURE_PX), Image.Resampling.BILINEAR)
     return picture

@@ -7,22 +7,23 @@ import pytest
 import yaml
 
 from analysis.contract import FINDING_COLUMNS, Artifacts, InputError
-from analysis.interpret.robustness.corruptions import CORRUPTIONS, SEVERITIES
+from analysis.interpret.corruption_outcomes import Outcomes, typical_image
+from analysis.interpret.corruption_trials.parameters import CorruptionTrialsParameters
+from analysis.interpret.corruption_trials.stage import corruption_trials
+from analysis.interpret.corruptions import CORRUPTIONS, SEVERITIES
 from analysis.interpret.robustness.figures import (
     plot_accuracy_by_severity,
     plot_class_fragility,
     plot_examples,
-    typical_image,
 )
 from analysis.interpret.robustness.parameters import RobustnessParameters
 from analysis.interpret.robustness.scores import (
-    Outcomes,
     class_drops,
     score_classes,
     score_conditions,
     score_corruptions,
 )
-from analysis.interpret.robustness.stage import n_affordable, robustness
+from analysis.interpret.robustness.stage import robustness
 
 PARAMETERS_FILE = Path(__file__).parents[3] / "params.yaml"
 DEFAULTS = RobustnessParameters.model_validate(
@@ -38,17 +39,32 @@ Row = tuple[str | None, str, int | None]
 
 @pytest.fixture
 def corrupted(tmp_path: Path, make_dataset, make_grey_classifier) -> Callable[..., Artifacts]:
-    """Run the stage for the classifier that knows dark, grey and light on images of (label, split, level)."""
+    """Judge the classifier that knows dark, grey and light on images of (label, split, level), corrupted.
 
-    def run(rows: Sequence[Row], *, classes: Sequence[str] = CLASSES, seed: int = 0, **changes) -> Artifacts:
+    When it is judged there is neither a classifier nor an image file any more.
+    """
+
+    def run(
+        rows: Sequence[Row], *, classes: Sequence[str] = CLASSES, seed: int = 0, max_images=200, **changes
+    ) -> Artifacts:
         from models.networks.checkpoint import save_classifier
 
         path = tmp_path / "model.pt"
         centres = CENTRES if list(classes) == CLASSES else np.linspace(0, 1, len(classes)).tolist()
         save_classifier(make_grey_classifier(classes, centres), path)
         manifest, scan = make_dataset(rows, classes=classes)
-        parameters = DEFAULTS.model_copy(update={"device": "cpu", "max_images": 200, **changes})
-        return robustness(manifest, scan, path, parameters=parameters, seed=seed)
+        work = CorruptionTrialsParameters(max_images=max_images, batch_images=256, device="cpu")
+        found = corruption_trials(manifest, scan, path, parameters=work, seed=seed).tables
+        for file in (path, *map(Path, manifest["path"])):
+            file.unlink()
+        found["corruption_outcomes"].to_parquet(tmp_path / "outcomes.parquet")
+        return robustness(
+            manifest,
+            scan,
+            pd.read_parquet(tmp_path / "outcomes.parquet"),
+            found["corrupted_example"],
+            parameters=DEFAULTS.model_copy(update=changes),
+        )
 
     return run
 
@@ -112,25 +128,6 @@ def test_seed_decides_the_result(corrupted) -> None:
 def test_clean_predictions_are_those_of_the_classifier(corrupted) -> None:
     rows = [("dark", "test", LIGHT), ("grey", "test", LIGHT), ("light", "test", LIGHT)]
     assert corrupted(rows).metrics["clean_accuracy"] == pytest.approx(1 / 3)
-
-
-@pytest.mark.parametrize(
-    ("input_px", "keep_resolution", "n"), [(16, True, 101), (8, False, 1198), (224, False, 100)]
-)
-def test_number_of_images_follows_from_the_networks_work(
-    input_px: int, keep_resolution: bool, n: int
-) -> None:
-    from models.networks.classifier import ImageClassifier
-
-    classifier = ImageClassifier(
-        architecture="resnet18",
-        classes=["a", "b"],
-        input_px=input_px,
-        keep_resolution=keep_resolution,
-        mean=[0.5] * 3,
-        std=[0.2] * 3,
-    )
-    assert n_affordable(classifier.eval()) == n
 
 
 # ---- findings --------------------------------------------------------------------------------------------
@@ -227,14 +224,13 @@ def test_figures_draw_any_number_of_classes_within_bounds(tmp_path: Path, n_clas
     outcomes = random_outcomes(n_classes, 3)
     classes = [rf"$\frac_{i}$ (no formula), a long name, {i}" for i in range(n_classes)]
     fragility = score_classes(outcomes, classes).sort_values("drop", ascending=False)
-    images = pd.DataFrame({"item_id": np.arange(len(outcomes.actual))})
-    pixels = np.zeros((len(images), 8, 8, 3), dtype=np.uint8)
+    pictures = np.zeros((len(CORRUPTIONS), 1 + len(SEVERITIES), 8, 8, 3), dtype=np.uint8)
     figures = [
         plot_class_fragility(
             class_drops(outcomes, classes), fragility, score_corruptions(outcomes, margin=0)
         ),
         plot_accuracy_by_severity(score_conditions(outcomes, side_px=8), outcomes, n_classes=n_classes),
-        plot_examples(pixels, outcomes, images, classes, seed=0),
+        plot_examples(pictures, outcomes, classes),
     ]
     for figure in figures:
         assert max(figure.drawing.get_size_inches()) < 15
@@ -243,18 +239,10 @@ def test_figures_draw_any_number_of_classes_within_bounds(tmp_path: Path, n_clas
     assert len(figures[0].table) == n_classes
 
 
-def test_typical_image_is_the_median_of_those_right_when_clean() -> None:
-    actual, clean = np.zeros(4, dtype=int), np.array([0, 1, 0, 0])
-    corrupted = np.zeros((len(CORRUPTIONS), len(SEVERITIES), 4), dtype=int)
-    corrupted[0, :4, 0], corrupted[0, :, 1], corrupted[0, :2, 2] = 1, 1, 1  # 4, 5, 2 and no mistakes
-    assert typical_image(Outcomes(actual, clean, corrupted, corrupted, corrupted)) == 2
-
-
 def test_frames_are_where_the_prediction_is_wrong() -> None:
     outcomes = random_outcomes(3, 4)
-    pixels = np.zeros((12, 8, 8, 3), dtype=np.uint8)
-    images = pd.DataFrame({"item_id": np.arange(12)})
-    figure = plot_examples(pixels, outcomes, images, ["a", "b", "c"], seed=0)
+    pictures = np.zeros((len(CORRUPTIONS), 1 + len(SEVERITIES), 8, 8, 3), dtype=np.uint8)
+    figure = plot_examples(pictures, outcomes, ["a", "b", "c"])
     (ax,) = figure.drawing.axes
     framed = {(round(frame.get_x() + 0.45), round(frame.get_y() + 0.45)) for frame in ax.patches}
     wrong = np.argwhere(~outcomes.is_right[..., typical_image(outcomes)])

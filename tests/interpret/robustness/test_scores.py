@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
-from analysis.interpret.robustness.corruptions import CORRUPTIONS, SEVERITIES
+from analysis.interpret.corruption_outcomes import Outcomes
+from analysis.interpret.corruptions import CORRUPTIONS, SEVERITIES
 from analysis.interpret.robustness.scores import (
-    Outcomes,
     class_drops,
     excess_drops,
     score_classes,

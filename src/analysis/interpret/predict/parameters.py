@@ -1,10 +1,8 @@
 from __future__ import annotations
 
-from typing import Literal
-
 from pydantic import Field
 
-from analysis.contract import StageParameters
+from analysis.contract import Device, StageParameters
 
 # of the judged split's mistakes, the surest are kept as pictures: so many, and of so many pairs so many each
 MAX_MISTAKES = 200
@@ -16,4 +14,4 @@ class PredictParameters(StageParameters):
     """How the work is done; see params.yaml."""
 
     batch_images: int = Field(ge=1)
-    device: Literal["auto", "cpu", "cuda", "mps"]
+    device: Device

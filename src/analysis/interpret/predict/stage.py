@@ -13,8 +13,7 @@ from analysis.interpret.kept_pictures import keep_pictures
 from analysis.interpret.predict.mistakes import mistakes_to_keep
 from analysis.interpret.predict.parameters import PredictParameters
 from models.inference import Predictions, predict_batches
-from models.networks.checkpoint import load_classifier
-from models.training.devices import prepare_device
+from models.networks.checkpoint import classifier_on
 
 PART_IMAGES = 4096  # predicted images written together: 8 MB of embeddings
 
@@ -32,9 +31,11 @@ def predict(
     images = readable_images(cleaned_manifest, scan)
     if images.empty:
         raise InputError("No image has a picture that is not dropped: there is nothing to predict.")
-    classifier = load_classifier(model, list(cleaned_manifest["label"].cat.categories))
-    device = prepare_device(parameters.device)
-    batches = predict_batches(classifier, images, batch_images=parameters.batch_images, device=device)
+    classes = list(cleaned_manifest["label"].cat.categories)
+    classifier = classifier_on(model, classes, parameters.device)
+    batches = predict_batches(
+        classifier, images, batch_images=parameters.batch_images, device=classifier.mean.device
+    )
     n_batches = max(1, PART_IMAGES // parameters.batch_images)
     is_predicted = cleaned_manifest["item_id"].isin(images["item_id"]).to_numpy()
     told = []

@@ -1,10 +1,7 @@
 """Under which conditions does the classifier break, and for which classes first?
 
-Method: a sample of the judged images, the same number of each class, is brought to the network's input size,
-corrupted in fourteen ways at five severities (Hendrycks and Dietterich 2019; see `corruptions` for where we
-depart from them), and predicted. All is paired: the same images throughout, with the same draws. Input size
-because there their severities are defined, and every network sees the same kind of pixels: what happens to a
-larger original before it is resized, and may vanish by that, is not looked at.
+Method: what the classifier said of the same images, clean and corrupted in fourteen ways at five severities
+(`corruption_trials`), is compared image by image.
 
 Their mean corruption error divides by the errors that AlexNet makes on the same images, which do not exist
 for another dataset. Here the mean corruption error is the plain mean of the error over corruptions and

@@ -13,8 +13,8 @@ from matplotlib.patches import Rectangle
 from analysis.contract import Figure
 from analysis.drawing.class_axis import MAX_CLASSES, label_class_axis, note_on_shown, short_label
 from analysis.drawing.style import DIVERGING, MUTED, OKABE_ITO, SEQUENTIAL, WARNING, new_figure
-from analysis.interpret.robustness.corruptions import CORRUPTIONS, SEVERITIES, corrupt
-from analysis.interpret.robustness.scores import Outcomes
+from analysis.interpret.corruption_outcomes import Outcomes, typical_image
+from analysis.interpret.corruptions import CORRUPTIONS, SEVERITIES
 from analysis.statistics.paired import mean_interval
 from analysis.statistics.proportions import Z_95, wilson_interval
 
@@ -28,18 +28,19 @@ NAMED_ABOVE = 0.1  # accuracy lost at the worst severity; lines below it lie too
 NAME_HEIGHT = 0.045  # of the largest accuracy lost, that a name takes
 
 
-def plot_examples(
-    pixels: np.ndarray, outcomes: Outcomes, images: pd.DataFrame, classes: Sequence[str], *, seed: int
-) -> Figure:
-    """One image under all corruptions (columns) at all severities (rows), framed where predicted wrong."""
+def plot_examples(pictures: np.ndarray, outcomes: Outcomes, classes: Sequence[str]) -> Figure:
+    """The typical image under all corruptions (columns) at all severities (rows), framed where it is wrong.
+
+    `pictures` is uint8 (K, 1 + S, H, W, 3), the clean one first.
+    """
     place = typical_image(outcomes)
-    item_id, actual = images["item_id"].iloc[place], outcomes.actual[place]
+    actual = outcomes.actual[place]
     drawing, axes = new_figure(width=11, height=5.2)
     ax = axes[0, 0]
-    for column, corruption in enumerate(CORRUPTIONS):
+    for column in range(len(CORRUPTIONS)):
         for severity in (0, *SEVERITIES):
-            shown = corrupt(pixels[place], corruption, severity, seed=seed, item_id=item_id)
             predicted = outcomes.corrupted[column, severity - 1, place] if severity else outcomes.clean[place]
+            shown = pictures[column, severity]
             _draw_tile(shown, (column, severity), is_right=predicted == actual, ax=ax)
     ax.set(xlim=(-0.5, len(CORRUPTIONS) - 0.5), ylim=(len(SEVERITIES) + 0.5, -0.5), ylabel="severity")
     ax.set_xticks(range(len(CORRUPTIONS)), [title.replace(" ", "\n") for title in TITLES])
@@ -51,20 +52,12 @@ def plot_examples(
         name="examples",
         title="One image under every corruption",
         caption=f"An image of '{short_label(classes[actual])}' at the network's input size, "
-        f"{pixels.shape[1]} px; clean in the first row, below it the severities. An orange frame marks a "
+        f"{pictures.shape[2]} px; clean in the first row, below it the severities. An orange frame marks a "
         "wrong prediction. Of the images recognised when clean, it is the one that is mistaken as often as "
         "the median. The table has what each severity is.",
         drawing=drawing,
-        table=_amounts(pixels.shape[1]),
+        table=_amounts(pictures.shape[2]),
     )
-
-
-def typical_image(outcomes: Outcomes) -> int:
-    """Of the images right when clean (of all if none is), that with the median number of mistakes."""
-    candidates = np.flatnonzero(outcomes.is_right_clean)
-    candidates = candidates if len(candidates) else np.arange(len(outcomes.actual))
-    n_wrong = (~outcomes.is_right[..., candidates]).sum(axis=(0, 1))
-    return int(candidates[np.argsort(n_wrong, kind="stable")[len(candidates) // 2]])
 
 
 def _draw_tile(image: np.ndarray, place: tuple[int, int], *, is_right: bool, ax: Axes) -> None:

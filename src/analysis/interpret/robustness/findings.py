@@ -3,8 +3,8 @@ from __future__ import annotations
 import pandas as pd
 
 from analysis.contract import FindingKind, findings_of
+from analysis.interpret.corruption_outcomes import Outcomes
 from analysis.interpret.robustness.parameters import RobustnessParameters
-from analysis.interpret.robustness.scores import Outcomes
 
 MILD_CORRUPTION = FindingKind(
     name="fragile_to_mild_corruption",

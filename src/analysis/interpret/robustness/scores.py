@@ -6,57 +6,16 @@ The errors of `Outcomes` are paired: every image is seen clean and under every c
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 from sklearn.isotonic import IsotonicRegression
 
-from analysis.interpret.robustness.corruptions import CORRUPTIONS, SEVERITIES
+from analysis.interpret.corruption_outcomes import Outcomes
+from analysis.interpret.corruptions import CORRUPTIONS, SEVERITIES
 from analysis.statistics.paired import fall_p_value, mean_interval, tango_interval
 from analysis.statistics.proportions import proportion_of, wilson_interval
 from analysis.statistics.rank_tests import each_against_rest, holm
-
-
-@dataclass(frozen=True)
-class Outcomes:
-    """What a classifier said of n images, clean and under K corruptions at S severities.
-
-    Attributes
-    ----------
-    actual, clean
-        (n,) class index, and the one predicted on the clean image.
-    corrupted
-        (K, S, n) class index predicted on the corrupted image.
-    psnr_db, ssim
-        (K, S, n) of the corrupted image against the clean one.
-    """
-
-    actual: np.ndarray
-    clean: np.ndarray
-    corrupted: np.ndarray
-    psnr_db: np.ndarray
-    ssim: np.ndarray
-
-    @property
-    def is_right_clean(self) -> np.ndarray:
-        """bool (n,)"""
-        return self.clean == self.actual
-
-    @property
-    def is_right(self) -> np.ndarray:
-        """bool (K, S, n)"""
-        return self.corrupted == self.actual
-
-    @property
-    def has_flipped(self) -> np.ndarray:
-        """bool (K, S, n): the predicted class is another one than on the clean image."""
-        return self.corrupted != self.clean
-
-    @property
-    def drops(self) -> np.ndarray:
-        """(K, n): 1 if right when clean less the share of severities at which it is, in [-1, 1]."""
-        return self.is_right_clean - self.is_right.mean(axis=1)
 
 
 def score_conditions(outcomes: Outcomes, *, side_px: int) -> pd.DataFrame:

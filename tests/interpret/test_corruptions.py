@@ -7,7 +7,7 @@ from scipy import ndimage
 from skimage import transform
 from sklearn.datasets import load_sample_image
 
-from analysis.interpret.robustness.corruptions import (
+from analysis.interpret.corruptions import (
     CORRUPTIONS,
     SEVERITIES,
     brightness,
