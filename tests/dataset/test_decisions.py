@@ -44,11 +44,18 @@ MANIFEST = make_manifest(("d/a.png", A), ("d/b.png", B), ("d/gone.png", None))
 
 
 def located(file: Path, *rows: str, manifest: pd.DataFrame = MANIFEST) -> Located:
-    return locate(read(file, *rows), manifest)
+    return locate(read(file, *rows), manifest, root="d")
 
 
 def images_of(found: Located) -> list[int]:
     return found.rows["item_id"].tolist()
+
+
+@pytest.mark.parametrize("path", ["d/deep/a.png", "deep/a.png"])
+def test_path_without_hash_may_start_from_the_root_of_the_dataset(file: Path, path: str) -> None:
+    manifest = make_manifest(("d/deep/a.png", None), ("d/b/deep/a.png", None))
+    assert images_of(located(file, f",{path},,keep,,", manifest=manifest)) == [0]
+    assert located(file, ",a.png,,keep,,", manifest=manifest).unmatched == [2]
 
 
 # ---- reading ---------------------------------------------------------------------------------------------

@@ -18,6 +18,7 @@ import numpy as np
 import pandas as pd
 
 from analysis.contract import InputError, nearest
+from analysis.dataset.root import below_root
 from analysis.dataset.spreadsheet_cells import escape_formulas, unescape_formula
 
 DECISIONS_FILE = Path("decisions.csv")
@@ -183,11 +184,12 @@ def take_over(offered: Path, own: Path) -> int:
 # ---- which images are meant ------------------------------------------------------------------------------
 
 
-def locate(decisions: pd.DataFrame, manifest: pd.DataFrame) -> Located:
+def locate(decisions: pd.DataFrame, manifest: pd.DataFrame, *, root: str) -> Located:
     """Find the images that decisions are about, whatever they are called by now.
 
     The content hash decides. Of several copies of one content the one is meant whose path ends most like the
-    row's (all of them if the row gives no path); where there is no hash, the path decides.
+    row's (all of them if the row gives no path); where there is no hash, the path decides, from the dataset's
+    `root` or as the manifest has it.
 
     Raises
     ------
@@ -196,7 +198,8 @@ def locate(decisions: pd.DataFrame, manifest: pd.DataFrame) -> Located:
     """
     _check_labels(decisions, list(manifest["label"].cat.categories))
     of_hash = _ids_by(manifest, "content_hash", decisions)
-    of_path = _ids_by(manifest, "path", decisions)
+    below = manifest.assign(path=below_root(manifest["path"], root))
+    of_path = _ids_by(below, "path", decisions) | _ids_by(manifest, "path", decisions)
     paths, ranks = manifest["path"].to_numpy(), manifest["split"].cat.codes.to_numpy()
     parts, unmatched, ambiguous = [], [], []
     for row in decisions.itertuples(index=False):

@@ -75,6 +75,8 @@ class Arguments:
             return dict(self.inputs)
         if name == "tables":
             return {stem: read_input(path) for stem, path in self.inputs.items()}
+        if name == "root":
+            return self.writer.root
         if name == "memory":
             return STATE_DIR
         if name == "run_records":

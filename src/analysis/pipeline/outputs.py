@@ -18,6 +18,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from analysis.contract import FINDING_COLUMNS, Artifacts, InputError, no_findings
+from analysis.dataset.root import below_root, columns_with_paths
+from analysis.dataset.spreadsheet_cells import escape_formulas
 from analysis.pipeline.dag import Stage
 
 PARTIAL_DIR = ".partial"  # beside each output: what a run is still writing
@@ -27,8 +29,10 @@ EMPTY_FILE = "empty.txt"  # in a folder that would hold no file, of which DVC wa
 class OutputWriter:
     """Writes a stage's outputs under temporary names and moves them into place together."""
 
-    def __init__(self, stage: Stage) -> None:
+    def __init__(self, stage: Stage, *, root: str) -> None:
+        """`root` is the dataset's, which the paths in CSV files leave out."""
         self.stage = stage
+        self.root = root
         self.partials: dict[Path, Path] = {}
         self.open_tables: dict[str, pq.ParquetWriter | _ArrayFile] = {}
 
@@ -82,7 +86,7 @@ class OutputWriter:
         elif out.name == "section.json":
             write_json(self.path_for(out), _section(self.stage, artifacts))
         elif out.name == "figures":
-            _write_figures(self.path_for(out), artifacts)
+            self._write_figures(self.path_for(out), artifacts)
         elif out.name == "findings.parquet":
             findings = no_findings() if artifacts.findings is None else artifacts.findings
             rows = findings.assign(stage=self.stage.name)[FINDING_COLUMNS]
@@ -96,9 +100,24 @@ class OutputWriter:
         if isinstance(rows, np.ndarray):
             np.save(partial, rows, allow_pickle=False)
         elif out.suffix == ".csv":
-            rows.to_csv(partial, index=False)
+            self._write_csv(rows, partial)
         else:
             pq.write_table(_arrow_table(rows), partial)
+
+    def _write_csv(self, rows: pd.DataFrame, path: Path) -> None:
+        """For people: paths start from the dataset's root, and no spreadsheet takes one for a formula."""
+        short = {
+            name: escape_formulas(below_root(rows[name].fillna(""), self.root))
+            for name in columns_with_paths(rows)
+        }
+        rows.assign(**short).to_csv(path, index=False)
+
+    def _write_figures(self, folder: Path, artifacts: Artifacts) -> None:
+        for figure in artifacts.figures:
+            # no software version or date in the file: two runs give the same bytes
+            figure.drawing.savefig(folder / f"{figure.name}.png", metadata={"Software": None})
+            if figure.table is not None:
+                self._write_csv(figure.table, folder / f"{figure.name}.csv")
 
     def _check_all_used(self, artifacts: Artifacts) -> None:
         stems = {out.stem for out in self.partials}
@@ -160,14 +179,6 @@ def _section(stage: Stage, artifacts: Artifacts) -> dict[str, Any]:
         "captions": dict(artifacts.captions),
         "kinds": [vars(kind) for kind in artifacts.kinds],
     }
-
-
-def _write_figures(folder: Path, artifacts: Artifacts) -> None:
-    for figure in artifacts.figures:
-        # no software version or date in the file: two runs give the same bytes
-        figure.drawing.savefig(folder / f"{figure.name}.png", metadata={"Software": None})
-        if figure.table is not None:
-            figure.table.to_csv(folder / f"{figure.name}.csv", index=False)
 
 
 def write_json(path: Path, content: Any) -> None:

@@ -12,6 +12,7 @@ The runner looks the stage up in `dvc.yaml` by its command and fills the functio
 - `previous_<stem>`: what the stage's last run with the same code and parameters left in that output, or
   None;
 - `arguments`: the words after the module in the stage's command, by which stages of one `matrix` differ;
+- `root`: the folder that the images' paths start from, which CSV outputs leave out of them;
 - `memory`: a folder that outlives the run, for what spares work and changes no result;
 - `inputs`: every declared input that is data, as paths by stem; `tables`: the same, read;
 - `stages`: the DAG; `run_records`: what each stage's last run here took; for the report.
@@ -28,6 +29,7 @@ from collections.abc import Callable
 from typing import Any
 
 from analysis.contract import InputError
+from analysis.dataset.root import root_of
 from analysis.pipeline.arguments import Arguments
 from analysis.pipeline.dag import Stage, load_stages
 from analysis.pipeline.outputs import OutputWriter
@@ -55,7 +57,7 @@ def _run(function: Callable[..., Any]) -> None:
     stage = _find(function, stages)
     content = read_parameters()
     sections = validate(content, stages.values())
-    writer = OutputWriter(stage)
+    writer = OutputWriter(stage, root=root_of(content.get("dataset", {})))
     arguments = Arguments(stage, stages, content, sections, writer)
     result = function(**arguments.fill(function))
     artifacts = writer.drain(result) if inspect.isgenerator(result) else result

@@ -33,7 +33,7 @@ PREDICTED = ["light", "", "grey", "grey", "dark", ""]
 def written(tmp_path: Path, monkeypatch, parts) -> dict:
     """What the runner makes of a stage's parts."""
     monkeypatch.chdir(tmp_path)
-    writer = OutputWriter(load_stages(REPOSITORY)["predict"])
+    writer = OutputWriter(load_stages(REPOSITORY)["predict"], root="images")
     writer.write(writer.drain(parts))
     return {
         "predictions": pd.read_parquet("data/predictions.parquet"),

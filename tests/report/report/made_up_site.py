@@ -178,7 +178,7 @@ def artifacts(findings: pd.DataFrame | None) -> dict[str, Artifacts]:
 def write_outputs(made: dict[str, Artifacts], *, stages: Sequence[Stage] = STAGES) -> None:
     for stage in stages:
         if stage.name in made:
-            OutputWriter(stage).write(made[stage.name])
+            OutputWriter(stage, root="images").write(made[stage.name])
 
 
 def render(
@@ -202,6 +202,7 @@ def render(
         make_scan(manifest) if scan is None else scan,
         make_thumbnails(len(manifest)),
         inputs={"decisions": Path("decisions.csv")},
+        root="images",
         stages={stage.name: stage for stage in stages},
         run_records=run_records or {},
         parameters=ReportParameters(

@@ -36,6 +36,14 @@ def result_of(*findings: pd.DataFrame, kinds: list[FindingKind]) -> StageResult:
     return StageResult(ODD_CHECKS, Path(), "", {}, {}, [], {}, kinds, [], rows)
 
 
+def test_ledger_names_images_from_the_root_of_the_dataset() -> None:
+    images = IMAGES.assign(path="/photos/" + IMAGES["path"])
+    found = findings_of(LOW, item_id=[1], detail="copy of /photos/a.png")
+    decisions = decisions_of(",b.png,,keep,,")
+    ledger = make_ledger([result_of(found, kinds=[LOW])], images, decisions, root="/photos")
+    assert ledger[["path", "detail", "decision"]].to_numpy().tolist() == [["b.png", "copy of a.png", "keep"]]
+
+
 def test_ledger_orders_by_severity_then_score() -> None:
     result = result_of(
         findings_of(LOW, item_id=[0], score=1.0),
@@ -43,25 +51,25 @@ def test_ledger_orders_by_severity_then_score() -> None:
         findings_of(MEDIUM, item_id=[3], score=0.9),
         kinds=[LOW, HIGH, MEDIUM],
     )
-    ledger = make_ledger([result], IMAGES, NONE)
+    ledger = make_ledger([result], IMAGES, NONE, root="d")
     assert ledger["item_id"].tolist() == [2, 1, 3, 0]
     assert list(ledger.columns) == LEDGER_COLUMNS
 
 
 def test_ledger_takes_path_label_and_split_from_the_image() -> None:
-    ledger = make_ledger([result_of(findings_of(LOW, item_id=[1]), kinds=[LOW])], IMAGES, NONE)
+    ledger = make_ledger([result_of(findings_of(LOW, item_id=[1]), kinds=[LOW])], IMAGES, NONE, root="d")
     assert ledger.loc[0, ["path", "label", "split"]].tolist() == ["b.png", "dog", "train"]
 
 
 def test_ledger_keeps_the_label_that_a_finding_names() -> None:
-    ledger = make_ledger([result_of(findings_of(LOW, label=["eel"]), kinds=[LOW])], IMAGES, NONE)
+    ledger = make_ledger([result_of(findings_of(LOW, label=["eel"]), kinds=[LOW])], IMAGES, NONE, root="d")
     assert ledger.loc[0, "label"] == "eel"
     assert ledger.loc[0, ["item_id", "path", "split"]].isna().all()
 
 
 def test_ledger_prefers_the_label_that_a_finding_names_to_the_one_of_its_image() -> None:
     findings = findings_of(LOW, item_id=[0], label=["dog"])
-    ledger = make_ledger([result_of(findings, kinds=[LOW])], IMAGES, NONE)
+    ledger = make_ledger([result_of(findings, kinds=[LOW])], IMAGES, NONE, root="d")
     assert ledger.loc[0, ["path", "label"]].tolist() == ["a.png", "dog"]
 
 
@@ -77,7 +85,7 @@ def test_ledger_tells_of_the_other_image_that_a_finding_names() -> None:
 
 
 def test_ledger_of_no_stage_is_empty_with_all_columns() -> None:
-    ledger = make_ledger([], IMAGES, NONE)
+    ledger = make_ledger([], IMAGES, NONE, root="d")
     assert list(ledger.columns) == LEDGER_COLUMNS
     assert ledger.empty
 
@@ -85,7 +93,7 @@ def test_ledger_of_no_stage_is_empty_with_all_columns() -> None:
 def test_groups_count_images_once_and_say_where_they_are() -> None:
     findings = findings_of(LOW, item_id=[0, 1, 1, 2, 3], score=[0.5, 0.9, 0.1, 0.3, 0.2])
     result = result_of(findings, kinds=[LOW])
-    (group,) = group_findings(make_ledger([result], IMAGES, NONE), [result], IMAGES)
+    (group,) = group_findings(make_ledger([result], IMAGES, NONE, root="d"), [result], IMAGES)
     assert (group.n, group.share, group.noun) == (4, 1.0, "image")
     assert group.counts("split") == [("train", 3), ("test", 1)]
     assert group.counts("label") == [("dog", 2), ("cat", 1)]
@@ -93,7 +101,7 @@ def test_groups_count_images_once_and_say_where_they_are() -> None:
 
 def test_groups_of_classes_are_shares_of_the_classes() -> None:
     result = result_of(findings_of(LOW, label=["eel", "eel", "cat"]), kinds=[LOW])
-    (group,) = group_findings(make_ledger([result], IMAGES, NONE), [result], IMAGES)
+    (group,) = group_findings(make_ledger([result], IMAGES, NONE, root="d"), [result], IMAGES)
     assert (group.n, group.noun) == (2, "class")
     assert group.share == pytest.approx(2 / 3)
 
@@ -105,26 +113,26 @@ def test_groups_of_one_severity_stand_in_the_order_of_how_many_they_concern() ->
         findings_of(many, item_id=[0, 1], score=0.1),
         kinds=[few, many],
     )
-    groups = group_findings(make_ledger([result], IMAGES, NONE), [result], IMAGES)
+    groups = group_findings(make_ledger([result], IMAGES, NONE, root="d"), [result], IMAGES)
     assert [group.kind.name for group in groups] == ["many", "few"]
 
 
 def test_groups_refuse_a_kind_that_its_stage_does_not_describe() -> None:
     result = result_of(findings_of(LOW, item_id=[0]), kinds=[HIGH])
     with pytest.raises(ValueError, match="'odd_checks' has findings of kind 'small'"):
-        group_findings(make_ledger([result], IMAGES, NONE), [result], IMAGES)
+        group_findings(make_ledger([result], IMAGES, NONE, root="d"), [result], IMAGES)
 
 
 def test_clean_kinds_are_those_without_findings() -> None:
     result = result_of(findings_of(LOW, item_id=[0]), kinds=[HIGH, LOW])
-    groups = group_findings(make_ledger([result], IMAGES, NONE), [result], IMAGES)
+    groups = group_findings(make_ledger([result], IMAGES, NONE, root="d"), [result], IMAGES)
     assert clean_kinds(groups, [result]) == [HIGH]
 
 
 def test_decided_findings_are_counted_apart_and_kept_in_the_ledger() -> None:
     result = result_of(findings_of(LOW, item_id=[0, 1, 2]), findings_of(HIGH, item_id=[1]), kinds=[LOW, HIGH])
     decisions = decisions_of(f"{1:032x},,small,ignore,,thumbnails", f"{2:032x},,,drop,,")
-    ledger = make_ledger([result], IMAGES, decisions)
+    ledger = make_ledger([result], IMAGES, decisions, root="d")
     high, low = group_findings(ledger, [result], IMAGES)
     assert (high.n, low.n, low.rows["item_id"].tolist()) == (1, 1, [0])
     assert low.decided[["item_id", "decision", "reason"]].to_numpy().tolist() == [
@@ -136,7 +144,7 @@ def test_decided_findings_are_counted_apart_and_kept_in_the_ledger() -> None:
 
 def test_a_kind_of_which_all_is_decided_is_neither_open_nor_clean() -> None:
     result = result_of(findings_of(LOW, item_id=[0]), kinds=[LOW])
-    ledger = make_ledger([result], IMAGES, decisions_of(",a.png,,keep,,"))
+    ledger = make_ledger([result], IMAGES, decisions_of(",a.png,,keep,,"), root="d")
     (group,) = groups = group_findings(ledger, [result], IMAGES)
     assert (group.n, group.noun) == (0, "image")
     assert clean_kinds(groups, [result]) == []
@@ -146,7 +154,7 @@ def test_findings_on_classes_are_decided_by_class_and_kind() -> None:
     result = result_of(
         findings_of(LOW, label=["eel", "cat"]), findings_of(HIGH, label=["eel"]), kinds=[LOW, HIGH]
     )
-    ledger = make_ledger([result], IMAGES, decisions_of(",,small,ignore,eel,rare in the sea"))
+    ledger = make_ledger([result], IMAGES, decisions_of(",,small,ignore,eel,rare in the sea"), root="d")
     assert ledger[["label", "kind", "decision"]].to_numpy().tolist() == [
         ["eel", "torn", ""],
         ["eel", "small", "ignore"],
@@ -157,4 +165,4 @@ def test_findings_on_classes_are_decided_by_class_and_kind() -> None:
 def test_unknown_kind_of_finding_is_refused_with_its_line() -> None:
     result = result_of(kinds=[LOW])
     with pytest.raises(InputError, match="line 2 decides on the kind 'smal', did you mean 'small'"):
-        make_ledger([result], IMAGES, decisions_of(",a.png,smal,keep,,"))
+        make_ledger([result], IMAGES, decisions_of(",a.png,smal,keep,,"), root="d")

@@ -90,6 +90,7 @@ class Dataset:
             pairs,
             self.label_issues(),
             inputs={"decisions": file},
+            root="d",
             parameters=CleanParameters(apply=apply, repair_splits=repair_splits),
         )
 
@@ -510,5 +511,5 @@ def test_proposed_table_disarms_formulas_and_reads_back(dataset: Dataset, tmp_pa
     table = dataset.clean().tables["proposed"]
     file = tmp_path / "proposed.csv"
     table.to_csv(file, index=False)
-    found = locate(read_decisions(file), dataset.manifest)
+    found = locate(read_decisions(file), dataset.manifest, root="d")
     assert found.rows[["item_id", "kind", "decision"]].to_numpy().tolist() == [[0, "blurry", "keep"]]

@@ -10,6 +10,7 @@ import pandas as pd
 
 from analysis.contract import FindingKind, no_findings
 from analysis.dataset.decisions import check_kinds, decide, locate
+from analysis.dataset.root import below_root
 from analysis.report.report.results import StageResult
 
 SEVERITIES = ("high", "medium", "low")
@@ -79,11 +80,12 @@ class FindingGroup:
 
 
 def make_ledger(
-    results: Sequence[StageResult], manifest: pd.DataFrame, decisions: pd.DataFrame
+    results: Sequence[StageResult], manifest: pd.DataFrame, decisions: pd.DataFrame, *, root: str
 ) -> pd.DataFrame:
     """`LEDGER_COLUMNS` of every finding, worst first: by severity, then by score.
 
     `label` is the image's, unless the finding itself names one; `decision` is "" where the finding is open.
+    Paths, also those that `detail` names, start from the dataset's `root`.
 
     Raises
     ------
@@ -92,7 +94,7 @@ def make_ledger(
     """
     check_kinds(decisions, [kind.name for result in results for kind in result.kinds])
     findings = pd.concat([no_findings(), *(result.findings for result in results)], ignore_index=True)
-    findings = decide(findings, locate(decisions, manifest).rows)
+    findings = decide(findings, locate(decisions, manifest, root=root).rows)
     images = manifest[["item_id", "content_hash", "path", "label", "split"]].astype(
         {"item_id": "Int64", "content_hash": "string", "path": "string", "label": "string"}
     )
@@ -102,6 +104,8 @@ def make_ledger(
     ).merge(others, on="other_item_id", how="left", validate="m:1", sort=False)
     joined["label"] = joined["label"].fillna(joined["label_of_image"])
     rank = joined["severity"].map({severity: i for i, severity in enumerate(SEVERITIES)})
+    for column in ("path", "detail"):
+        joined[column] = below_root(joined[column], root)
     order = joined.assign(rank=rank).sort_values(["rank", "score"], ascending=[True, False], kind="stable")
     return order[LEDGER_COLUMNS].reset_index(drop=True)
 

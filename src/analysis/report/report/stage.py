@@ -42,6 +42,7 @@ def report(
     thumbnails: np.ndarray,
     *,
     inputs: Mapping[str, Path],
+    root: str,
     stages: Mapping[str, Stage],
     run_records: Mapping[str, Mapping[str, Any]],
     parameters: ReportParameters,
@@ -50,7 +51,7 @@ def report(
     """Write the site into the folder `report`: of all `stages`, those whose folders this one declares."""
     own, home = _own_stage(stages, report)
     results = read_results(stages, own.deps)
-    ledger = make_ledger(results, manifest, read_decisions(inputs["decisions"]))
+    ledger = make_ledger(results, manifest, read_decisions(inputs["decisions"]), root=root)
     groups = group_findings(ledger, results, manifest)
     open_groups = [group for group in groups if group.n]
     is_open = ledger["decision"] == ""

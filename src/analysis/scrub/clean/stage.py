@@ -33,6 +33,7 @@ def clean(
     label_issues: pd.DataFrame,
     *,
     inputs: Mapping[str, Path],
+    root: str,
     parameters: CleanParameters,
 ) -> Artifacts:
     """Hold `decisions.csv` against the findings, propose decisions for the rest, write what training uses.
@@ -43,7 +44,7 @@ def clean(
         If `decisions.csv` cannot be understood or contradicts itself.
     """
     decisions = read_decisions(inputs["decisions"])
-    located = locate(decisions, manifest)
+    located = locate(decisions, manifest, root=root)
     found = [quality_checks_findings, duplicates_findings, label_issues_findings]
     findings = decide(pd.concat(found, ignore_index=True), located.rows)
     pairs = open_pairs(duplicate_pairs, findings)
@@ -78,7 +79,7 @@ def clean(
         },
         tables={
             "cleaned_manifest": cleaned_manifest(manifest, used),
-            "proposed": proposed[COLUMNS].astype(str).apply(escape_formulas),
+            "proposed": proposed[COLUMNS].assign(label=escape_formulas(proposed["label"].astype(str))),
             "answers": answers,
             "changes": changes,
             "class_counts": counts,
