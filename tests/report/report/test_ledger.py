@@ -77,7 +77,7 @@ def test_ledger_tells_of_the_other_image_that_a_finding_names() -> None:
     pair = findings_of(LOW, item_id=[0], other_item_id=[1])
     alone = findings_of(HIGH, item_id=[2]).drop(columns="other_item_id")  # as stages wrote them once
     result = result_of(pair, alone, kinds=[LOW, HIGH])
-    ledger = make_ledger([result], IMAGES, NONE)
+    ledger = make_ledger([result], IMAGES, NONE, root="d")
     others = ["other_item_id", "other_path", "other_label", "other_split"]
     assert ledger.loc[1, ["item_id", *others]].tolist() == [0, 1, "b.png", "dog", "train"]
     assert ledger.loc[0, others].isna().all()
