@@ -221,6 +221,18 @@ def test_words_that_lost_stay_gone():
     assert found == []
 
 
+def test_fields_of_parameters_are_annotated():
+    """`key: Annotated[float, Field(ge=0)]`: a field that is assigned looks like a default."""
+    found = [
+        f"{'.'.join(parts(file))}:{node.lineno}"
+        for file in FILES
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
+        if isinstance(node, ast.AnnAssign) and isinstance(node.value, ast.Call)
+        if isinstance(node.value.func, ast.Name) and node.value.func.id == "Field"
+    ]
+    assert found == []
+
+
 def test_every_assignment_of_readable_statuses_is_the_one():
     """`("ok", "truncated")` written out is a second home of READABLE."""
     found = []

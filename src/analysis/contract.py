@@ -62,7 +62,7 @@ class Figure:
     table: pd.DataFrame | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class FindingKind:
     """One kind of fault: its title, why it matters and what a person should do about it."""
 
@@ -110,6 +110,24 @@ class Artifacts:
     notes: Sequence[str] = ()
     failure: str = ""
 
+    @classmethod
+    def joined(cls, parts: Sequence[Artifacts]) -> Artifacts:
+        """What the parts of a stage found out, one after another; the summary is of the first."""
+        findings = [part.findings for part in parts if part.findings is not None]
+        return cls(
+            summary=parts[0].summary,
+            **{
+                name: {key: value for part in parts for key, value in getattr(part, name).items()}
+                for name in ("metrics", "tables", "captions")
+            },
+            **{
+                name: [item for part in parts for item in getattr(part, name)]
+                for name in ("figures", "kinds", "notes")
+            },
+            findings=pd.concat(findings) if findings else None,
+            failure=" ".join(part.failure for part in parts if part.failure),
+        )
+
 
 def findings_of(
     kind: FindingKind,
@@ -151,7 +169,7 @@ def _ids(item_id: Sequence[int] | pd.Series | None, n: int) -> pd.api.extensions
 
 def no_findings() -> pd.DataFrame:
     """An empty ledger with the right columns and types."""
-    placeholder = FindingKind("", "", "low", "", "")
+    placeholder = FindingKind(name="", title="", severity="low", why="", action="")
     return findings_of(placeholder, item_id=[])
 
 

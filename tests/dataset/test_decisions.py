@@ -10,8 +10,8 @@ from analysis.contract import FindingKind, InputError, findings_of, no_findings
 from analysis.dataset.decisions import COLUMNS, Located, decide, locate, read_decisions, take_over
 
 HEADER = ",".join(COLUMNS)
-BLURRY = FindingKind("blurry", "Blurry", "low", "", "")
-DARK = FindingKind("too_dark", "Too dark", "medium", "", "")
+BLURRY = FindingKind(name="blurry", title="Blurry", severity="low", why="", action="")
+DARK = FindingKind(name="too_dark", title="Too dark", severity="medium", why="", action="")
 A, B, C, GONE = (f"{i:032x}" for i in (10, 11, 12, 99))
 
 

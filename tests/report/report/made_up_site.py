@@ -24,12 +24,24 @@ HOSTILE_LABEL = '<script>document.title="broken in"</script>'
 FORMULA_LABEL = '=HYPERLINK("http://example.com","x")'
 HOSTILE_NAME = 'it\'s "odd" <b> & #1?.png'
 
-HIGH = FindingKind("torn", "Torn images", "high", "They stop `training`.", "Mend <them>.")
-MEDIUM = FindingKind("pale", "Pale images", "medium", "They say little.", "Look at them.")
-LOW = FindingKind("small", "Small images", "low", "They are scaled up.", "Find larger ones.")
-UNSEEN = FindingKind("upside_down", "Images upside down", "low", "They mislead.", "Turn them.")
-COPIES = FindingKind("copies", "Copies", "medium", "They count double.", "Keep one.")
-OF_CLASSES = FindingKind("rare", "Rare classes", "high", "They are not learned.", "Collect more.")
+HIGH = FindingKind(
+    name="torn", title="Torn images", severity="high", why="They stop `training`.", action="Mend <them>."
+)
+MEDIUM = FindingKind(
+    name="pale", title="Pale images", severity="medium", why="They say little.", action="Look at them."
+)
+LOW = FindingKind(
+    name="small", title="Small images", severity="low", why="They are scaled up.", action="Find larger ones."
+)
+UNSEEN = FindingKind(
+    name="upside_down", title="Images upside down", severity="low", why="They mislead.", action="Turn them."
+)
+COPIES = FindingKind(
+    name="copies", title="Copies", severity="medium", why="They count double.", action="Keep one."
+)
+OF_CLASSES = FindingKind(
+    name="rare", title="Rare classes", severity="high", why="They are not learned.", action="Collect more."
+)
 
 
 def make_stage(

@@ -107,7 +107,10 @@ def test_groups_of_classes_are_shares_of_the_classes() -> None:
 
 
 def test_groups_of_one_severity_stand_in_the_order_of_how_many_they_concern() -> None:
-    few, many = FindingKind("few", "Few", "low", "", ""), FindingKind("many", "Many", "low", "", "")
+    few, many = (
+        FindingKind(name="few", title="Few", severity="low", why="", action=""),
+        FindingKind(name="many", title="Many", severity="low", why="", action=""),
+    )
     result = result_of(
         findings_of(few, item_id=[0], score=1.0),
         findings_of(many, item_id=[0, 1], score=0.1),

@@ -6,13 +6,13 @@ import pandas as pd
 from analysis.contract import FindingKind, findings_of
 
 SUFFERS_FROM_RARITY = FindingKind(
-    "class_suffers_from_rarity",
-    "Class that a model misses because it is rare",
-    "medium",
-    "A model trained on the classes as they are gives images of this class to more frequent ones; it could "
-    "tell them apart, as it does once the class counts as much as the others.",
-    "Weigh classes by one over their size in training, or sample them evenly; judge by balanced accuracy or "
-    "macro-F1; collect more images of the class.",
+    name="class_suffers_from_rarity",
+    title="Class that a model misses because it is rare",
+    severity="medium",
+    why="A model trained on the classes as they are gives images of this class to more frequent ones; it "
+    "could tell them apart, as it does once the class counts as much as the others.",
+    action="Weigh classes by one over their size in training, or sample them evenly; judge by balanced "
+    "accuracy or macro-F1; collect more images of the class.",
 )
 
 

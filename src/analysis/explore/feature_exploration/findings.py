@@ -6,20 +6,21 @@ import pandas as pd
 from analysis.contract import FindingKind, findings_of
 
 INDISTINGUISHABLE = FindingKind(
-    "classes_indistinguishable",
-    "Two classes that cannot be told apart",
-    "medium",
-    "Neither features made by hand nor embeddings tell their images apart better than a coin nearly does: "
-    "the labels may say something that the images do not show.",
-    "Look at images of both side by side. Merge the classes, or mend how they were labelled, or find out "
-    "what tells them apart that the images lack (resolution, context).",
+    name="classes_indistinguishable",
+    title="Two classes that cannot be told apart",
+    severity="medium",
+    why="Neither features made by hand nor embeddings tell their images apart better than a coin nearly "
+    "does: the labels may say something that the images do not show.",
+    action="Look at images of both side by side. Merge the classes, or mend how they were labelled, or find "
+    "out what tells them apart that the images lack (resolution, context).",
 )
 UNVARIED = FindingKind(
-    "class_without_variety",
-    "Class whose images are all alike",
-    "medium",
-    "A model learns these few pictures rather than the class, and fails on the next one that differs.",
-    "Look whether they are copies or frames of one scene, and collect images from other places and times.",
+    name="class_without_variety",
+    title="Class whose images are all alike",
+    severity="medium",
+    why="A model learns these few pictures rather than the class, and fails on the next one that differs.",
+    action="Look whether they are copies or frames of one scene, and collect images from other places and "
+    "times.",
 )
 
 

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Annotated
+
 from pydantic import Field
 
 from analysis.contract import StageParameters
@@ -10,8 +12,8 @@ N_FOLDS = 5
 class FeatureExplorationParameters(StageParameters):
     """Size of the sample and thresholds of the findings; see params.yaml."""
 
-    max_images: int = Field(ge=10)
-    min_images: int = Field(ge=2 * N_FOLDS)
-    max_indistinguishable_auroc: float = Field(ge=0.5, le=1)
-    unvaried_below: float = Field(ge=0, le=1)
-    n_pairs_shown: int = Field(ge=1, le=12)
+    max_images: Annotated[int, Field(ge=10)]
+    min_images: Annotated[int, Field(ge=2 * N_FOLDS)]
+    max_indistinguishable_auroc: Annotated[float, Field(ge=0.5, le=1)]
+    unvaried_below: Annotated[float, Field(ge=0, le=1)]
+    n_pairs_shown: Annotated[int, Field(ge=1, le=12)]

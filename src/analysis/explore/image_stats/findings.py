@@ -7,22 +7,22 @@ from analysis.contract import FindingKind, findings_of
 from analysis.explore.image_stats.differences import ALL_CLASSES
 
 CLASS_APART = FindingKind(
-    "class_recognisable_by_one_measure",
-    "Class recognisable by one simple measure",
-    "low",
-    "A model can learn this shortcut instead of the subject, and fails where the measure differs: another "
-    "camera, light or resolution.",
-    "Look whether the measure belongs to the subject (a night sky is dark). If it comes from how the class "
-    "was collected, collect it as the others are, or augment the measure away.",
+    name="class_recognisable_by_one_measure",
+    title="Class recognisable by one simple measure",
+    severity="low",
+    why="A model can learn this shortcut instead of the subject, and fails where the measure differs: "
+    "another camera, light or resolution.",
+    action="Look whether the measure belongs to the subject (a night sky is dark). If it comes from how the "
+    "class was collected, collect it as the others are, or augment the measure away.",
 )
 SPLITS_DIFFER = FindingKind(
-    "class_measures_differently_in_split",
-    "Class whose images measure differently in another split than in training",
-    "medium",
-    "The split does not show what a model has learnt to expect, so a low score there may be due to the "
+    name="class_measures_differently_in_split",
+    title="Class whose images measure differently in another split than in training",
+    severity="medium",
+    why="The split does not show what a model has learnt to expect, so a low score there may be due to the "
     "images' quality rather than to their subject.",
-    "Find out what the split's images have been through (camera, compression, resizing) and make the splits "
-    "anew from all images, unless the difference is what is to be tested.",
+    action="Find out what the split's images have been through (camera, compression, resizing) and make the "
+    "splits anew from all images, unless the difference is what is to be tested.",
 )
 
 

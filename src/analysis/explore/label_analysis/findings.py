@@ -13,53 +13,53 @@ from analysis.explore.label_analysis.parameters import LabelAnalysisParameters
 from analysis.explore.label_analysis.shift import compare_shares
 
 ABSENT_FROM_TRAIN = FindingKind(
-    "class_absent_from_train",
-    "Class without training images",
-    "high",
-    "A model never sees the class in training and gets every image of it wrong.",
-    "Move images of the class into the training split, collect some, or drop the class.",
+    name="class_absent_from_train",
+    title="Class without training images",
+    severity="high",
+    why="A model never sees the class in training and gets every image of it wrong.",
+    action="Move images of the class into the training split, collect some, or drop the class.",
 )
 ABSENT_FROM_EVALUATION = FindingKind(
-    "class_absent_from_evaluation",
-    "Class without images to evaluate on",
-    "medium",
-    "Nothing is known of how well the class is recognised, and averages over classes leave it out.",
-    "Move images of the class into the split, or make the split anew, stratified by class.",
+    name="class_absent_from_evaluation",
+    title="Class without images to evaluate on",
+    severity="medium",
+    why="Nothing is known of how well the class is recognised, and averages over classes leave it out.",
+    action="Move images of the class into the split, or make the split anew, stratified by class.",
 )
 FEW_TRAINING_IMAGES = FindingKind(
-    "few_training_images",
-    "Class with very few training images",
-    "medium",
-    "A model memorises a handful of images instead of learning what the class looks like.",
-    "Collect more images of the class, merge it with a similar one, or augment and re-weight it.",
+    name="few_training_images",
+    title="Class with very few training images",
+    severity="medium",
+    why="A model memorises a handful of images instead of learning what the class looks like.",
+    action="Collect more images of the class, merge it with a similar one, or augment and re-weight it.",
 )
 FEW_EVALUATION_IMAGES = FindingKind(
-    "few_evaluation_images",
-    "Class with very few images to evaluate on",
-    "low",
-    "A recall measured on ten images is uncertain by about 25 percentage points either way.",
-    "Read the recall of the class with its interval, or move more of its images into the split.",
+    name="few_evaluation_images",
+    title="Class with very few images to evaluate on",
+    severity="low",
+    why="A recall measured on ten images is uncertain by about 25 percentage points either way.",
+    action="Read the recall of the class with its interval, or move more of its images into the split.",
 )
 MINORITY_CLASS = FindingKind(
-    "minority_class",
-    "Class much rarer than the largest one",
-    "low",
-    "Training favours frequent classes, and accuracy hides what happens to rare ones.",
-    "Judge by balanced accuracy or macro-F1; sample or weight classes in training; collect rare ones.",
+    name="minority_class",
+    title="Class much rarer than the largest one",
+    severity="low",
+    why="Training favours frequent classes, and accuracy hides what happens to rare ones.",
+    action="Judge by balanced accuracy or macro-F1; sample or weight classes in training; collect rare ones.",
 )
 LABEL_SHIFT = FindingKind(
-    "label_shift",
-    "Class whose share differs between splits",
-    "medium",
-    "Where splits hold classes in different shares, scores on one do not carry over to the other.",
-    "Make the splits anew, stratified by class; if the shift is real, re-weight scores by class.",
+    name="label_shift",
+    title="Class whose share differs between splits",
+    severity="medium",
+    why="Where splits hold classes in different shares, scores on one do not carry over to the other.",
+    action="Make the splits anew, stratified by class; if the shift is real, re-weight scores by class.",
 )
 SIMILAR_CLASS_NAMES = FindingKind(
-    "similar_class_names",
-    "Classes whose names differ in spelling only",
-    "low",
-    "One class written in two ways (case, spaces, underscores) is learnt and scored as two.",
-    "Rename one to the other, unless they are meant to be two classes.",
+    name="similar_class_names",
+    title="Classes whose names differ in spelling only",
+    severity="low",
+    why="One class written in two ways (case, spaces, underscores) is learnt and scored as two.",
+    action="Rename one to the other, unless they are meant to be two classes.",
 )
 KINDS = (
     ABSENT_FROM_TRAIN,

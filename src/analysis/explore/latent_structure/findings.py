@@ -5,12 +5,13 @@ import pandas as pd
 from analysis.contract import FindingKind, findings_of, no_findings
 
 OUTLIER = FindingKind(
-    "unlike_all_others",
-    "Image unlike all others",
-    "low",
-    "What does not belong to the dataset (another subject, a scan gone wrong, a logo) lies far from "
+    name="unlike_all_others",
+    title="Image unlike all others",
+    severity="low",
+    why="What does not belong to the dataset (another subject, a scan gone wrong, a logo) lies far from "
     "everything else; a model learns it by heart or is misled by it.",
-    "Look at it: drop it if it does not belong. If it does, collect more of its kind: it is a rare case.",
+    action="Look at it: drop it if it does not belong. If it does, collect more of its kind: it is a rare "
+    "case.",
 )
 
 

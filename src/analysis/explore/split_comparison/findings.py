@@ -9,22 +9,23 @@ from analysis.explore.image_features import normal_scores
 from analysis.explore.split_comparison.comparison import ANOMALIES, SplitComparison, rows_of
 
 GIVES_SPLIT_AWAY = FindingKind(
-    "image_gives_its_split_away",
-    "Image by which a model can tell its split from training",
-    "medium",
-    "The split differs from training by more than the shares of its classes, so its scores tell how well a "
-    "model bears that difference, not how good it is on images like those it has seen. These images are the "
-    "clearest examples.",
-    "Find out what sets them apart (another camera, session, source, compression or size) and make the "
-    "splits anew from all images, unless the difference is what is to be tested.",
+    name="image_gives_its_split_away",
+    title="Image by which a model can tell its split from training",
+    severity="medium",
+    why="The split differs from training by more than the shares of its classes, so its scores tell how "
+    "well a model bears that difference, not how good it is on images like those it has seen. These images "
+    "are the clearest examples.",
+    action="Find out what sets them apart (another camera, session, source, compression or size) and make "
+    "the splits anew from all images, unless the difference is what is to be tested.",
 )
 UNLIKE_TRAINING = FindingKind(
-    "image_unlike_training",
-    "Image unlike the training images, in a split with too many of them",
-    "medium",
-    "No training image resembles it, so the prediction is a guess; the split holds clearly more such images "
-    "than training itself.",
-    "Look whether the images belong to the task. If so, bring such images into training; if not, drop them.",
+    name="image_unlike_training",
+    title="Image unlike the training images, in a split with too many of them",
+    severity="medium",
+    why="No training image resembles it, so the prediction is a guess; the split holds clearly more such "
+    "images than training itself.",
+    action="Look whether the images belong to the task. If so, bring such images into training; if not, "
+    "drop them.",
 )
 KINDS = (GIVES_SPLIT_AWAY, UNLIKE_TRAINING)
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from itertools import combinations
+from typing import Annotated
 
 from pydantic import Field, model_validator
 
@@ -16,14 +17,14 @@ class SplitComparisonParameters(StageParameters):
 
     __test__ = False  # pytest looks for tests in what is called so
 
-    significance_level: float = Field(gt=0, lt=1)
-    min_feature_shift: float = Field(ge=0)
-    min_auc_gain: float = Field(ge=0, le=0.5)
-    min_anomaly_ratio: float = Field(ge=1)
-    max_images_per_split: int = Field(ge=MIN_IMAGES)
-    n_permutations: int = Field(ge=99)
-    n_components: int = Field(ge=1, le=100)
-    n_images_shown: int = Field(ge=1, le=48)
+    significance_level: Annotated[float, Field(gt=0, lt=1)]
+    min_feature_shift: Annotated[float, Field(ge=0)]
+    min_auc_gain: Annotated[float, Field(ge=0, le=0.5)]
+    min_anomaly_ratio: Annotated[float, Field(ge=1)]
+    max_images_per_split: Annotated[int, Field(ge=MIN_IMAGES)]
+    n_permutations: Annotated[int, Field(ge=99)]
+    n_components: Annotated[int, Field(ge=1, le=100)]
+    n_images_shown: Annotated[int, Field(ge=1, le=48)]
 
     @model_validator(mode="after")
     def permutations_can_be_significant(self) -> SplitComparisonParameters:

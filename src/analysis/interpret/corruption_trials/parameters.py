@@ -11,5 +11,5 @@ class CorruptionTrialsParameters(StageParameters):
     """Size of the sample and how the work is done; see params.yaml."""
 
     max_images: Literal["auto"] | Annotated[int, Field(ge=1)]
-    batch_images: int = Field(ge=1)
+    batch_images: Annotated[int, Field(ge=1)]
     device: Device

@@ -13,12 +13,12 @@ ClassName = Annotated[str, Field(coerce_numbers_to_str=True)]  # YAML reads the 
 class EvaluateParameters(StageParameters):
     """Thresholds and sizes; see params.yaml."""
 
-    minimum_accuracy: float = Field(ge=0, le=1)
+    minimum_accuracy: Annotated[float, Field(ge=0, le=1)]
     fail_below_minimum: bool
-    recall_margin: float = Field(ge=0, le=1)
-    max_overconfidence: float = Field(ge=0, le=1)
+    recall_margin: Annotated[float, Field(ge=0, le=1)]
+    max_overconfidence: Annotated[float, Field(ge=0, le=1)]
     class_groups: dict[ClassName, Annotated[list[ClassName], Field(min_length=1)]]
-    n_mistakes: int = Field(ge=0, le=MAX_MISTAKES)
-    n_pairs_shown: int = Field(ge=0, le=MAX_PAIRS)
-    n_calibration_bins: int = Field(ge=2, le=100)
-    n_resamples: int = Field(ge=100, le=100_000)
+    n_mistakes: Annotated[int, Field(ge=0, le=MAX_MISTAKES)]
+    n_pairs_shown: Annotated[int, Field(ge=0, le=MAX_PAIRS)]
+    n_calibration_bins: Annotated[int, Field(ge=2, le=100)]
+    n_resamples: Annotated[int, Field(ge=100, le=100_000)]

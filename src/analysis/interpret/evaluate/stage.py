@@ -1,7 +1,7 @@
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -52,25 +52,19 @@ def evaluate(
     judged = by_split[split_to_judge(labelled)]
     training = pd.Index(by_split["train"].images["item_id"])
     doubts = doubts_about(judged.images, training, cleaned_manifest, duplicate_pairs, label_issues)
-    parts = _parts(by_split, judged, mistake_pictures, doubts, parameters, seed=seed)
-    metrics = _joined(part.metrics for part in parts)
+    parts = Artifacts.joined(_parts(by_split, judged, mistake_pictures, doubts, parameters, seed=seed))
     overall = overall_scores(judged.per_class)
     n_items = {
         "n_test_images": len(by_split["test"].images),
         "n_left_out": len(cleaned_manifest) - len(labelled),
     }
-    return Artifacts(
-        summary=_summary(judged, overall, overconfidence=metrics["overconfidence"]),
-        metrics=metrics | n_items | judged.recalls,
-        tables=_joined(part.tables for part in parts),
-        captions=_joined(part.captions for part in parts),
-        figures=[figure for part in parts for figure in part.figures],
-        findings=pd.concat(part.findings for part in parts if part.findings is not None),
+    notes = [left_out_note(cleaned_manifest, scan), split_note(judged.split)]
+    return replace(
+        parts,
+        summary=_summary(judged, overall, overconfidence=parts.metrics["overconfidence"]),
+        metrics=parts.metrics | n_items | judged.recalls,
         kinds=KINDS,
-        notes=[
-            *filter(None, [left_out_note(cleaned_manifest, scan), split_note(judged.split)]),
-            *(note for part in parts for note in part.notes),
-        ],
+        notes=[*filter(None, notes), *parts.notes],
         failure=gate_failure(judged, overall, minimum=parameters.minimum_accuracy)
         if parameters.fail_below_minimum
         else "",
@@ -119,7 +113,3 @@ def _parts(
         judge_ranking(judged),
         judge_groups(judged, parameters.class_groups, n_permutations=parameters.n_resamples, seed=seed),
     ]
-
-
-def _joined(mappings: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
-    return {key: value for mapping in mappings for key, value in mapping.items()}

@@ -15,15 +15,15 @@ class GradcamParameters(StageParameters):
         tuple[Literal["gradcam", "guided_gradcam", "integrated_gradients"], ...], Field(min_length=1)
     ]
     layer: Literal["auto", "layer1", "layer2", "layer3", "layer4"]
-    right_per_class: int = Field(ge=1)
-    wrong_per_class: int = Field(ge=0)
-    border_fraction: float = Field(gt=0, lt=0.5)
+    right_per_class: Annotated[int, Field(ge=1)]
+    wrong_per_class: Annotated[int, Field(ge=0)]
+    border_fraction: Annotated[float, Field(gt=0, lt=0.5)]
     masks: Path
-    n_random_networks: int = Field(ge=1)
-    significance_level: float = Field(gt=0, lt=1)
-    min_excess_share: float = Field(ge=0, le=1)
-    n_checked_images: int = Field(ge=1)
-    n_removal_steps: int = Field(ge=2)
-    shown_per_class: int = Field(ge=1)
-    batch_images: int = Field(ge=1)
+    n_random_networks: Annotated[int, Field(ge=1)]
+    significance_level: Annotated[float, Field(gt=0, lt=1)]
+    min_excess_share: Annotated[float, Field(ge=0, le=1)]
+    n_checked_images: Annotated[int, Field(ge=1)]
+    n_removal_steps: Annotated[int, Field(ge=2)]
+    shown_per_class: Annotated[int, Field(ge=1)]
+    batch_images: Annotated[int, Field(ge=1)]
     device: Device

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Annotated
+
 from pydantic import Field
 
 from analysis.contract import Device, StageParameters
@@ -13,5 +15,5 @@ PICTURES_PER_PAIR = 7
 class PredictParameters(StageParameters):
     """How the work is done; see params.yaml."""
 
-    batch_images: int = Field(ge=1)
+    batch_images: Annotated[int, Field(ge=1)]
     device: Device

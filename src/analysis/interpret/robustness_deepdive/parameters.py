@@ -19,18 +19,18 @@ Sizes = Annotated[tuple[float, ...], Field(min_length=1), AfterValidator(_ascend
 class RobustnessDeepdiveParameters(StageParameters):
     """Sample, sizes and thresholds; see params.yaml."""
 
-    n_images: int = Field(ge=1)
-    n_attacked: int = Field(ge=1)
+    n_images: Annotated[int, Field(ge=1)]
+    n_attacked: Annotated[int, Field(ge=1)]
     linf_epsilons: Sizes
     l2_epsilons: Sizes
-    n_steps: int = Field(ge=1)
-    n_restarts: int = Field(ge=1)
-    wave_rms: float = Field(gt=0, le=1)
-    n_wave_steps: int = Field(ge=1)
-    patch_fraction: float = Field(gt=0, le=1)
-    n_examples: int = Field(ge=0, le=20)
-    invisible_epsilon: float = Field(gt=0)
-    max_noise_errors: float = Field(ge=0, le=1)
-    significance_level: float = Field(gt=0, lt=1)
-    batch_images: int = Field(ge=1)
+    n_steps: Annotated[int, Field(ge=1)]
+    n_restarts: Annotated[int, Field(ge=1)]
+    wave_rms: Annotated[float, Field(gt=0, le=1)]
+    n_wave_steps: Annotated[int, Field(ge=1)]
+    patch_fraction: Annotated[float, Field(gt=0, le=1)]
+    n_examples: Annotated[int, Field(ge=0, le=20)]
+    invisible_epsilon: Annotated[float, Field(gt=0)]
+    max_noise_errors: Annotated[float, Field(ge=0, le=1)]
+    significance_level: Annotated[float, Field(gt=0, lt=1)]
+    batch_images: Annotated[int, Field(ge=1)]
     device: Device

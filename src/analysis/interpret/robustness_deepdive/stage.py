@@ -1,10 +1,11 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
 
-from analysis.contract import Artifacts, no_findings
+from analysis.contract import Artifacts
 from analysis.dataset.samples import balanced_sample
 from analysis.interpret.judged_images import split_note
 from analysis.interpret.robustness_deepdive.attack_part import attack
@@ -47,22 +48,14 @@ def robustness_deepdive(
     codes = sample.rows["class_index"].to_numpy()
     attacked = sample[balanced_sample(codes, parameters.n_attacked, seed=seed)]
     setting = Setting(target, parameters, classes, split, seed)
-    parts = [
-        attack(attacked, setting),
-        filter_images(sample, setting),
-        add_waves(attacked, setting),
-        measure_spectra(sample, setting),
-        occlude(sample, setting),
-    ]
-    return Artifacts(
-        summary=parts[0].summary,
-        metrics={name: value for part in parts for name, value in part.metrics.items()},
-        tables={name: table for part in parts for name, table in part.tables.items()},
-        captions=CAPTIONS,
-        figures=[figure for part in parts for figure in part.figures],
-        findings=pd.concat([no_findings(), *(p.findings for p in parts if p.findings is not None)]),
-        kinds=KINDS,
-        notes=[
-            note for note in (split_note(split), *(note for part in parts for note in part.notes)) if note
-        ],
+    parts = Artifacts.joined(
+        [
+            attack(attacked, setting),
+            filter_images(sample, setting),
+            add_waves(attacked, setting),
+            measure_spectra(sample, setting),
+            occlude(sample, setting),
+        ]
     )
+    notes = [note for note in (split_note(split), *parts.notes) if note]
+    return replace(parts, captions=CAPTIONS, kinds=KINDS, notes=notes)

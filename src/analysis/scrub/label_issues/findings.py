@@ -7,21 +7,22 @@ from analysis.contract import FindingKind, findings_of
 from analysis.scrub.label_issues.parameters import LabelIssuesParameters
 
 SUSPECTED_LABEL = FindingKind(
-    "suspected_label_error",
-    "Label that is probably wrong",
-    "medium",
-    "A wrong label teaches a model a falsehood in training, and in a test counts right answers as mistakes.",
-    "Look at the picture; correct the label if it is wrong, test images first. The score is the probability "
-    "that it is.",
+    name="suspected_label_error",
+    title="Label that is probably wrong",
+    severity="medium",
+    why="A wrong label teaches a model a falsehood in training, and in a test counts right answers as "
+    "mistakes.",
+    action="Look at the picture; correct the label if it is wrong, test images first. The score is the "
+    "probability that it is.",
 )
 NOISY_CLASS = FindingKind(
-    "noisy_class",
-    "Class many of whose labels are wrong",
-    "high",
-    "Even pictures that are typical of the class are often labelled otherwise: labelling did not follow a "
-    "rule that can be seen in the pictures.",
-    "Look at its suspected labels and at the class it is confused with; settle what distinguishes the two, "
-    "then label both anew.",
+    name="noisy_class",
+    title="Class many of whose labels are wrong",
+    severity="high",
+    why="Even pictures that are typical of the class are often labelled otherwise: labelling did not follow "
+    "a rule that can be seen in the pictures.",
+    action="Look at its suspected labels and at the class it is confused with; settle what distinguishes "
+    "the two, then label both anew.",
 )
 
 
