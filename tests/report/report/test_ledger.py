@@ -38,10 +38,12 @@ def result_of(*findings: pd.DataFrame, kinds: list[FindingKind]) -> StageResult:
 
 def test_ledger_names_images_from_the_root_of_the_dataset() -> None:
     images = IMAGES.assign(path="/photos/" + IMAGES["path"])
-    found = findings_of(LOW, item_id=[1], detail="copy of /photos/a.png")
+    found = findings_of(LOW, item_id=[1], other_item_id=[0], detail="copy of /photos/a.png")
     decisions = decisions_of(",b.png,,keep,,")
     ledger = make_ledger([result_of(found, kinds=[LOW])], images, decisions, root="/photos")
-    assert ledger[["path", "detail", "decision"]].to_numpy().tolist() == [["b.png", "copy of a.png", "keep"]]
+    assert ledger[["path", "other_path", "detail", "decision"]].to_numpy().tolist() == [
+        ["b.png", "a.png", "copy of a.png", "keep"]
+    ]
 
 
 def test_ledger_orders_by_severity_then_score() -> None:

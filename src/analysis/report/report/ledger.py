@@ -104,7 +104,7 @@ def make_ledger(
     ).merge(others, on="other_item_id", how="left", validate="m:1", sort=False)
     joined["label"] = joined["label"].fillna(joined["label_of_image"])
     rank = joined["severity"].map({severity: i for i, severity in enumerate(SEVERITIES)})
-    for column in ("path", "detail"):
+    for column in ("path", "other_path", "detail"):
         joined[column] = below_root(joined[column], root)
     order = joined.assign(rank=rank).sort_values(["rank", "score"], ascending=[True, False], kind="stable")
     return order[LEDGER_COLUMNS].reset_index(drop=True)
