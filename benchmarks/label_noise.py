@@ -26,8 +26,8 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 from analysis.obtain.embed.parameters import EmbedParameters
 from analysis.obtain.embed.stage import embed
 from analysis.obtain.scan.stage import scan
-from analysis.scrub.label_issues import classifiers as label_models
 from analysis.scrub.label_issues.confident_learning import judge
+from analysis.scrub.label_probabilities import classifiers as label_models
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 MODELS = ("perceptron", "logistic_regression", "nearest_neighbours", "random_forest", "networks")

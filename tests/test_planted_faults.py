@@ -28,6 +28,7 @@ from analysis.pipeline.parameters import models_of
 from analysis.scrub.duplicate_search.stage import duplicate_search
 from analysis.scrub.duplicates.stage import duplicates
 from analysis.scrub.label_issues.stage import label_issues
+from analysis.scrub.label_probabilities.stage import label_probabilities
 from analysis.scrub.quality_checks.stage import quality_checks
 
 STAGES = load_stages(Path(__file__).parents[1])
@@ -78,6 +79,7 @@ class Audit:
             quality_checks,
             duplicate_search,
             duplicates,
+            label_probabilities,
             label_issues,
             label_analysis,
             image_stats,
@@ -91,7 +93,12 @@ class Audit:
     def _run(self, function: Callable[..., Artifacts]) -> None:
         name = function.__name__
         model = models_of(STAGES[name])[name]
-        given = {**self.tables, "parameters": model.model_validate(PARAMETERS[name]), "seed": 0}
+        given = {
+            **self.tables,
+            "parameters": model.model_validate(PARAMETERS[name]),
+            "n_folds": PARAMETERS["label_probabilities"]["n_folds"],
+            "seed": 0,
+        }
         names = function.__code__.co_varnames[
             : function.__code__.co_argcount + function.__code__.co_kwonlyargcount
         ]

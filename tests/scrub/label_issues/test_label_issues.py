@@ -9,20 +9,13 @@ import pytest
 from PIL import Image
 
 from analysis.contract import Artifacts
-from analysis.scrub.label_issues.classifiers import assign_folds, cross_validate, nearest_neighbours
 from analysis.scrub.label_issues.parameters import LabelIssuesParameters
 from analysis.scrub.label_issues.stage import label_issues
+from analysis.scrub.label_probabilities.parameters import LabelProbabilitiesParameters
+from analysis.scrub.label_probabilities.stage import label_probabilities
 
-SETTINGS = {
-    "model": "logistic_regression",
-    "n_folds": 5,
-    "min_score": 0.8,
-    "anchor_fraction": 0.1,
-    "max_class_noise": 0.1,
-    "network_epochs": 3,
-    "max_network_images": 1000,
-    "max_suspects_shown": 8,
-}
+TRAINING = {"model": "logistic_regression", "n_folds": 5, "network_epochs": 3, "max_network_images": 1000}
+JUDGING = {"min_score": 0.8, "anchor_fraction": 0.1, "max_class_noise": 0.1, "max_suspects_shown": 8}
 CLASSES = ["ant", "bee", "cat"]
 NO_COPIES = pd.DataFrame(
     {
@@ -77,16 +70,27 @@ class Dataset:
             }
         )
 
-    def judged(self, **changes: object) -> Artifacts:
-        parameters = LabelIssuesParameters.model_validate(SETTINGS | changes)
-        artifacts = label_issues(
+    def predicted(self, model: str) -> np.ndarray:
+        """What `label_probabilities` makes of the images."""
+        artifacts = label_probabilities(
             self.manifest,
             self.scan,
             self.thumbnails,
             self.embeddings,
             self.duplicates,
-            parameters=parameters,
+            parameters=LabelProbabilitiesParameters.model_validate(TRAINING | {"model": model}),
             seed=0,
+        )
+        return artifacts.tables["class_probabilities"]
+
+    def judged(self, *, model: str = "logistic_regression", **changes: object) -> Artifacts:
+        artifacts = label_issues(
+            self.manifest,
+            self.scan,
+            self.predicted(model),
+            self.duplicates,
+            parameters=LabelIssuesParameters.model_validate(JUDGING | changes),
+            n_folds=TRAINING["n_folds"],
         )
         for figure in artifacts.figures:
             figure.drawing.savefig(io.BytesIO(), format="png", dpi=40)
@@ -280,28 +284,12 @@ def test_a_hundred_classes_are_drawn_in_part(tmp_path: Path) -> None:
     assert "30 of 40 classes" in captions["class_noise"]
 
 
-def test_folds_are_even_in_each_class_and_keep_groups_together() -> None:
-    labels = np.repeat([0, 1, 2], [50, 23, 7])
-    groups = np.arange(80)
-    groups[[3, 60]] = 3  # across classes
-    groups[[10, 11, 12]] = 10
-    folds = assign_folds(labels, groups, n_folds=5, seed=0)
-    assert set(folds) == set(range(5))
-    assert folds[3] == folds[60]
-    assert len(set(folds[[10, 11, 12]])) == 1
-    counts = np.array([np.bincount(folds[labels == c], minlength=5) for c in range(3)])
-    assert np.ptp(counts, axis=1).max() <= 3
-    other = assign_folds(labels, groups, n_folds=5, seed=1)
-    assert (folds != other).any()
-
-
-def test_a_class_that_training_lacks_is_impossible_and_without_two_all_are_alike() -> None:
-    features = np.eye(4, dtype=np.float32)[[0, 0, 1, 1, 2]]
-    labels = np.array([0, 0, 1, 1, 2])
-    probabilities = cross_validate(
-        features, labels, np.array([0, 1, 0, 1, 2]), nearest_neighbours(), n_classes=3
-    )
-    assert probabilities[4, 2] == 0
-    assert probabilities.sum(axis=1) == pytest.approx(1)
-    alike = cross_validate(features, labels, np.zeros(5, dtype=int), nearest_neighbours(), n_classes=3)
-    assert alike == pytest.approx(1 / 3)
+def test_a_threshold_judges_what_the_model_has_said_before(dataset: Dataset) -> None:
+    dataset.relabel([3], "bee")
+    probabilities = dataset.predicted("logistic_regression")
+    given = (dataset.manifest, dataset.scan, probabilities, dataset.duplicates)
+    for min_score in (0.1, 0.5, 0.999999):
+        parameters = LabelIssuesParameters.model_validate(JUDGING | {"min_score": min_score})
+        table = label_issues(*given, parameters=parameters, n_folds=5).tables["label_issues"]
+        doubted = table["score"].ge(min_score) & table["suggested_label"].ne(table["label"].astype(str))
+        assert table["is_issue"].tolist() == doubted.tolist()

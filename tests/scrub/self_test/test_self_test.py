@@ -13,6 +13,7 @@ from analysis.obtain.scan.stage import scan
 from analysis.scrub.duplicate_search.parameters import DuplicateSearchParameters
 from analysis.scrub.duplicates.parameters import DuplicatesParameters
 from analysis.scrub.label_issues.parameters import LabelIssuesParameters
+from analysis.scrub.label_probabilities.parameters import LabelProbabilitiesParameters
 from analysis.scrub.quality_checks.parameters import QualityChecksParameters
 from analysis.scrub.self_test.copy_trials import judge_pairs
 from analysis.scrub.self_test.parameters import SelfTestParameters
@@ -24,9 +25,10 @@ OWN = SelfTestParameters(n_images=200, n_planted=8, target_false_positive_rate=0
 SEARCH = DuplicateSearchParameters.model_validate(PARAMETERS["duplicate_search"])
 COPIES = DuplicatesParameters.model_validate(PARAMETERS["duplicates"])
 QUALITY = QualityChecksParameters.model_validate(PARAMETERS["quality_checks"])
-LABELS = LabelIssuesParameters.model_validate(
-    PARAMETERS["label_issues"] | {"model": "logistic_regression", "anchor_fraction": 0.3}
+TRAINING = LabelProbabilitiesParameters.model_validate(
+    PARAMETERS["label_probabilities"] | {"model": "logistic_regression"}
 )
+LABELS = LabelIssuesParameters.model_validate(PARAMETERS["label_issues"] | {"anchor_fraction": 0.3})
 N = 120
 NO_PAIRS = pd.DataFrame({"item_id_a": pd.array([], dtype="int64"), "item_id_b": pd.array([], dtype="int64")})
 
@@ -71,6 +73,7 @@ def audited(images: Sample, *, copies=COPIES, quality=QUALITY, labels=LABELS, ow
         duplicate_search=SEARCH,
         duplicates=copies,
         quality_checks=quality,
+        label_probabilities=TRAINING,
         label_issues=labels,
         seed=0,
     )

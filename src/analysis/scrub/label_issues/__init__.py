@@ -1,11 +1,8 @@
 """Which labels are probably wrong?
 
-Method: every labelled image gets class probabilities from a model that saw neither it nor a copy of it
-(stratified cross-validation over the images of all splits together: a label can be wrong in any of them, and
-one model for all judges them by one measure). Confident learning (Northcutt, Jiang and Chuang 2021, with
-noise measured on anchors; see `confident_learning`) turns these into the probability that a label is wrong.
-The default model is a perceptron on the embeddings: it ranks planted errors far better than a random forest
-on the scan's measures and thumbnails, in less time (see benchmarks/README.md).
+Method: `label_probabilities` says what a model makes of every labelled image, having seen neither it nor a
+copy of it. Confident learning (Northcutt, Jiang and Chuang 2021, with noise measured on anchors; see
+`confident_learning`) turns these probabilities into the probability that a label is wrong.
 
 How the result misleads: what the model finds hard, it doubts. A rare view of a class, or a class that looks
 like another, is doubted more than a common one; look before relabelling. Read everything beside

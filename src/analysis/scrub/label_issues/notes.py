@@ -5,7 +5,6 @@ import pandas as pd
 
 from analysis.dataset.readable import is_usable
 from analysis.scrub.label_issues.confident_learning import Verdict
-from analysis.scrub.label_issues.parameters import LabelIssuesParameters
 from analysis.statistics.proportions import wilson_interval
 
 NEARLY_CLEAN = 0.02  # estimated noise; below it, unusual pictures outnumber wrong labels
@@ -71,7 +70,7 @@ def notes_on(
     table: pd.DataFrame,
     metrics: dict[str, float],
     n_classes: int,
-    parameters: LabelIssuesParameters,
+    n_folds: int,
 ) -> list[str]:
     notes = []
     usable = is_usable(manifest, scan)
@@ -82,8 +81,8 @@ def notes_on(
         present = manifest.loc[usable, "label"].astype(str).unique()
         scarce = [label for label in present if label not in judged]
         notes.append(
-            f"{n_scarce:,} images were not judged, of classes with fewer than {parameters.n_folds} "
-            f"different pictures (label_issues.n_folds): {', '.join(scarce[:10])}"
+            f"{n_scarce:,} images were not judged, of classes with fewer than {n_folds} "
+            f"different pictures (label_probabilities.n_folds): {', '.join(scarce[:10])}"
             + (", …" if len(scarce) > 10 else ".")
         )
     if not metrics["n_judged"]:

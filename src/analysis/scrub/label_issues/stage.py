@@ -27,34 +27,23 @@ from analysis.scrub.label_issues.tables import (
 def label_issues(
     manifest: pd.DataFrame,
     scan: pd.DataFrame,
-    thumbnails: np.ndarray,
-    embeddings: np.ndarray,
+    class_probabilities: np.ndarray,
     duplicate_pairs: pd.DataFrame,
     *,
     parameters: LabelIssuesParameters,
-    seed: int,
+    n_folds: int,
 ) -> Artifacts:
     """Score the label of every image of every split, and doubt those that are probably wrong.
 
-    Images of classes with fewer pictures than folds, those without a label or a picture stay rows without a
-    score; they neither teach nor are judged.
+    Images that no model has judged stay rows without a score. Without a verdict (fewer than two classes to
+    tell apart) everything stays empty. `n_folds` are those by which the probabilities were made.
     """
     images, classes, verdict = judge_labels(
-        manifest, scan, thumbnails, embeddings, duplicate_pairs, parameters=parameters, seed=seed
+        manifest,
+        class_probabilities,
+        anchor_fraction=parameters.anchor_fraction,
+        min_score=parameters.min_score,
     )
-    return _artifacts(manifest, scan, duplicate_pairs, images, verdict, classes, parameters)
-
-
-def _artifacts(
-    manifest: pd.DataFrame,
-    scan: pd.DataFrame,
-    duplicate_pairs: pd.DataFrame,
-    images: pd.DataFrame,
-    verdict: Verdict | None,
-    classes: list[str],
-    parameters: LabelIssuesParameters,
-) -> Artifacts:
-    """What is reported; without a verdict (fewer than two classes to tell apart) everything stays empty."""
     labels = codes(images["label"], classes)
     table = tabulate_images(manifest, images, labels, verdict, classes)
     noise = tabulate_classes(table, labels, verdict, classes)
@@ -74,7 +63,7 @@ def _artifacts(
         figures=[] if verdict is None else _figures(table, noise, verdict, classes, scan, parameters),
         findings=findings_in(table, noise, contradicting, parameters),
         kinds=[SUSPECTED_LABEL, NOISY_CLASS],
-        notes=notes_on(manifest, scan, table, metrics, len(classes), parameters),
+        notes=notes_on(manifest, scan, table, metrics, len(classes), n_folds),
     )
 
 

@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 from analysis.scrub.label_issues.findings import SUSPECTED_LABEL
 from analysis.scrub.label_issues.judging import judge_labels
 from analysis.scrub.label_issues.parameters import LabelIssuesParameters
+from analysis.scrub.label_probabilities.out_of_sample import probabilities_out_of_sample
+from analysis.scrub.label_probabilities.parameters import LabelProbabilitiesParameters
 from analysis.scrub.self_test.sample import Sample
 from analysis.scrub.self_test.trials import Outcome, Threshold, Trial, among, quantile_above
 
@@ -22,7 +24,8 @@ def try_flips(
     sample: Sample,
     embeddings: NDArray[np.float32],
     duplicate_pairs: pd.DataFrame,
-    parameters: LabelIssuesParameters,
+    training: LabelProbabilitiesParameters,
+    judging: LabelIssuesParameters,
     *,
     n_planted: int,
     target_rate: float,
@@ -37,14 +40,17 @@ def try_flips(
         return [], []
     flipped = rng.choice(labelled, n_flipped, replace=False)
     manifest = sample.manifest.assign(label=_exchanged(labels, flipped, classes, rng))
-    images, _, verdict = judge_labels(
+    probabilities = probabilities_out_of_sample(
         manifest,
         sample.scan,
         sample.thumbnails,
         np.asarray(embeddings[sample.rows]),
         among(duplicate_pairs, sample.rows),
-        parameters=parameters,
+        parameters=training,
         seed=seed,
+    )
+    images, _, verdict = judge_labels(
+        manifest, probabilities, anchor_fraction=judging.anchor_fraction, min_score=judging.min_score
     )
     if verdict is None:
         return [], []
@@ -67,7 +73,7 @@ def try_flips(
     )
     threshold = Threshold(
         "label_issues.min_score",
-        parameters.min_score,
+        judging.min_score,
         int((~is_flipped).sum()),
         int((is_issue & ~is_flipped).sum()),
         float(is_issue[flipped].mean()),

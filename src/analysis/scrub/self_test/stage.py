@@ -13,6 +13,7 @@ from analysis.scrub.compared_images import MIN_SIDE_PX
 from analysis.scrub.duplicate_search.parameters import DuplicateSearchParameters
 from analysis.scrub.duplicates.parameters import DuplicatesParameters
 from analysis.scrub.label_issues.parameters import LabelIssuesParameters
+from analysis.scrub.label_probabilities.parameters import LabelProbabilitiesParameters
 from analysis.scrub.quality_checks.parameters import QualityChecksParameters
 from analysis.scrub.self_test.copy_trials import try_copies
 from analysis.scrub.self_test.faults import NEAR_COPIES
@@ -47,6 +48,7 @@ def self_test(
     duplicate_search: DuplicateSearchParameters,
     duplicates: DuplicatesParameters,
     quality_checks: QualityChecksParameters,
+    label_probabilities: LabelProbabilitiesParameters,
     label_issues: LabelIssuesParameters,
     seed: int,
 ) -> Artifacts:
@@ -70,7 +72,9 @@ def self_test(
             try_truncation(sample, quality_checks, **place),
         ]
     flips = {"n_planted": parameters.n_planted, "target_rate": rate, "seed": seed, "rng": rng}
-    outcomes.append(try_flips(sample, embeddings, duplicate_pairs, label_issues, **flips))
+    outcomes.append(
+        try_flips(sample, embeddings, duplicate_pairs, label_probabilities, label_issues, **flips)
+    )
     trials = [trial for outcome in outcomes for trial in outcome[0]]
     results = _results(trials)
     return Artifacts(
