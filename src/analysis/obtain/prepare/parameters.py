@@ -10,6 +10,9 @@ from analysis.contract import StageParameters
 Fraction = Annotated[float, Field(ge=0, lt=1)]
 
 
+LabelText = Annotated[str, Field(coerce_numbers_to_str=True)]  # YAML reads the class "7" as a number
+
+
 class DatasetParameters(StageParameters):
     """The dataset, and what to do where it brings no splits."""
 
@@ -22,6 +25,8 @@ class DatasetParameters(StageParameters):
     path_column: str
     label_column: str
     split_column: str
+    rename_labels: dict[LabelText, LabelText]
+    combine_labels: bool
     validation_fraction: Fraction
     test_fraction: Fraction
     max_per_class: Annotated[int, Field(ge=1)] | None

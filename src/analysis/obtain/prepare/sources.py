@@ -11,8 +11,7 @@ from __future__ import annotations
 
 import functools
 import os
-import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -21,16 +20,18 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from analysis.contract import InputError, nearest
+from analysis.contract import InputError
 from analysis.dataset.splits import SPLITS, split_named
 from analysis.obtain.prepare.folder_walk import IMAGE_EXTENSIONS, Entry, is_inside, natural_key, walk_folder
+from analysis.obtain.prepare.label_text import read_labels
 from analysis.obtain.prepare.layout import Layout, understand
 from analysis.obtain.prepare.masks import find_masks
+from analysis.obtain.prepare.path_repair import repaired
+from analysis.obtain.prepare.table_file import read_table
 from analysis.obtain.prepare.wording import listed
 
 ROW = ["path", "label", "split", "status"]
 NO_ROW = {"folder", "hidden", "other"}  # what a folder holds besides images
-SEPARATORS = [",", ";", "\t"]
 
 
 @dataclass(frozen=True)
@@ -177,84 +178,52 @@ def _empty_folder_notes(entries: Sequence[Entry], rows: pd.DataFrame, layout: La
 
 
 def read_csv(
-    file: Path, *, image_root: Path, path_column: str, label_column: str, split_column: str
+    file: Path,
+    *,
+    image_root: Path,
+    path_column: str,
+    label_column: str,
+    split_column: str,
+    rename_labels: Mapping[str, str] | None = None,
+    combine_labels: bool = False,
 ) -> Listing:
-    """One row per line of a CSV file, in its order; a path that is there twice is two rows.
+    """One row per line of a table of images, in its order; a path that is there twice is two rows.
 
-    The file is UTF-8 and separated by commas, semicolons or tabs; white space around a value does not count.
-    Paths are relative to `image_root`, or absolute within it. One that leads out of it, be it by a symbolic
-    link, gets the status "outside_root". An image has no split if its cell is empty or there is no such
-    column.
+    `read_table` says which files are read, `read_labels` what labels may be. Paths are relative to
+    `image_root`, or absolute within it; where hardly any is there, one rule that finds nearly all of them is
+    applied (see `path_repair`). One that leads out of `image_root`, be it by a symbolic link, gets the status
+    "outside_root". An image has no split if its cell is empty or there is no such column.
 
     Raises
     ------
     InputError
-        If the file cannot be read as CSV, has no rows, lacks a column, or names a split that is none.
+        If the file cannot be read, has no rows, lacks a column, names a split that is none, or its labels are
+        not one class per image.
     """
-    table = _read_table(file)
-    for key, column in {"path_column": path_column, "label_column": label_column}.items():
-        if column not in table:
-            raise InputError(
-                f"{file} has no column '{column}'{nearest(column, list(table))}. Name the right one "
-                f"in params.yaml, dataset.{key}."
-            )
+    table, notes = read_table(file, path_column=path_column, label_column=label_column)
     if not image_root.is_dir():
         raise InputError(
             f"{image_root} (dataset.image_root in params.yaml) is not a folder. Name the one in which the "
             f"images of {file} lie."
         )
-    notes = []
     if split_column not in table:
         table[split_column] = ""
         notes.append(f"{file.name} has no column '{split_column}', so the dataset brings no splits.")
-    paths, statuses = _places(table[path_column], image_root)
-    label = table[label_column].where(table[label_column] != "", None)
+    label, said = read_labels(
+        table[label_column],
+        table[path_column],
+        file=file,
+        rename=rename_labels or {},
+        combine=combine_labels,
+    )
+    names, found = repaired(table[path_column].tolist(), image_root)
+    paths, statuses = _places(names, image_root)
     split = _read_splits(table[split_column], file)
     columns = {"path": paths, "label": label, "split": split, "status": statuses}
-    return Listing(pd.DataFrame(columns, dtype=object), notes=notes)
+    return Listing(pd.DataFrame(columns, dtype=object), notes=[*notes, *said, *found])
 
 
-def _read_table(file: Path) -> pd.DataFrame:
-    """All cells as text; an absent one is empty."""
-    if file.is_dir():
-        raise InputError(
-            f"{file} (dataset.path in params.yaml) is a folder, where source 'csv' expects a CSV file. "
-            "Correct the path, or set dataset.source to folder."
-        )
-    if not file.exists():
-        raise InputError(f"{file} (dataset.path in params.yaml) is not there. Correct the path.")
-    try:
-        table = _parse(file)
-    except UnicodeDecodeError as error:
-        raise InputError(f"{file} is not UTF-8 text. Save it as CSV in UTF-8.") from error
-    except pd.errors.EmptyDataError:
-        table = pd.DataFrame()
-    except pd.errors.ParserWarning as error:
-        raise InputError(f"{file} has more values in a line than columns in its header. Name all.") from error
-    except pd.errors.ParserError as error:
-        found = " ".join(str(error).split()).rpartition("C error: ")[2]
-        raise InputError(f"{file} cannot be read as CSV: {found}. Mend that line.") from error
-    if table.empty:
-        raise InputError(f"{file} names no images: it has no line below its header. Add one an image.")
-    return table.fillna("").apply(lambda column: column.str.strip()).rename(columns=str.strip)
-
-
-def _parse(file: Path) -> pd.DataFrame:
-    with file.open(encoding="utf-8") as lines:
-        header = lines.readline()
-    with warnings.catch_warnings():
-        warnings.simplefilter("error", pd.errors.ParserWarning)  # lines longer than the header
-        return pd.read_csv(
-            file,
-            sep=max(SEPARATORS, key=header.count),
-            dtype=str,
-            keep_default_na=False,
-            skipinitialspace=True,
-            index_col=False,  # else lines that end in a separator shift every column by one
-        )
-
-
-def _places(names: pd.Series, root: Path) -> tuple[list[str], list[str]]:
+def _places(names: Iterable[str], root: Path) -> tuple[list[str], list[str]]:
     """The path of each image, and its status as far as the path tells."""
     real_root = os.path.realpath(root)
     real_folder = functools.cache(os.path.realpath)  # one look-up a folder, not one an image

@@ -92,6 +92,8 @@ def _list_images(dataset: DatasetParameters, images: Path, memory: Path) -> List
                 path_column=dataset.path_column,
                 label_column=dataset.label_column,
                 split_column=dataset.split_column,
+                rename_labels=dataset.rename_labels,
+                combine_labels=dataset.combine_labels,
             )
         case "torchvision":
             return write_torchvision(dataset.name, images, downloads=memory / "downloads")
