@@ -1,6 +1,6 @@
 """What a stage takes and what it gives back.
 
-A stage is one module with one public function of the module's name. Its arguments are filled by
+A stage is one folder with one public function of the folder's name, in `stage.py`. Its arguments are filled by
 `analysis.pipeline.runner` by their names (see there); it returns `Artifacts` and touches no file of its own.
 """
 

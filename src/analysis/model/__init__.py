@@ -1,1 +1,5 @@
-"""What does a sound classifier reach on the dataset, and what helps the rare classes?"""
+"""What does a sound classifier reach on the dataset, and what helps the rare classes?
+
+The stages that train. How, the library `models` knows; here stands what is trained and what is said of it.
+Modules beside the folders are shared within the chapter alone.
+"""

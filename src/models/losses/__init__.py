@@ -1,1 +1,1 @@
-"""What training minimises, and how classes weigh in it."""
+"""What training minimises, and how classes weigh in it: a module per loss, named after it."""

@@ -1,1 +1,1 @@
-"""Networks: built, loaded, saved."""
+"""Networks: built, loaded, saved. They know neither data nor training."""

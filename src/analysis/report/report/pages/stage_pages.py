@@ -87,7 +87,7 @@ def make_chapters(
         members = [result for result in results if result.stage.chapter == title]
         if members:
             package = members[0].stage.module_name.rpartition(".")[0]
-            question = importlib.import_module(package).__doc__ or ""
+            question = (importlib.import_module(package).__doc__ or "").partition("\n\n")[0]
             pages = [make_stage_page(result, groups, site=site, max_rows=max_rows) for result in members]
             chapters.append(Chapter(title, chapter_file(title), question, pages))
     return chapters
