@@ -1,9 +1,10 @@
 """The audit: a folder per chapter, and in it a folder per stage; beneath them the rooms that chapters share.
 
-The data flows through `obtain`, `scrub`, `explore`, `model`, `interpret` and `report`: each stage reads tables that
-those before it wrote. No chapter imports another. What several need lies in a room that is named for what it
-knows: `dataset`, `statistics`, `drawing`, and beside this package `models`, the torch library. `contract` says what
-a stage takes and gives, `pipeline` runs it. docs/architecture.md has the whole; tests/test_house.py holds it.
+The data flows through `obtain`, `scrub`, `explore`, `model`, `interpret` and `report`: each stage reads
+tables that those before it wrote. No chapter imports another. What several need lies in a room that is
+named for what it knows: `dataset`, `statistics`, `drawing`, and beside this package `models`, the torch
+library. `contract` says what a stage takes and gives, `pipeline` runs it. docs/architecture.md has the
+whole; tests/test_house.py holds it.
 """
 
 import os

@@ -1,7 +1,8 @@
 """What a stage takes and what it gives back.
 
-A stage is one folder with one public function of the folder's name, in `stage.py`. Its arguments are filled by
-`analysis.pipeline.runner` by their names (see there); it returns `Artifacts` and touches no file of its own.
+A stage is one folder with one public function of the folder's name, in `stage.py`. Its arguments are filled
+by `analysis.pipeline.runner` by their names (see there); it returns `Artifacts` and touches no file of its
+own.
 """
 
 from __future__ import annotations
