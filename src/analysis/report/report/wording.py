@@ -32,6 +32,7 @@ SPELLINGS = {
     "p75": "75th percentile",
     "p95": "95th percentile",
     "p99": "99th percentile",
+    "pca": "PCA",
     "pgd": "PGD",
     "psnr": "PSNR",
     "resnet": "ResNet",

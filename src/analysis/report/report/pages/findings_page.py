@@ -19,7 +19,7 @@ from analysis.report.report.wording import count_of, list_of, write_bytes, write
 
 N_NAMED = 3
 IMAGE_COLUMNS = ["item_id", "path", "label", "split", "score", "detail"]
-PAIR_COLUMNS = [*IMAGE_COLUMNS, "other_path", "other_label", "other_split"]
+PAIR_COLUMNS = ["path", "label", "split", "other_path", "other_label", "other_split", "score", "detail"]
 CLASS_COLUMNS = ["label", "score", "detail"]
 DECIDED_COLUMNS = ["kind", "path", "label", "decision", "reason", "detail"]
 
