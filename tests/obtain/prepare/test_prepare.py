@@ -365,3 +365,17 @@ def test_program_does_not_touch_a_dataset_that_is_named_like_its_outputs(workspa
     assert contents("images") == before
     assert pd.read_parquet("data/manifest.parquet")["path"][0] == "images/cat/0.jpg"
     assert [file.name for file in Path("data/images").iterdir()] == ["empty.txt"]
+
+
+def test_groups_stay_on_one_side_and_straddling_ones_are_said() -> None:
+    for number in range(20):
+        label = "cat" if number % 2 else "dog"
+        write_classes(Path("photos", label), **{f"s{number}": 6})
+    artifacts = run(source="folder", path="photos", label_level=1, group_pattern=r"(s\d+)/")
+    manifest = artifacts.tables["manifest"]
+    assert manifest.groupby("group")["split"].nunique().eq(1).all()
+    assert "20 groups of images." in artifacts.notes
+    given = pd.DataFrame({"path": manifest["path"], "label": manifest["label"], "patient": "one"})
+    given.assign(split=["train", "test"] * 60).to_csv("images.csv", index=False)
+    notes = run(source="csv", path="images.csv", image_root=".", group_column="patient").notes
+    assert "1 group of images; in several splits: 'one': the test measures what was learnt of them." in notes

@@ -281,3 +281,33 @@ def test_read_csv_says_which_path_is_wrong(tmp_path: Path) -> None:
 def test_listed_says_how_many_it_leaves_out() -> None:
     assert listed(["a"]) == "'a'"
     assert listed("abc", at_most=2) == "'a', 'b' and 1 more"
+
+
+# ---- groups ----------------------------------------------------------------------------------------------
+def test_read_folder_takes_groups_from_the_path(tmp_path: Path) -> None:
+    touch(tmp_path, "cat/p1_a.jpg", "cat/p1_b.jpg", "dog/p2_a.jpg", "dog/other.jpg")
+    rows = read_folder(tmp_path, group_pattern=r"(p\d+)_").rows
+    assert dict(zip(rows["path"].str.rpartition("/")[2], rows["group"], strict=True)) == {
+        "p1_a.jpg": "p1",
+        "p1_b.jpg": "p1",
+        "p2_a.jpg": "p2",
+        "other.jpg": None,
+    }
+    with pytest.raises(InputError, match=r"group_pattern 'q\(x\)' matches no path, such as 'cat/p1_a\.jpg'"):
+        read_folder(tmp_path, group_pattern="q(x)")
+
+
+def test_read_csv_takes_groups_from_a_column(tmp_path: Path) -> None:
+    (tmp_path / "x.csv").write_text("path,label,patient\na,x,7\nb,x,\n")
+    options = {
+        "image_root": tmp_path,
+        "path_column": "path",
+        "label_column": "label",
+        "split_column": "split",
+    }
+    assert read_csv(tmp_path / "x.csv", **options, group_column="patient").rows["group"].tolist() == [
+        "7",
+        None,
+    ]
+    with pytest.raises(InputError, match=r"no column 'patent', did you mean 'patient'"):
+        read_csv(tmp_path / "x.csv", **options, group_column="patent")

@@ -14,6 +14,7 @@ def images_of(
     *,
     split: str | Sequence[str | None] | None = None,
     content: Sequence[str | None] | None = None,
+    group: Sequence[str | None] | None = None,
 ) -> pd.DataFrame:
     """Rows with a content of their own each, unless `content` says otherwise."""
     n = len(labels)
@@ -23,6 +24,7 @@ def images_of(
             "label": list(labels),
             "split": [split] * n if split is None or isinstance(split, str) else list(split),
             "content_hash": [f"content {i}" for i in range(n)] if content is None else list(content),
+            "group": [None] * n if group is None else list(group),
         },
         dtype=object,
     )
@@ -243,3 +245,44 @@ def test_sample_long_tail_takes_no_more_than_there_is_and_leaves_no_class_empty(
     rows = images_of(["x"] * 50 + ["y"] * 2 + ["z"] * 50, split="train")
     kept = rows[sample_long_tail(rows, classes=["x", "y", "z"], imbalance_ratio=1000, seed=0)]
     assert kept["label"].value_counts().to_dict() == {"x": 50, "y": 2, "z": 1}
+
+
+# ---- groups ----------------------------------------------------------------------------------------------
+def test_complete_splits_keeps_groups_together_and_near_their_shares() -> None:
+    patients = [f"p{number // 7}" for number in range(700)]
+    rows = images_of([("a", "b")[(number // 7) % 2] for number in range(700)], group=patients)
+    split = complete(rows, validation=0.15, test=0.2)
+    assert (rows.assign(split=split).groupby("group")["split"].nunique() == 1).all()
+    assert pd.crosstab(rows["label"], split)["test"].between(66, 74).all()  # 70 of 350, in sevens
+    assert pd.crosstab(rows["label"], split)["validation"].between(49, 56).all()
+
+
+def test_complete_splits_ties_groups_that_share_a_picture() -> None:
+    rows = images_of(
+        ["a"] * 60,
+        content=[f"content {number}" for number in range(59)] + ["content 0"],
+        group=[f"g{number // 3}" for number in range(60)],
+    )
+    rows.loc[30:, "label"] = "b"
+    split = complete(rows)
+    assert split[0] == split[59] == split[57]  # the first group holds a copy of an image in the last
+    assert split[:3].nunique() == 1
+
+
+def test_complete_splits_of_unequal_groups_leaves_no_split_of_a_class_empty() -> None:
+    group = ["big"] * 50 + ["second"] * 20 + ["third"] * 5
+    for seed in range(10):
+        split = complete(images_of(["a"] * 75, group=group), seed=seed)
+        assert split.nunique() == 3
+
+
+def test_complete_splits_cuts_no_group_that_the_dataset_tests_on() -> None:
+    rows = images_of(["a", "b"] * 20, split=["train"] * 30 + ["test"] * 10, group=["shared"] * 40)
+    assert set(complete(rows, validation=0.5)[:30]) == {"train"}
+
+
+def test_images_without_a_group_are_cut_as_ever() -> None:
+    plain = images_of(["a"] * 100)
+    some = images_of(["a"] * 100, group=["x", "x", *[None] * 98])
+    agree = (complete(plain) == complete(some))[2:]
+    assert agree.mean() > 0.95

@@ -109,7 +109,7 @@ def write(name: str, folder: Path) -> list[tuple[str, str, str | None, int]]:
             split,
             int(np.unique(np.asarray(Image.open(path))).item()),
         )
-        for path, label, split, _ in rows.itertuples(index=False)
+        for path, label, split, *_ in rows.itertuples(index=False)
     ]
 
 

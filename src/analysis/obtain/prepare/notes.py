@@ -65,7 +65,7 @@ def _dataset_hash(manifest: pd.DataFrame) -> str:
 
 def split_notes(named: pd.DataFrame, rows: pd.DataFrame) -> list[str]:
     """How the completed splits of `rows` differ from those that the dataset brings."""
-    notes = []
+    notes = _group_notes(rows)
     labelled = rows[rows["label"].notna()]
     brought = set(named.loc[labelled.index, "split"].dropna())
     n_unassigned = named["split"].isna().sum()
@@ -81,6 +81,21 @@ def split_notes(named: pd.DataFrame, rows: pd.DataFrame) -> list[str]:
         if absent:
             notes.append(f"Classes with too few distinct images to be in the {name} split: {listed(absent)}.")
     return notes
+
+
+def _group_notes(rows: pd.DataFrame) -> list[str]:
+    """Of groups that should not straddle splits, and of those that do, in splits that the dataset brings."""
+    n_splits = rows.groupby("group")["split"].nunique()
+    if n_splits.empty:
+        return []
+    straddling = n_splits.index[n_splits > 1]
+    n_alone = int(rows["group"].isna().sum())
+    said = f"{counted(len(n_splits), 'group')} of images" + (
+        f", {n_alone:,} images in none" if n_alone else ""
+    )
+    if len(straddling):
+        said += f"; in several splits: {listed(straddling)}: the test measures what was learnt of them"
+    return [f"{said}."]
 
 
 def skipped_notes(skipped: dict[str, int]) -> list[str]:

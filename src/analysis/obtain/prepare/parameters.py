@@ -1,13 +1,22 @@
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from analysis.contract import StageParameters
 
 Fraction = Annotated[float, Field(ge=0, lt=1)]
+
+
+def _as_pattern(text: str) -> str:
+    try:
+        re.compile(text)
+    except re.error as error:
+        raise ValueError(f"no regular expression: {error}") from error
+    return text
 
 
 LabelText = Annotated[str, Field(coerce_numbers_to_str=True)]  # YAML reads the class "7" as a number
@@ -25,6 +34,8 @@ class DatasetParameters(StageParameters):
     path_column: str
     label_column: str
     split_column: str
+    group_column: str
+    group_pattern: Annotated[str, AfterValidator(_as_pattern)]
     rename_labels: dict[LabelText, LabelText]
     combine_labels: bool
     validation_fraction: Fraction

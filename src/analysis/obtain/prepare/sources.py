@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import functools
 import os
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
@@ -20,7 +21,7 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from analysis.contract import InputError
+from analysis.contract import InputError, nearest
 from analysis.dataset.splits import SPLITS, split_named
 from analysis.obtain.prepare.folder_walk import IMAGE_EXTENSIONS, Entry, is_inside, natural_key, walk_folder
 from analysis.obtain.prepare.label_text import read_labels
@@ -30,7 +31,7 @@ from analysis.obtain.prepare.path_repair import repaired
 from analysis.obtain.prepare.table_file import read_table
 from analysis.obtain.prepare.wording import listed
 
-ROW = ["path", "label", "split", "status"]
+ROW = ["path", "label", "split", "status", "group"]
 NO_ROW = {"folder", "hidden", "other"}  # what a folder holds besides images
 
 
@@ -41,7 +42,7 @@ class Listing:
     Attributes
     ----------
     rows
-        One row per image: `path` as it opens from here, `label`, `split`, `status`.
+        One row per image: `path` as it opens from here, `label`, `split`, `status`, `group`.
     n_hidden, n_other_files, n_masks, n_excluded
         What is not in `rows`: hidden entries, files without an image extension, masks of other images, images
         in folders that are excluded.
@@ -83,11 +84,13 @@ def write_png(image: Image.Image, path: Path) -> None:
 def rows_of_written(written: Sequence[tuple[str, str, str | None]], images: Path) -> Listing:
     """Files that a source wrote into the folder `images`: path in it, label and split of each."""
     ordered = sorted(written, key=lambda row: natural_key(row[0]))
-    rows = [(f"{images.as_posix()}/{path}", label, split, "ok") for path, label, split in ordered]
+    rows = [(f"{images.as_posix()}/{path}", label, split, "ok", None) for path, label, split in ordered]
     return Listing(pd.DataFrame(rows, columns=ROW, dtype=object))
 
 
-def read_folder(root: Path, *, label_level: int | str = "auto", exclude: Sequence[str] = ()) -> Listing:
+def read_folder(
+    root: Path, *, label_level: int | str = "auto", exclude: Sequence[str] = (), group_pattern: str = ""
+) -> Listing:
     """The image files below `root`, in the order of `walk_folder`, without masks of other images.
 
     What the folders mean is read by `layout.understand`. A name that is not UTF-8 is given with its stray
@@ -100,6 +103,8 @@ def read_folder(root: Path, *, label_level: int | str = "auto", exclude: Sequenc
         "auto".
     exclude
         Folders below `root` to leave out, as patterns (`fnmatch`) of their paths.
+    group_pattern
+        A regular expression: what its first group matches in a path below `root` is the image's group.
 
     Raises
     ------
@@ -121,8 +126,9 @@ def read_folder(root: Path, *, label_level: int | str = "auto", exclude: Sequenc
     images = [entry for place, entry in enumerate(named) if place not in masks]
     paths = [path for place, path in enumerate(paths) if place not in masks]
     layout = understand([entry.names[:-1] for entry in images], root=root, label_level=label_level)
+    groups = _groups_by(group_pattern, images)
     rows = [_row(path, entry, layout) for path, entry in zip(paths, images, strict=True)]
-    rows = pd.DataFrame(rows, columns=ROW, dtype=object)
+    rows = pd.DataFrame(rows, columns=ROW[:-1], dtype=object).assign(group=groups)
     return Listing(
         rows,
         n_hidden=sum(entry.status == "hidden" for entry in entries),
@@ -131,6 +137,19 @@ def read_folder(root: Path, *, label_level: int | str = "auto", exclude: Sequenc
         n_excluded=n_excluded,
         notes=[*layout.notes, *_empty_folder_notes(entries, rows, layout)],
     )
+
+
+def _groups_by(pattern: str, images: Sequence[Entry]) -> list[str | None]:
+    """What the pattern's first group, or all of it, matches in each path; null where it matches nothing."""
+    if not pattern:
+        return [None] * len(images)
+    found = [re.search(pattern, "/".join(entry.names)) for entry in images]
+    if not any(found):
+        raise InputError(
+            f"dataset.group_pattern '{pattern}' matches no path, such as '{'/'.join(images[0].names)}'. "
+            "Correct it, or leave it empty."
+        )
+    return [match and (match[1] if match.re.groups else match[0]) for match in found]
 
 
 def _without_excluded(entries: list[Entry], exclude: Sequence[str]) -> tuple[list[Entry], int]:
@@ -184,6 +203,7 @@ def read_csv(
     path_column: str,
     label_column: str,
     split_column: str,
+    group_column: str = "",
     rename_labels: Mapping[str, str] | None = None,
     combine_labels: bool = False,
 ) -> Listing:
@@ -220,7 +240,19 @@ def read_csv(
     paths, statuses = _places(names, image_root)
     split = _read_splits(table[split_column], file)
     columns = {"path": paths, "label": label, "split": split, "status": statuses}
+    columns["group"] = _groups_of(table, group_column, file)
     return Listing(pd.DataFrame(columns, dtype=object), notes=[*notes, *said, *found])
+
+
+def _groups_of(table: pd.DataFrame, column: str, file: Path) -> pd.Series | None:
+    if not column:
+        return None
+    if column not in table:
+        raise InputError(
+            f"{file} has no column '{column}'{nearest(column, list(table))}. Name the right one in "
+            "params.yaml, dataset.group_column."
+        )
+    return table[column].where(table[column] != "", None)
 
 
 def _places(names: Iterable[str], root: Path) -> tuple[list[str], list[str]]:

@@ -13,6 +13,8 @@ from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
+from scipy.sparse import coo_matrix
+from scipy.sparse.csgraph import connected_components
 
 
 def complete_splits(
@@ -30,7 +32,8 @@ def complete_splits(
     Parameters
     ----------
     rows
-        `label` (null if blank), `split` (null if the dataset gives none), `content_hash` (null if not read).
+        `label` (null if blank), `split` (null if the dataset gives none), `content_hash` (null if not read),
+        `group` (null if in none): a patient, a camera, a session, which never straddles splits made here.
     validation_fraction, test_fraction
         Of the training images before any are cut. Their sum is below 1.
     seed
@@ -45,37 +48,69 @@ def complete_splits(
     fractions = {"test": test_fraction, "validation": validation_fraction}
     cuts = {name: share for name, share in fractions.items() if share > 0 and name not in brought}
 
-    content = rows["content_hash"]
-    is_free = (split == "train") & ~content.isin(content[split != "train"].dropna())
-    moves = _cut(_distinct_images(rows[is_free], seed=seed), cuts)
-    return split.mask(is_free & content.isin(moves), content.map(moves))
+    unit = _units(rows)
+    is_free = (split == "train") & ~unit.isin(unit[split != "train"].dropna())
+    moves = _cut(_units_of_classes(rows[is_free].assign(unit=unit), seed=seed), cuts)
+    return split.mask(is_free & unit.isin(moves), unit.map(moves))
 
 
-def _distinct_images(rows: pd.DataFrame, *, seed: int) -> pd.DataFrame:
-    """One row per distinct content: its commonest label, its random `rank` in that class, the class's `n`.
+def _units(rows: pd.DataFrame) -> pd.Series:
+    """What goes to one split as a whole: the copies of an image, and the images of a group with their copies.
 
-    A content without any label, and images that were not read, are none.
+    An image that was not read, and is in no group, is in none.
     """
-    counts = rows.groupby(["content_hash", "label"], observed=True).size().reset_index(name="n_copies")
-    counts = counts.sort_values("n_copies", ascending=False, kind="stable")
-    images = counts.drop_duplicates("content_hash").drop(columns="n_copies")
-    order = random_order(images["content_hash"], seed=seed, purpose="split")
-    by_class = images.iloc[order].groupby("label", observed=True)["label"]
-    return images.iloc[order].assign(rank=by_class.cumcount(), n=by_class.transform("size").astype(int))
+    if rows["group"].isna().all():
+        return rows["content_hash"]
+    is_in_one = rows["content_hash"].notna() | rows["group"].notna()
+    known = rows[is_in_one]
+    content = pd.factorize(known["content_hash"])[0]
+    group = pd.factorize(known["group"])[0]
+    n = len(known)
+    ends = np.r_[np.where(content >= 0, n + content, range(n)), np.where(group >= 0, 2 * n + group, range(n))]
+    links = coo_matrix((np.ones(2 * n), (np.tile(range(n), 2), ends)), shape=(3 * n, 3 * n))
+    component = connected_components(links, directed=False)[1][:n]
+    # named by what does not change as the dataset grows: the first of its groups, else its content
+    names = known["group"].map(lambda name: f"group {name}", na_action="ignore").fillna(known["content_hash"])
+    is_group = known["group"].notna()
+    ordered = pd.DataFrame({"component": component, "name": names, "is_image": ~is_group})
+    first = ordered.sort_values(["is_image", "name"], kind="stable").drop_duplicates("component")
+    return pd.Series(component, known.index).map(first.set_index("component")["name"]).reindex(rows.index)
 
 
-def _cut(images: pd.DataFrame, cuts: dict[str, float]) -> dict[str, str]:
-    """By content hash, the split of each image that leaves training: the first ranks of each class."""
-    images = images[images["n"] > len(cuts)]
+def _units_of_classes(rows: pd.DataFrame, *, seed: int) -> pd.DataFrame:
+    """One row per unit, in random order: its commonest label, and the distinct images that it holds.
+
+    A unit without any label is none.
+    """
+    counts = rows.groupby(["unit", "label"], observed=True).size().reset_index(name="n_rows")
+    counts = counts.sort_values("n_rows", ascending=False, kind="stable")
+    units = counts.drop_duplicates("unit").drop(columns="n_rows")
+    n_distinct = rows.groupby("unit", observed=True)["content_hash"].nunique().clip(lower=1)
+    order = random_order(units["unit"], seed=seed, purpose="split")
+    return units.assign(n_distinct=units["unit"].map(n_distinct)).iloc[order]
+
+
+def _cut(units: pd.DataFrame, cuts: dict[str, float]) -> dict[str, str]:
+    """By its name, the split of each unit that leaves training: the first ones of each class."""
     moves: dict[str, str] = {}
-    begin = 0
-    for n_later, (name, fraction) in zip(reversed(range(len(cuts))), cuts.items(), strict=True):
-        share = np.floor(images["n"] * fraction + 0.5).clip(lower=1)
-        end = np.minimum(begin + share, images["n"] - n_later - 1)  # one each for later cuts and training
-        is_cut = (begin <= images["rank"]) & (images["rank"] < end)
-        moves |= dict.fromkeys(images.loc[is_cut, "content_hash"], name)
-        begin = end
+    for _, of_class in units.groupby("label", observed=True):
+        if len(of_class) <= len(cuts):
+            continue
+        names, sizes = of_class["unit"].to_numpy(), of_class["n_distinct"].to_numpy()
+        begin = 0
+        for n_later, (split, fraction) in zip(reversed(range(len(cuts))), cuts.items(), strict=True):
+            share = max(1, np.floor(sizes.sum() * fraction + 0.5))
+            n = _nearest_number(sizes[begin:], share)
+            n = min(n, len(names) - n_later - 1 - begin)  # one each for later cuts and training
+            moves |= dict.fromkeys(names[begin : begin + n], split)
+            begin += n
     return moves
+
+
+def _nearest_number(sizes: np.ndarray, share: float) -> int:
+    """How many units, of these sizes in their order, come nearest to a share of images; at least one."""
+    taken = np.cumsum(sizes)
+    return 1 + int(np.abs(taken - share).argmin())
 
 
 def sample_classes(rows: pd.DataFrame, *, max_per_class: int, seed: int) -> pd.Series:

@@ -84,7 +84,12 @@ def _list_images(dataset: DatasetParameters, images: Path, memory: Path) -> List
         case "digits":
             return write_digits(images)
         case "folder":
-            return read_folder(dataset.path, label_level=dataset.label_level, exclude=dataset.exclude)
+            return read_folder(
+                dataset.path,
+                label_level=dataset.label_level,
+                exclude=dataset.exclude,
+                group_pattern=dataset.group_pattern,
+            )
         case "csv":
             return read_csv(
                 dataset.path,
@@ -92,6 +97,7 @@ def _list_images(dataset: DatasetParameters, images: Path, memory: Path) -> List
                 path_column=dataset.path_column,
                 label_column=dataset.label_column,
                 split_column=dataset.split_column,
+                group_column=dataset.group_column,
                 rename_labels=dataset.rename_labels,
                 combine_labels=dataset.combine_labels,
             )
@@ -166,6 +172,7 @@ def _manifest(rows: pd.DataFrame, classes: Sequence[str], images: Path) -> pd.Da
             "split": pd.Categorical(rows["split"], categories=splits),
             "bytes": rows["bytes"],
             "content_hash": rows["content_hash"],
+            "group": rows["group"].astype("string"),
             "status": rows["status"],
         }
     )
