@@ -27,5 +27,6 @@ def test_parts_are_joined_in_their_order():
 
 
 def test_a_kind_is_named_word_by_word():
+    words = ["torn", "Torn", "high", "", ""]
     with pytest.raises(TypeError):
-        FindingKind(name="torn", title="Torn", severity="high", why="", action="")
+        FindingKind(*words)
