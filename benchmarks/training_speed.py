@@ -34,9 +34,10 @@ from torchvision.transforms import v2
 
 from models.augmentation.images import Augmentation
 from models.data.batches import Batches
-from models.data.store import ImageStore, home_of
+from models.data.store import ImageStore, cache_device_of
 from models.inference import predict
-from models.networks.classifier import ImageClassifier, seeded_weights
+from models.networks.classifier import ImageClassifier
+from models.seeding import seeded_torch
 from models.training.devices import prepare_device
 from models.training.hardware import Hardware
 from models.training.loop import train
@@ -145,7 +146,7 @@ def listed(folder: Path, n: int | None) -> pd.DataFrame:
 
 
 def new_classifier(classes: list[str], *, keep_resolution: bool = False) -> ImageClassifier:
-    with seeded_weights(0):
+    with seeded_torch(0):
         return ImageClassifier(
             architecture="resnet18",
             classes=classes,
@@ -168,7 +169,7 @@ def fit(
 ) -> ImageClassifier:
     """As the stage `baseline_resnet` trains, decoding included."""
     classifier = new_classifier(classes, keep_resolution=keep_resolution)
-    home = home_of(len(images) * 3 * PX**2, device=device, cache_gigabytes=4)
+    home = cache_device_of(len(images) * 3 * PX**2, device=device, cache_gigabytes=4)
     store = ImageStore(images, input_px=PX, home=home, description="decoding")
     augment = Augmentation({-1: torch.ones(len(classes), dtype=torch.bool)}, MAX_SHIFT_PX, None)
     batches = Batches(store, batch_images=batch_images, seed=0, augment=augment, device=device)

@@ -66,14 +66,14 @@ def test_no_chapter_imports_another():
     assert wrong == []
 
 
-def test_a_stage_uses_another_by_its_parameters_alone():
+def test_a_stage_uses_another_by_its_parameters_and_kinds_of_findings_alone():
     folders = {SOURCE.joinpath(*stage.module_name.split(".")) for stage in STAGES.values()}
     wrong = [
         named((file, used))
         for file, used in arrows()
         for mine in folders & set(file.parents)
         for others in folders & set(used.parents)
-        if mine != others and used.name != "parameters.py" and not is_self_test(file)
+        if mine != others and used.name not in {"parameters.py", "findings.py"} and not is_self_test(file)
     ]
     assert wrong == []
 

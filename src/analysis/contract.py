@@ -174,7 +174,7 @@ def no_findings() -> pd.DataFrame:
     return findings_of(placeholder, item_id=[])
 
 
-def explain(section: str, model: type[StageParameters], item: Any) -> str:
+def explain_error(section: str, model: type[StageParameters], item: Any) -> str:
     """In words, what is wrong with a key of a section, given an item of `ValidationError.errors()`."""
     # a value that may be of several types is told of under each of them, such as `constrained-int`
     named = [str(part) for part in item["loc"] if re.fullmatch(r"\w+", str(part)) and part not in TYPES]

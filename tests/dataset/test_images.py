@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from analysis.dataset.images import EXTENSIONS, MAX_MEGAPIXELS, ImageError, decode, open_as_seen
+from analysis.dataset.images import EXTENSIONS, MAX_MEGAPIXELS, ImageError, decode_file, open_as_seen
 
 RNG = np.random.default_rng(0)
 COLOUR = RNG.integers(0, 256, (20, 30, 3), dtype=np.uint8)  # height 20, width 30, no symmetry
@@ -49,7 +49,7 @@ def test_lossless_file_gives_the_pixels_that_were_saved(tmp_path: Path, extensio
     options = {"lossless": True} if extension == ".webp" else {}
     path = saved(Image.fromarray(COLOUR), tmp_path / f"image{extension}", **options)
     assert np.array_equal(seen(path), COLOUR)
-    assert extension in EXTENSIONS[decode(path).header.format]
+    assert extension in EXTENSIONS[decode_file(path).header.format]
 
 
 @pytest.mark.parametrize("extension", [".jpg", ".avif"])
@@ -61,7 +61,7 @@ def test_lossy_file_gives_about_the_pixels_that_were_saved(tmp_path: Path, exten
 
 def test_header_says_how_the_pixels_are_stored(tmp_path: Path) -> None:
     path = saved(Image.fromarray(COLOUR).convert("CMYK"), tmp_path / "image.jpg")
-    header = decode(path).header
+    header = decode_file(path).header
     assert (header.format, header.mode, header.has_alpha) == ("JPEG", "CMYK", False)
     assert (header.width_px, header.height_px, header.exif_orientation) == (30, 20, 1)
 
@@ -136,7 +136,7 @@ def test_animation_gives_its_first_frame(tmp_path: Path, extension: str) -> None
 def test_jpeg_with_further_pictures_behind_the_first_is_a_jpeg(tmp_path: Path) -> None:
     first, second = (Image.new("RGB", (64, 48), colour) for colour in ("red", "blue"))
     path = saved(first, tmp_path / "stereo.mpo", save_all=True, append_images=[second])
-    assert decode(path).header.format == "JPEG"
+    assert decode_file(path).header.format == "JPEG"
     assert seen(path)[0, 0, 0] > 250
 
 
@@ -150,7 +150,7 @@ def test_transparency_lies_on_white(tmp_path: Path, extension: str) -> None:
     rgba = Image.fromarray(np.dstack([COLOUR, alpha]))
     path = saved(rgba, tmp_path / f"image{extension}", **options)
     assert np.array_equal(seen(path), on_white(COLOUR, alpha))
-    assert decode(path).header.has_alpha
+    assert decode_file(path).header.has_alpha
 
 
 def test_transparency_of_grey_lies_on_white(tmp_path: Path) -> None:
@@ -203,7 +203,7 @@ def test_premultiplied_grey_of_a_tiff_lies_on_white(tmp_path: Path) -> None:
     entry = data.index(struct.pack("<HHI", 338, 3, 1))
     data[entry + 8 : entry + 10] = struct.pack("<H", 1)
     straight.write_bytes(data)
-    assert decode(straight).header.mode == "La"
+    assert decode_file(straight).header.mode == "La"
     assert abs(int(seen(straight)[0, 0, 0]) - (100 + 255 - 128)) <= 1
 
 
@@ -230,7 +230,7 @@ def test_picture_is_upright(tmp_path: Path, extension: str, orientation: int) ->
     stored = Image.fromarray(np.ascontiguousarray(store[orientation])).convert("RGB")
     path = saved(stored, tmp_path / f"turned{extension}", exif=exif, quality=95)
     assert np.abs(seen(path)[..., 0].astype(int) - upright).max() <= 8
-    header = decode(path).header
+    header = decode_file(path).header
     assert (header.width_px, header.height_px, header.exif_orientation) == (64, 32, orientation)
 
 
@@ -240,7 +240,7 @@ def test_orientation_that_means_nothing_leaves_the_picture_as_stored(tmp_path: P
     exif[274] = value
     path = saved(Image.fromarray(COLOUR), tmp_path / "odd.png", exif=exif)
     assert np.array_equal(seen(path), COLOUR)
-    assert decode(path).header.exif_orientation == 1
+    assert decode_file(path).header.exif_orientation == 1
 
 
 def test_damaged_exif_leaves_the_picture_as_stored(tmp_path: Path) -> None:
@@ -256,7 +256,7 @@ def test_bomb_is_refused_by_its_header(tmp_path: Path) -> None:
     for width, height in ((side + 1, side), (60_000, 60_000)):
         path = tmp_path / f"{width}.png"
         path.write_bytes(png(width, height, b""))
-        decoding = decode(path)
+        decoding = decode_file(path)
         assert (decoding.status, decoding.picture) == ("too_large", None)
         assert "100 megapixels" in decoding.error
 
@@ -264,13 +264,13 @@ def test_bomb_is_refused_by_its_header(tmp_path: Path) -> None:
 def test_largest_size_is_not_refused(tmp_path: Path) -> None:
     path = tmp_path / "wide.png"
     path.write_bytes(png(MAX_MEGAPIXELS * 1000, 1000, b""))
-    assert decode(path).status == "unreadable"  # as it has no pixels, not for its size
+    assert decode_file(path).status == "unreadable"  # as it has no pixels, not for its size
 
 
 def test_too_large_picture_keeps_what_its_header_says(tmp_path: Path) -> None:
     path = tmp_path / "large.png"
     path.write_bytes(png(11_000, 10_000, b""))
-    header = decode(path).header
+    header = decode_file(path).header
     assert (header.format, header.width_px, header.height_px) == ("PNG", 11_000, 10_000)
 
 
@@ -282,7 +282,7 @@ def test_file_that_breaks_off_gives_what_there_is(tmp_path: Path, extension: str
     data = whole.read_bytes()
     path = tmp_path / f"half{extension}"
     path.write_bytes(data[: len(data) // 2])
-    decoding = decode(path)
+    decoding = decode_file(path)
     assert decoding.status == "truncated"
     assert decoding.error
     upper, lower = (0, 50) if extension != ".bmp" else (150, 200)  # BMP files start with the last row
@@ -296,7 +296,7 @@ def test_file_that_breaks_off_gives_what_there_is(tmp_path: Path, extension: str
 def test_file_that_breaks_off_before_the_first_pixel_is_unreadable(tmp_path: Path) -> None:
     path = tmp_path / "short.png"
     path.write_bytes(png(20, 20, b""))
-    assert decode(path).status == "unreadable"
+    assert decode_file(path).status == "unreadable"
     with pytest.raises(ImageError, match="unreadable: "):
         open_as_seen(path, allow_truncated=True)
 
@@ -304,7 +304,7 @@ def test_file_that_breaks_off_before_the_first_pixel_is_unreadable(tmp_path: Pat
 def test_text_is_unreadable(tmp_path: Path) -> None:
     path = tmp_path / "text.jpg"
     path.write_text("This is not a picture. " * 100)
-    decoding = decode(path)
+    decoding = decode_file(path)
     assert decoding.status == "unreadable"
     assert "known image format" in decoding.error
     assert str(tmp_path) not in decoding.error
@@ -315,21 +315,21 @@ def test_format_that_is_not_named_is_not_decoded(tmp_path: Path) -> None:
     stream = io.BytesIO()
     Image.fromarray(COLOUR).save(stream, "EPS")  # a PostScript program
     path.write_bytes(stream.getvalue())
-    assert decode(path).status == "unreadable"
+    assert decode_file(path).status == "unreadable"
 
 
 def test_file_without_bytes_is_empty(tmp_path: Path) -> None:
     path = tmp_path / "empty.jpg"
     path.touch()
-    assert decode(path).status == "empty"
+    assert decode_file(path).status == "empty"
 
 
 def test_absent_file_is_missing(tmp_path: Path) -> None:
-    assert decode(tmp_path / "gone.jpg").status == "missing"
+    assert decode_file(tmp_path / "gone.jpg").status == "missing"
 
 
 def test_folder_is_unreadable(tmp_path: Path) -> None:
-    decoding = decode(tmp_path)
+    decoding = decode_file(tmp_path)
     assert (decoding.status, decoding.error) == ("unreadable", "is a directory")
 
 

@@ -1,6 +1,7 @@
 import numpy as np
+import pandas as pd
 
-from analysis.dataset.samples import balanced_sample, stratified_folds
+from analysis.dataset.samples import balanced_sample, sample_of_training, stratified_folds
 
 
 def test_sample_takes_rare_classes_whole_and_the_others_evenly() -> None:
@@ -19,6 +20,15 @@ def test_sample_depends_on_the_seed_alone() -> None:
     codes = np.arange(200) % 4
     assert balanced_sample(codes, 20, seed=1).tolist() == balanced_sample(codes, 20, seed=1).tolist()
     assert balanced_sample(codes, 20, seed=1).tolist() != balanced_sample(codes, 20, seed=2).tolist()
+
+
+def test_sample_of_training_is_of_all_splits_where_there_is_no_training() -> None:
+    labels = pd.Categorical(["a", "a", "b", "b", "a", "b"])
+    images = pd.DataFrame({"label": labels, "split": ["train", "test"] * 3}, index=range(10, 16))
+    assert sample_of_training(images, 9, seed=0).index.tolist() == [10, 12, 14]
+    assert sorted(sample_of_training(images, 2, seed=0)["label"]) == ["a", "b"]
+    held_out = images[images["split"] == "test"]
+    assert sample_of_training(held_out, 9, seed=0).index.tolist() == [11, 13, 15]
 
 
 def test_folds_spread_each_class_evenly_and_are_of_one_size() -> None:

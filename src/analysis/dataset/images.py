@@ -139,7 +139,7 @@ def open_as_seen(path: str | os.PathLike[str], *, allow_truncated: bool = False)
     ImageError
         If there is no picture to be had; also if it is truncated, unless `allow_truncated`.
     """
-    decoding = decode(path)
+    decoding = decode_file(path)
     if decoding.picture is None or (decoding.status == "truncated" and not allow_truncated):
         raise ImageError(decoding.status, str(decoding.error))
     return decoding.picture
@@ -161,7 +161,7 @@ def open_scanned(path: str | os.PathLike[str], *, allow_truncated: bool = False)
         ) from error
 
 
-def decode(path: str | os.PathLike[str]) -> Decoding:
+def decode_file(path: str | os.PathLike[str]) -> Decoding:
     """Open and decode one file, whatever it holds: this never raises, the result says what is wrong."""
     try:
         with Path(path).open("rb") as file:

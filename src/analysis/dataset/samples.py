@@ -6,6 +6,13 @@ import numpy as np
 import pandas as pd
 
 
+def sample_of_training(images: pd.DataFrame, n: int, *, seed: int) -> pd.DataFrame:
+    """At most `n` rows, of each class the same number: of training if there are any, else of all splits."""
+    is_training = images["split"].eq("train")
+    images = images[is_training] if is_training.any() else images
+    return images.iloc[balanced_sample(images["label"].cat.codes.to_numpy(), n, seed=seed)]
+
+
 def balanced_sample(codes: np.ndarray, n: int, *, seed: int) -> np.ndarray:
     """Positions of at most `n` of the images with these class codes, ascending.
 

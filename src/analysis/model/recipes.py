@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from analysis.contract import InputError, explain
+from analysis.contract import InputError, explain_error
 from analysis.model.compare_models.parameters import CompareModelsParameters
 from models.training.parameters import TrainingParameters
 
@@ -29,7 +29,7 @@ def recipe_parameters(
         return TrainingParameters.model_validate(content)
     except ValidationError as error:
         section = f"compare_models.recipes.{name}"
-        problems = [explain(section, TrainingParameters, item) for item in error.errors()]
+        problems = [explain_error(section, TrainingParameters, item) for item in error.errors()]
         raise InputError(f"params.yaml: {'; '.join(problems)}.") from error
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import yaml
 from pydantic import ValidationError
 
-from analysis.contract import InputError, StageParameters, explain, nearest
+from analysis.contract import InputError, StageParameters, explain_error, nearest
 from analysis.pipeline.dag import Stage
 
 PARAMETERS_FILE = Path("params.yaml")
@@ -77,7 +77,7 @@ def validate(content: dict[str, Any], stages: Iterable[Stage]) -> dict[str, Stag
         try:
             sections[name] = model.model_validate(content[name])
         except ValidationError as error:
-            problems += dict.fromkeys(explain(name, model, item) for item in error.errors())
+            problems += dict.fromkeys(explain_error(name, model, item) for item in error.errors())
     if problems:
         raise InputError(f"{PARAMETERS_FILE}: " + "; ".join(problems) + ".")
     return sections

@@ -18,7 +18,7 @@ from torch.nn import functional
 from torchvision.transforms import v2
 
 from models.augmentation.parameters import AugmentationParameters
-from models.networks.classifier import seeded_weights
+from models.seeding import seeded_torch
 
 N_GROUPS = 16  # of a batch; the time that torchvision's transforms take grows with it, not with the batch
 AXES = {"horizontal_flip": -1, "vertical_flip": -2}  # of (N, 3, H, W), reversed by each flip
@@ -96,7 +96,7 @@ def in_groups(
     """`transforms` of each of `N_GROUPS` parts of the batch, or of each image if it has fewer."""
     n_groups = min(N_GROUPS, len(images))
     groups = zip(images.tensor_split(n_groups), labels.tensor_split(n_groups), strict=True)
-    with seeded_weights(int(rng.integers(2**63))):
+    with seeded_torch(int(rng.integers(2**63))):
         parts = [transforms(*group) for group in groups]
     changed, targets = zip(*parts, strict=True)
     return torch.cat(changed), torch.cat(targets)

@@ -26,7 +26,7 @@ class ImageStore:
     Parameters
     ----------
     home
-        The device that keeps them as uint8; None keeps none. See `home_of`.
+        The device that keeps them as uint8; None keeps none. See `cache_device_of`.
     """
 
     def __init__(
@@ -79,7 +79,7 @@ class ImageStore:
                 background.shutdown(wait=False, cancel_futures=True)  # of an iteration that is broken off
 
 
-def home_of(n_bytes: int, *, device: torch.device, cache_gigabytes: float) -> torch.device | None:
+def cache_device_of(n_bytes: int, *, device: torch.device, cache_gigabytes: float) -> torch.device | None:
     """Where decoded images are kept: on the GPU that trains, in memory, or (None) nowhere.
 
     On the GPU they may fill half of what is free, which leaves the rest to the network; in memory

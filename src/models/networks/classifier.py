@@ -6,8 +6,7 @@ image (training, evaluation, an attack, an attribution) works with pixels, and n
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
@@ -80,14 +79,6 @@ class ImageClassifier(nn.Module):
 def in_unit_range(images: Tensor) -> Tensor:
     """uint8 images as the classifier takes them: float32 in [0, 1]."""
     return images.float() / 255
-
-
-@contextlib.contextmanager
-def seeded_weights(seed: int) -> Iterator[None]:
-    """Networks built inside draw their weights from `seed`; the global generator is put back afterwards."""
-    with torch.random.fork_rng(devices=[]):
-        torch.random.default_generator.manual_seed(seed)
-        yield
 
 
 def count_flops(classifier: ImageClassifier) -> int:

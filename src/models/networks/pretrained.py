@@ -27,7 +27,7 @@ HUB_TIMEOUT_SECONDS = (
 
 
 @dataclass(frozen=True)
-class Start:
+class InitialWeights:
     """Where training starts: the state_dict of a ResNet of torchvision's, or None for random weights."""
 
     description: str
@@ -38,7 +38,7 @@ class Start:
         return self.state is not None
 
 
-def find_start(weights: str, weights_file: Path, architecture: str) -> Start:
+def find_initial_weights(weights: str, weights_file: Path, architecture: str) -> InitialWeights:
     """By the name `scratch`, `imagenet`, `file` or an address. Only ImageNet's absence is forgiven, and said.
 
     Raises
@@ -47,14 +47,14 @@ def find_start(weights: str, weights_file: Path, architecture: str) -> Start:
         If a file is absent or holds something else, or what an address names cannot be had.
     """
     if weights == "scratch":
-        return Start("from scratch")
+        return InitialWeights("from scratch")
     if weights == "imagenet":
         state = imagenet_state(get_model_weights(architecture).IMAGENET1K_V1)
         found, lacking = "from ImageNet weights", "from scratch (ImageNet weights could not be had)"
-        return Start(lacking) if state is None else Start(found, state)
+        return InitialWeights(lacking) if state is None else InitialWeights(found, state)
     if weights == "file":
-        return Start(f"from the weights in {weights_file}", load_plain(weights_file))
-    return Start(f"from the weights at {weights}", load_plain(_downloaded(weights)))
+        return InitialWeights(f"from the weights in {weights_file}", load_plain(weights_file))
+    return InitialWeights(f"from the weights at {weights}", load_plain(_downloaded(weights)))
 
 
 def _downloaded(address: str) -> Path:
@@ -91,7 +91,7 @@ def _socket_timeout(seconds: float) -> Iterator[None]:
         socket.setdefaulttimeout(before)
 
 
-def load_backbone(classifier: ImageClassifier, start: Start) -> set[str]:
+def load_backbone(classifier: ImageClassifier, initial_weights: InitialWeights) -> set[str]:
     """Put the state's weights into the backbone. The head, and a stem of another shape, stay as they are.
 
     Returns
@@ -104,10 +104,10 @@ def load_backbone(classifier: ImageClassifier, start: Start) -> set[str]:
     InputError
         If the state is not of the classifier's architecture.
     """
-    if start.state is None:
+    if initial_weights.state is None:
         return set()
     pretrained = set(classifier.parts()) - {"head"}
-    state = {name: tensor for name, tensor in start.state.items() if not name.startswith("fc.")}
+    state = {name: tensor for name, tensor in initial_weights.state.items() if not name.startswith("fc.")}
     stem = classifier.backbone.conv1.weight.detach()
     if classifier.keep_resolution and state.get("conv1.weight", stem).shape != stem.shape:
         state["conv1.weight"] = stem
@@ -117,7 +117,7 @@ def load_backbone(classifier: ImageClassifier, start: Start) -> set[str]:
     except RuntimeError as error:
         reason = str(error).splitlines()[1].strip()
         raise InputError(
-            f"Training cannot start {start.description}: expected the state_dict of torchvision's "
+            f"Training cannot start {initial_weights.description}: expected the state_dict of torchvision's "
             f"{classifier.architecture}. {reason}"
         ) from error
     return pretrained

@@ -1,4 +1,4 @@
-"""From tables and parameters to a trained classifier: the images, the network, its start, the training."""
+"""From tables and parameters to a trained classifier: the images, the network, its weights, the training."""
 
 from __future__ import annotations
 
@@ -21,10 +21,17 @@ from models.augmentation.images import new_augmentation
 from models.data.batch_checks import check_contract
 from models.data.batches import Batches
 from models.data.leaks import leaked_images
-from models.data.store import ImageStore, home_of
+from models.data.store import ImageStore, cache_device_of
 from models.losses.class_weights import class_weights
-from models.networks.classifier import ImageClassifier, seeded_weights
-from models.networks.pretrained import IMAGENET_MEAN, IMAGENET_STD, Start, find_start, load_backbone
+from models.networks.classifier import ImageClassifier
+from models.networks.pretrained import (
+    IMAGENET_MEAN,
+    IMAGENET_STD,
+    InitialWeights,
+    find_initial_weights,
+    load_backbone,
+)
+from models.seeding import seeded_torch
 from models.training.hardware import Hardware, hardware_for
 from models.training.inputs import Advice, TrainingInputs
 from models.training.loop import TrainingRun, train
@@ -54,7 +61,7 @@ class FittedClassifier:
     """
 
     classifier: ImageClassifier
-    start: Start
+    initial_weights: InitialWeights
     images: dict[str, pd.DataFrame]
     leaked: np.ndarray
     flips: dict[str, np.ndarray]
@@ -107,7 +114,7 @@ def fit_classifier(
     shutil.rmtree(checkpoints)
     return FittedClassifier(
         classifier,
-        prepared.start,
+        prepared.initial_weights,
         images,
         prepared.leaked,
         prepared.flips,
@@ -119,10 +126,10 @@ def fit_classifier(
 
 @dataclass(frozen=True)
 class PreparedTraining:
-    """All that `train` needs: the untrained network and its start, the images, batches, phases and device."""
+    """All that `train` needs: the network and its initial weights, images, batches, phases and device."""
 
     classifier: ImageClassifier
-    start: Start
+    initial_weights: InitialWeights
     phases: list[Phase]
     images: dict[str, pd.DataFrame]
     leaked: np.ndarray
@@ -140,28 +147,28 @@ def prepare_training(
     hardware = hardware_for(parameters)
     input_px, keep_resolution = input_of(inputs.scan, parameters)
     weights = weights_for(parameters.weights, keep_resolution=keep_resolution)
-    start = find_start(weights, Path(parameters.weights_file), parameters.architecture)
+    initial_weights = find_initial_weights(weights, Path(parameters.weights_file), parameters.architecture)
     interpolation = interpolation_of(inputs.advice, parameters)
     readable = readable_images(inputs.manifest, inputs.scan)
     leaked = leaked_images(readable, inputs.thumbnails, input_px=input_px, interpolation=interpolation)
     images = images_by_split(inputs.manifest, inputs.scan, leaked, parameters.max_training_images, seed)
-    with seeded_weights(seed):
+    with seeded_torch(seed):
         classifier = ImageClassifier(
             architecture=parameters.architecture,
             classes=inputs.classes,
             input_px=input_px,
             interpolation=interpolation,
             keep_resolution=keep_resolution,
-            **normalisation_for(inputs.advice, parameters, is_pretrained=start.is_pretrained),
+            **normalisation_for(inputs.advice, parameters, is_pretrained=initial_weights.is_pretrained),
         )
-    phases = _phases(load_backbone(classifier, start), parameters)
+    phases = _phases(load_backbone(classifier, initial_weights), parameters)
     flips = classes_by_flip(inputs.advice.safe_flips, classifier.classes, parameters.augmentation)
     training, validation = _batches(images, classifier, parameters, flips, hardware, seed)
     contract = check_contract(
         training, validation, n_classes=len(classifier.classes), input_px=input_px, n_leaked=len(leaked)
     )
     return PreparedTraining(
-        classifier, start, phases, images, leaked, flips, training, validation, contract, hardware
+        classifier, initial_weights, phases, images, leaked, flips, training, validation, contract, hardware
     )
 
 
@@ -243,7 +250,7 @@ def _batches(
     n_bytes = sum(len(rows) for rows in images.values()) * 3 * input_px**2
     # several processes would keep them on the first one's GPU
     keeper = hardware.device if hardware.n_devices == 1 else torch.device("cpu")
-    home = home_of(n_bytes, device=keeper, cache_gigabytes=parameters.cache_gigabytes)
+    home = cache_device_of(n_bytes, device=keeper, cache_gigabytes=parameters.cache_gigabytes)
 
     def store(split: str) -> ImageStore:
         return ImageStore(

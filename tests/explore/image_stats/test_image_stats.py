@@ -15,7 +15,7 @@ from analysis.explore.image_stats import groups as image_groups
 from analysis.explore.image_stats.differences import (
     MEASURES,
     compare_classes,
-    compare_splits,
+    compare_measures,
     summarise_measures,
 )
 from analysis.explore.image_stats.figures import open_picture
@@ -190,7 +190,7 @@ def test_random_labels_and_splits_raise_no_alarm(n_classes: int) -> None:
         manifest, scan = dataset(labels, rng.choice(["train", "test"], 300, p=[0.8, 0.2]).tolist(), seed)
         images = measured_images(manifest, scan)
         contrasts = compare_classes(images, significance_level=0.01, min_auroc=0.5)
-        differences = compare_splits(images, significance_level=0.01, min_cliffs_delta=0.0)
+        differences = compare_measures(images, significance_level=0.01, min_cliffs_delta=0.0)
         # even without any threshold on the effect, about one in a hundred datasets may be flagged by chance
         assert contrasts["is_apart"].sum() + differences["is_different"].sum() == 0, seed
 
@@ -229,7 +229,7 @@ def test_a_class_that_differs_in_test_is_found_with_its_direction() -> None:
 def test_a_shift_spread_over_many_small_classes_is_found_at_the_furthest() -> None:
     manifest, scan = dataset([f"{i % 61}" for i in range(360)], (["train"] * 3 + ["test"]) * 90)
     scan.loc[manifest["split"] == "test", "brightness_mean"] += 1
-    differences = compare_splits(
+    differences = compare_measures(
         measured_images(manifest, scan), significance_level=0.01, min_cliffs_delta=0.33
     )
     flagged = differences[differences["is_different"]]
@@ -240,7 +240,7 @@ def test_a_shift_spread_over_many_small_classes_is_found_at_the_furthest() -> No
 def test_a_significant_but_tiny_difference_between_splits_is_not_flagged() -> None:
     manifest, scan = dataset(["ant", "bee"] * 3000, ["train", "train", "test", "test"] * 1500)
     scan.loc[manifest["split"] == "test", "contrast"] += 0.2
-    differences = compare_splits(
+    differences = compare_measures(
         measured_images(manifest, scan), significance_level=0.01, min_cliffs_delta=0.33
     )
     overall = differences.query("label == '' and measure == 'contrast'").iloc[0]

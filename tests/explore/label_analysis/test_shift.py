@@ -6,7 +6,7 @@ import pytest
 from scipy import stats
 from scipy.spatial.distance import jensenshannon
 
-from analysis.explore.label_analysis.shift import compare_counts, compare_shares, compare_splits
+from analysis.explore.label_analysis.shift import compare_counts, compare_label_shares, compare_shares
 
 SETTINGS = {"significance_level": 0.01, "min_label_shift": 0.05, "n_permutations": 999, "seed": 0}
 
@@ -112,7 +112,7 @@ def test_one_class_cannot_shift() -> None:
 
 
 def test_every_pair_of_splits_is_compared_and_corrected_for() -> None:
-    shift = compare_splits(
+    shift = compare_label_shares(
         counts_of(train=[500, 500, 500], validation=[100, 100, 100], test=[200, 100, 60]), **SETTINGS
     )
     pairs = [("train", "validation"), ("train", "test"), ("validation", "test")]
@@ -122,13 +122,13 @@ def test_every_pair_of_splits_is_compared_and_corrected_for() -> None:
 
 
 def test_a_significant_but_tiny_shift_is_not_flagged() -> None:
-    shift = compare_splits(counts_of(train=[100_000, 100_000], test=[51_000, 49_000]), **SETTINGS)
+    shift = compare_label_shares(counts_of(train=[100_000, 100_000], test=[51_000, 49_000]), **SETTINGS)
     assert shift["p_value_holm"][0] < 1e-6
     assert not shift["is_shifted"][0]
 
 
 def test_a_large_difference_of_few_images_is_not_flagged() -> None:
-    shift = compare_splits(counts_of(train=[10, 10], test=[3, 1]), **SETTINGS)
+    shift = compare_label_shares(counts_of(train=[10, 10], test=[3, 1]), **SETTINGS)
     assert shift["total_variation"][0] == pytest.approx(0.25)
     assert not shift["is_shifted"][0]
 
@@ -141,12 +141,12 @@ def test_random_splits_are_not_flagged() -> None:
         counts = counts_of(
             **{split: rng.multinomial(n, shares).tolist() for split, n in (("train", 400), ("test", 80))}
         )
-        flagged += compare_splits(counts, **SETTINGS | {"n_permutations": 199})["is_shifted"].sum()
+        flagged += compare_label_shares(counts, **SETTINGS | {"n_permutations": 199})["is_shifted"].sum()
     assert flagged <= 1
 
 
 def test_one_split_leaves_an_empty_table_with_its_columns() -> None:
-    shift = compare_splits(counts_of(train=[3, 4]), **SETTINGS)
+    shift = compare_label_shares(counts_of(train=[3, 4]), **SETTINGS)
     assert len(shift) == 0
     assert {"split_a", "p_value_holm", "is_shifted"} <= set(shift.columns)
 

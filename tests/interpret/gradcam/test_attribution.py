@@ -15,7 +15,8 @@ from analysis.interpret.gradcam.attribution import (
     integrated_gradients,
     map_side_px,
 )
-from models.networks.classifier import ImageClassifier, seeded_weights
+from models.networks.classifier import ImageClassifier
+from models.seeding import seeded_torch
 
 
 @pytest.fixture
@@ -23,7 +24,7 @@ def make_random_classifier():
     """A network of random weights whose batch statistics are not the trivial ones."""
 
     def make(architecture: str, *, input_px: int, keep_resolution: bool) -> ImageClassifier:
-        with seeded_weights(0):
+        with seeded_torch(0):
             classifier = ImageClassifier(
                 architecture=architecture,
                 classes=["a", "b", "c"],

@@ -5,7 +5,7 @@ from torch import Tensor, nn
 
 from analysis.interpret.gradcam.faithfulness import (
     area_under,
-    blurred,
+    blurred_baseline,
     pixel_ranks,
     random_maps,
     removal_curves,
@@ -56,7 +56,7 @@ def test_curves_start_and_end_with_the_picture_and_its_blur(corner_images) -> No
     curves = curves_of(corner_images, np.random.default_rng(0).random((3, PX, PX)))
     sharp, blur = (
         CornerClassifier()(images).softmax(dim=1)[:, 0].numpy()
-        for images in (corner_images / 255, blurred(corner_images / 255))
+        for images in (corner_images / 255, blurred_baseline(corner_images / 255))
     )
     assert curves["deletion"][:, [0, -1]] == pytest.approx(np.stack([sharp, blur], axis=1))
     assert curves["insertion"][:, [-1, 0]] == pytest.approx(np.stack([sharp, blur], axis=1))
@@ -86,8 +86,8 @@ def test_curves_do_not_depend_on_the_batch(corner_images) -> None:
 
 def test_blur_keeps_plain_pictures_and_the_mean() -> None:
     plain = torch.full((1, 3, 9, 9), 0.3)
-    assert torch.allclose(blurred(plain), plain, atol=1e-6)
-    assert blurred(torch.rand(1, 3, 8, 8)).shape == (1, 3, 8, 8)
+    assert torch.allclose(blurred_baseline(plain), plain, atol=1e-6)
+    assert blurred_baseline(torch.rand(1, 3, 8, 8)).shape == (1, 3, 8, 8)
 
 
 def test_random_maps_are_as_coarse_as_asked() -> None:

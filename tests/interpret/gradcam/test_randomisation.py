@@ -5,14 +5,15 @@ from scipy.stats import spearmanr
 
 from analysis.interpret.gradcam.randomisation import STEPS, randomised, ssim_of_maps
 from analysis.statistics.correlation import rank_correlation_of_maps
-from models.networks.classifier import ImageClassifier, seeded_weights
+from models.networks.classifier import ImageClassifier
+from models.seeding import seeded_torch
 
 PX = 16
 
 
 @pytest.fixture
 def classifier() -> ImageClassifier:
-    with seeded_weights(5):
+    with seeded_torch(5):
         return (
             ImageClassifier(
                 architecture="resnet18",

@@ -9,7 +9,7 @@ import yaml
 from analysis.contract import Artifacts, InputError
 from analysis.interpret.hard_examples.figures import plot_class_hardness
 from analysis.interpret.hard_examples.parameters import HardExamplesParameters
-from analysis.interpret.hard_examples.stage import hard_examples, tabulate_classes
+from analysis.interpret.hard_examples.stage import hard_examples, tabulate_class_hardness
 from analysis.model.baseline_resnet.parameters import BaselineResnetParameters
 
 PARAMETERS_FILE = Path(__file__).parents[3] / "params.yaml"
@@ -246,7 +246,7 @@ def test_class_figure_is_within_bounds(tmp_path, n_classes):
             "hardness_percentile": (np.arange(500) + 0.5) / 500,
         }
     )
-    by_class = tabulate_classes(images, 0.05)
+    by_class = tabulate_class_hardness(images, 0.05)
     assert by_class["n_hard"].sum() == 25
     assert (
         by_class[["n_always_kept", "n_forgotten", "n_never_learnt"]].sum(axis=1) == by_class["n_trained_on"]

@@ -15,7 +15,7 @@ from analysis.interpret.robustness_deepdive.attacks import (
     margins,
     pgd,
     project,
-    shrink,
+    shrink_perturbations,
     sizes,
     steepest,
     unit_noise,
@@ -201,7 +201,7 @@ def test_shrinking_ends_at_the_boundary(linear) -> None:
     target, images, labels = linear
     exact = exact_sizes(target, images, "l2")
     direction = steepest(target.gradients(images, labels, margins)[0], "l2")
-    found = shrink(target, images, images + 2 * exact.max() * direction, labels)
+    found = shrink_perturbations(target, images, images + 2 * exact.max() * direction, labels)
     assert (target.predict(found) != labels).all()
     assert (sizes(found - images, "l2") <= exact + 2 * exact.max() / 32 + 1e-6).all()
 

@@ -16,7 +16,7 @@ from analysis.dataset.samples import stratified_sample
 from analysis.pipeline.progress import ProgressLines
 from models.data.batches import Batches
 from models.data.decoding import decode
-from models.data.store import N_BATCHES_AHEAD, ImageStore, home_of
+from models.data.store import N_BATCHES_AHEAD, ImageStore, cache_device_of
 
 
 def table_of(*paths: Path, is_truncated: bool = False) -> pd.DataFrame:
@@ -283,7 +283,7 @@ def test_images_are_kept_on_the_gpu_with_room_to_spare_else_in_memory_else_nowhe
     monkeypatch: pytest.MonkeyPatch, device: str, n_bytes: int, expected: str | None
 ) -> None:
     monkeypatch.setattr("torch.cuda.mem_get_info", lambda: (1000, 4000))
-    home = home_of(n_bytes, device=torch.device(device), cache_gigabytes=2e-6)
+    home = cache_device_of(n_bytes, device=torch.device(device), cache_gigabytes=2e-6)
     assert home == (expected and torch.device(expected))
 
 

@@ -7,7 +7,8 @@ from torchvision.models import resnet18
 
 from analysis.contract import InputError
 from models.networks.checkpoint import load_classifier, load_plain, save_classifier
-from models.networks.classifier import ImageClassifier, seeded_weights
+from models.networks.classifier import ImageClassifier
+from models.seeding import seeded_torch
 
 MEAN, STD = [0.2, 0.4, 0.6], [0.5, 0.25, 0.1]
 
@@ -15,7 +16,7 @@ MEAN, STD = [0.2, 0.4, 0.6], [0.5, 0.25, 0.1]
 def small_classifier(
     *, keep_resolution: bool = False, seed: int = 0, std: list[float] = STD
 ) -> ImageClassifier:
-    with seeded_weights(seed):
+    with seeded_torch(seed):
         return ImageClassifier(
             architecture="resnet18",
             classes=["cat", "dog"],

@@ -11,7 +11,8 @@ from analysis.contract import InputError
 from analysis.dataset.readable import readable_images
 from models.data.batches import Batches
 from models.data.store import ImageStore
-from models.networks.classifier import in_unit_range, seeded_weights
+from models.networks.classifier import in_unit_range
+from models.seeding import seeded_torch
 from models.training.hardware import Hardware
 from models.training.loop import TrainingRun, train
 from models.training.module import Objective
@@ -66,7 +67,7 @@ class UnnormalisedClassifier(TinyClassifier):
 
 
 def new_classifier() -> TinyClassifier:
-    with seeded_weights(0):
+    with seeded_torch(0):
         return TinyClassifier()
 
 
@@ -257,7 +258,7 @@ def test_killed_training_ends_with_the_weights_it_would_have_had(tmp_path: Path,
 def test_two_processes_share_every_batch_and_agree_with_one(tmp_path: Path, batches) -> None:
     results = {}
     for n_devices in (1, 2):
-        with seeded_weights(0):
+        with seeded_torch(0):
             classifier = UnnormalisedClassifier()
         batches["train"].epoch = 0
         found = run(

@@ -14,10 +14,8 @@ from analysis.dataset.decisions import COLUMNS, locate, read_decisions
 from analysis.scrub.clean import proposals
 from analysis.scrub.clean.parameters import CleanParameters
 from analysis.scrub.clean.stage import clean
-from analysis.scrub.duplicates import stage as duplicates
 from analysis.scrub.duplicates.findings import CONTRADICTING, EXACT, LEAKED, NEAR
 from analysis.scrub.label_issues.findings import SUSPECTED_LABEL
-from analysis.scrub.quality_checks import findings as quality_kinds
 from analysis.scrub.quality_checks.findings import (
     BLURRY,
     MISSING_FILE,
@@ -236,13 +234,6 @@ def test_class_emptied_by_new_labels_is_said(dataset: Dataset) -> None:
 
 
 # ---- proposals -------------------------------------------------------------------------------------------
-
-
-def test_rules_name_kinds_of_findings_that_there_are() -> None:
-    kinds = {kind.name for kind in vars(quality_kinds).values() if isinstance(kind, FindingKind)}
-    kinds |= {kind.name for kind in vars(duplicates).values() if isinstance(kind, FindingKind)}
-    assert {*proposals.WITHOUT_PICTURE, *proposals.SPOILT} <= kinds
-    assert {proposals.LEAKED, proposals.EXACT, proposals.CONTRADICTING} <= kinds
 
 
 def test_images_without_a_picture_are_dropped_in_every_split(dataset: Dataset) -> None:

@@ -13,7 +13,7 @@ from analysis.scrub.label_issues.confident_learning import (
     noise_matrix,
     normalised_margin,
     self_confidence,
-    shrink,
+    shrink_to_mean,
     temper,
     true_class_probabilities,
 )
@@ -143,9 +143,9 @@ def test_small_classes_have_ten_anchors_or_as_many_as_they_are() -> None:
 
 def test_rows_that_differ_by_chance_alone_are_drawn_together_and_others_are_not() -> None:
     mean = np.array([0.8, 0.2])
-    alike = shrink(np.array([[79, 21], [82, 18], [80, 20]]), mean)
+    alike = shrink_to_mean(np.array([[79, 21], [82, 18], [80, 20]]), mean)
     assert np.ptp(alike[:, 1]) < 0.01
-    unlike = shrink(np.array([[100, 0], [40, 60], [100, 0]]), mean)
+    unlike = shrink_to_mean(np.array([[100, 0], [40, 60], [100, 0]]), mean)
     assert unlike[1, 1] > 0.5
     for shares in (alike, unlike):
         assert shares.sum(axis=1) == pytest.approx(1)

@@ -17,7 +17,7 @@ from analysis.scrub.label_probabilities.parameters import LabelProbabilitiesPara
 from analysis.scrub.quality_checks.parameters import QualityChecksParameters
 from analysis.scrub.self_test.copy_trials import judge_pairs
 from analysis.scrub.self_test.parameters import SelfTestParameters
-from analysis.scrub.self_test.sample import Sample, draw_sample, with_planted
+from analysis.scrub.self_test.sample import PlantedSample, draw_sample, with_planted
 from analysis.scrub.self_test.stage import self_test
 
 PARAMETERS = yaml.safe_load((Path(__file__).parents[3] / "params.yaml").read_text(encoding="utf-8"))
@@ -33,7 +33,7 @@ N = 120
 NO_PAIRS = pd.DataFrame({"item_id_a": pd.array([], dtype="int64"), "item_id_b": pd.array([], dtype="int64")})
 
 
-def dataset(folder: Path, *, n: int = N, side_px: int = 40) -> Sample:
+def dataset(folder: Path, *, n: int = N, side_px: int = 40) -> PlantedSample:
     """Unlike pictures with fine detail, of two classes, every third in the test."""
     rng = np.random.default_rng(0)
     noise = rng.normal(size=(n, side_px, side_px, 3))
@@ -53,16 +53,16 @@ def dataset(folder: Path, *, n: int = N, side_px: int = 40) -> Sample:
         status="ok",
     )
     (part,) = scan(manifest)
-    return Sample(np.arange(n), manifest, part["scan"], part["thumbnails"])
+    return PlantedSample(np.arange(n), manifest, part["scan"], part["thumbnails"])
 
 
-def embeddings_of(images: Sample) -> np.ndarray:
+def embeddings_of(images: PlantedSample) -> np.ndarray:
     """In which the two classes lie apart."""
     codes = images.manifest["label"].cat.codes.to_numpy()
     return np.random.default_rng(0).normal(size=(len(images), 4)) * 0.05 + np.eye(4)[codes]
 
 
-def audited(images: Sample, *, copies=COPIES, quality=QUALITY, labels=LABELS, own=OWN) -> Artifacts:
+def audited(images: PlantedSample, *, copies=COPIES, quality=QUALITY, labels=LABELS, own=OWN) -> Artifacts:
     return self_test(
         images.manifest,
         images.scan,
@@ -80,12 +80,12 @@ def audited(images: Sample, *, copies=COPIES, quality=QUALITY, labels=LABELS, ow
 
 
 @pytest.fixture(scope="module")
-def images(tmp_path_factory: pytest.TempPathFactory) -> Sample:
+def images(tmp_path_factory: pytest.TempPathFactory) -> PlantedSample:
     return dataset(tmp_path_factory.mktemp("pictures"))
 
 
 @pytest.fixture(scope="module")
-def artifacts(images: Sample) -> Artifacts:
+def artifacts(images: PlantedSample) -> Artifacts:
     return audited(images)
 
 
@@ -99,14 +99,14 @@ def test_self_test_finds_gross_faults(artifacts: Artifacts) -> None:
     assert results.loc["recompressed", "recall"] > 0.8
 
 
-def test_self_test_sees_that_a_check_is_blind(images: Sample) -> None:
+def test_self_test_sees_that_a_check_is_blind(images: PlantedSample) -> None:
     quality = QUALITY.model_copy(update={"blurry_below": 0.0, "too_dark_below": 0.0})
     results = audited(images, quality=quality).tables["self_test"].set_index("fault")
     assert results.loc[["blurred", "darkened"], "recall"].tolist() == [0, 0]
     assert results.loc["blurred", ["precision"]].isna().all()
 
 
-def test_self_test_counts_what_untouched_images_are_flagged_for(images: Sample) -> None:
+def test_self_test_counts_what_untouched_images_are_flagged_for(images: PlantedSample) -> None:
     quality = QUALITY.model_copy(update={"too_bright_above": 0.0, "unusual_fraction": 1.0})
     results = audited(images, quality=quality).tables["self_test"].set_index("fault")
     row = results.loc["overexposed"]
@@ -116,7 +116,7 @@ def test_self_test_counts_what_untouched_images_are_flagged_for(images: Sample) 
 
 
 def test_self_test_suggests_a_threshold_with_the_wanted_false_positive_rate(
-    images: Sample, artifacts: Artifacts
+    images: PlantedSample, artifacts: Artifacts
 ) -> None:
     row = artifacts.tables["thresholds"].set_index("parameter").loc["quality_checks.too_dark_below"]
     share = (images.scan["brightness_p99"] < row["value_for_0.05"] - 1e-4).mean()
@@ -124,7 +124,9 @@ def test_self_test_suggests_a_threshold_with_the_wanted_false_positive_rate(
     assert (images.scan["brightness_p99"] <= row["value_for_0.05"] + 1e-4).mean() > 0.05 - 2 / N
 
 
-def test_self_test_gives_the_same_twice_and_leaves_the_files(images: Sample, artifacts: Artifacts) -> None:
+def test_self_test_gives_the_same_twice_and_leaves_the_files(
+    images: PlantedSample, artifacts: Artifacts
+) -> None:
     again = audited(images)
     pd.testing.assert_frame_equal(again.tables["self_test"], artifacts.tables["self_test"])
     pd.testing.assert_frame_equal(again.tables["thresholds"], artifacts.tables["thresholds"])
@@ -169,7 +171,7 @@ def test_judge_pairs_counts_natural_copies_of_the_original_as_right() -> None:
     assert rotated["is_right"].tolist() == [True, False]
 
 
-def test_draw_sample_takes_only_images_read_whole(images: Sample) -> None:
+def test_draw_sample_takes_only_images_read_whole(images: PlantedSample) -> None:
     statuses = images.scan.assign(status=["truncated", *["ok"] * (N - 1)])
     sample = draw_sample(
         images.manifest, statuses, images.thumbnails, n_images=30, rng=np.random.default_rng(0)
@@ -180,7 +182,7 @@ def test_draw_sample_takes_only_images_read_whole(images: Sample) -> None:
     assert sample.manifest["item_id"].tolist() == list(range(30))
 
 
-def test_with_planted_puts_copies_into_the_other_split(images: Sample) -> None:
+def test_with_planted_puts_copies_into_the_other_split(images: PlantedSample) -> None:
     planted = pd.DataFrame({"original_id": [0, 1], "path": images.manifest["path"][[0, 1]]})
     together = with_planted(images, planted, to_other_split=True)
     assert together.manifest["split"].tolist()[N:] == ["train", "test"]  # 0 is in the test, 1 in training

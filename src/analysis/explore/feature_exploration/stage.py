@@ -7,7 +7,7 @@ import pandas as pd
 
 from analysis.contract import Artifacts, Figure
 from analysis.dataset.readable import is_usable
-from analysis.dataset.samples import balanced_sample
+from analysis.dataset.samples import sample_of_training
 from analysis.explore.feature_exploration.figures import (
     plot_alike_pairs,
     plot_class_features,
@@ -103,11 +103,7 @@ def sample_images(
     images = manifest[["path", "label", "split"]].reset_index(drop=True)
     images["label"] = images["label"].cat.rename_categories(str)
     images = images[is_usable(manifest, scan) & ~np.isnan(embeddings[:, 0])]
-    is_training = images["split"].eq("train")
-    images = images[is_training] if is_training.any() else images
-    sample = images.iloc[
-        balanced_sample(images["label"].cat.codes.to_numpy(), parameters.max_images, seed=seed)
-    ]
+    sample = sample_of_training(images, parameters.max_images, seed=seed)
     n_images = sample["label"].value_counts()
     is_enough = sample["label"].map(n_images).astype(int) >= parameters.min_images
     sample = sample[is_enough.to_numpy()]

@@ -5,7 +5,7 @@ import pandas as pd
 
 from analysis.contract import Artifacts, Figure
 from analysis.dataset.readable import is_usable
-from analysis.dataset.samples import balanced_sample
+from analysis.dataset.samples import sample_of_training
 from analysis.explore.geometric.evidence import EVIDENCE_COLUMNS, gather_evidence
 from analysis.explore.geometric.figures import (
     plot_augmentations,
@@ -82,10 +82,7 @@ def sample_images(manifest: pd.DataFrame, scan: pd.DataFrame, n: int, seed: int)
     images = manifest[["item_id", "label", "split"]].reset_index(drop=True)
     images["label"] = images["label"].cat.rename_categories(str)
     images[FROM_SCAN] = scan[FROM_SCAN].to_numpy(dtype=float, na_value=np.nan)
-    images = images[is_usable(manifest, scan)]
-    is_training = images["split"].eq("train")
-    images = images[is_training] if is_training.any() else images
-    return images.iloc[balanced_sample(images["label"].cat.codes.to_numpy(), n, seed=seed)]
+    return sample_of_training(images[is_usable(manifest, scan)], n, seed=seed)
 
 
 def _evidence(pictures: np.ndarray, labels: pd.Series, seed: int) -> pd.DataFrame:

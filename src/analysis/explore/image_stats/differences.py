@@ -65,7 +65,7 @@ def compare_classes(images: pd.DataFrame, *, significance_level: float, min_auro
     return table.assign(is_apart=is_significant & (table["auroc"] >= min_auroc))
 
 
-def compare_splits(
+def compare_measures(
     images: pd.DataFrame, *, significance_level: float, min_cliffs_delta: float
 ) -> pd.DataFrame:
     """Training against each other split: one row per split, measure and class, and one for all classes.

@@ -8,7 +8,7 @@ from analysis.dataset.readable import is_readable
 from analysis.explore.image_stats.differences import (
     MEASURES,
     compare_classes,
-    compare_splits,
+    compare_measures,
     summarise_measures,
 )
 from analysis.explore.image_stats.figures import (
@@ -48,7 +48,7 @@ def image_stats(
     level = parameters.significance_level
     measures = summarise_measures(images)
     contrasts = compare_classes(images, significance_level=level, min_auroc=parameters.min_shortcut_auroc)
-    differences = compare_splits(
+    differences = compare_measures(
         images, significance_level=level, min_cliffs_delta=parameters.min_split_difference
     )
     tables = {

@@ -31,7 +31,7 @@ SHIFT_COLUMNS = [
 ]
 
 
-def compare_splits(
+def compare_label_shares(
     counts: pd.DataFrame,
     *,
     significance_level: float,

@@ -9,7 +9,7 @@ from analysis.explore.label_analysis.figures import plot_class_counts, plot_labe
 from analysis.explore.label_analysis.findings import KINDS, find_label_faults
 from analysis.explore.label_analysis.notes import CAPTIONS, metrics_of, notes_on, summary_of
 from analysis.explore.label_analysis.parameters import LabelAnalysisParameters
-from analysis.explore.label_analysis.shift import compare_splits
+from analysis.explore.label_analysis.shift import compare_label_shares
 from analysis.statistics.proportions import proportion_of, wilson_interval
 
 
@@ -20,14 +20,14 @@ def label_analysis(manifest: pd.DataFrame, *, parameters: LabelAnalysisParameter
     beside, as `n_unavailable` and `n_unlabelled`.
     """
     counts = count_labels(manifest)
-    shift = compare_splits(
+    shift = compare_label_shares(
         counts,
         significance_level=parameters.significance_level,
         min_label_shift=parameters.min_label_shift,
         n_permutations=parameters.n_permutations,
         seed=seed,
     )
-    class_counts = tabulate_classes(manifest, counts, parameters)
+    class_counts = tabulate_class_counts(manifest, counts, parameters)
     return Artifacts(
         summary=summary_of(counts, shift),
         metrics=metrics_of(manifest, counts, class_counts, shift),
@@ -59,7 +59,7 @@ def _cross_tabulate(labelled: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(columns, index=pd.Index(classes, name="label")).rename_axis(columns="split")
 
 
-def tabulate_classes(
+def tabulate_class_counts(
     manifest: pd.DataFrame, counts: pd.DataFrame, parameters: LabelAnalysisParameters
 ) -> pd.DataFrame:
     """`counts` as one row per class and split, with shares, their intervals and frequency groups."""

@@ -150,7 +150,7 @@ def _mean(values: np.ndarray) -> float:
     return float(values.mean()) if len(values) else np.nan
 
 
-def tabulate_classes(classes: pd.Index, views: Mapping[str, View]) -> pd.DataFrame:
+def tabulate_class_purity(classes: pd.Index, views: Mapping[str, View]) -> pd.DataFrame:
     """One row per class, in the dataset's order; columns of a space that there is not are empty."""
     table = pd.DataFrame({"label": classes.astype(str), "n_items": 0, "mixed_with": ""})
     for name in SPACES[::-1]:  # the embeddings have the last word on what both tell

@@ -24,7 +24,7 @@ from analysis.explore.latent_structure.spaces import (
     View,
     decoded_rows,
     make_spaces,
-    tabulate_classes,
+    tabulate_class_purity,
     tabulate_map,
     tabulate_trust,
     view_spaces,
@@ -79,7 +79,7 @@ def latent_structure(
     tables = {
         "map": tabulate_map(manifest, views),
         "trust": tabulate_trust(views, seed=seed),
-        "class_purity": tabulate_classes(labels.cat.categories, views),
+        "class_purity": tabulate_class_purity(labels.cat.categories, views),
         "pca": tabulate_components(pixels.components if pixels else None),
     }
     return Artifacts(

@@ -89,8 +89,8 @@ def sample_predictions(
     """
     labelled = readable[readable["class_index"] >= 0]
     split = split_to_judge(labelled)
-    told = predictions[["item_id", "predicted_label", "probabilities"]]
-    judged = labelled[labelled["split"] == split].merge(told, on="item_id", validate="1:1")
+    predicted = predictions[["item_id", "predicted_label", "probabilities"]]
+    judged = labelled[labelled["split"] == split].merge(predicted, on="item_id", validate="1:1")
     predicted = judged["predicted_label"].cat.codes.astype(np.int64)
     judged = judged.assign(
         predicted_index=predicted,
@@ -106,7 +106,7 @@ def sample_predictions(
     return pd.concat(kept, ignore_index=True), split
 
 
-def explain(
+def explain_predictions(
     model: Path,
     images: pd.DataFrame,
     classes: Sequence[str],

@@ -103,7 +103,7 @@ def _compare_areas(by_map: np.ndarray, by_chance: np.ndarray) -> dict[str, float
     return {"n_images": n} | dict(zip(AREA_COLUMNS, map(float, values), strict=True))
 
 
-def blurred(images: Tensor) -> Tensor:
+def blurred_baseline(images: Tensor) -> Tensor:
     """Float images (N, 3, H, W), blurred so far that of shapes a hint is left."""
     sigma = BLUR_FRACTION * images.shape[-1]
     # three standard deviations to each side hold the kernel; its reflection reaches no farther than the side
@@ -151,7 +151,7 @@ def removal_curves(
             rows = slice(start, start + batch_images)
             device = next(classifier.parameters()).device
             sharp = in_unit_range(pixels[rows].to(device))
-            blur = blurred(sharp)
+            blur = blurred_baseline(sharp)
             place = torch.from_numpy(ranks[rows]).to(device)[:, None]  # (N, H, W) -> (N, 1, H, W)
             classes = torch.from_numpy(targets[rows]).to(device)
             for step in range(n_steps + 1):

@@ -17,7 +17,8 @@ from analysis.interpret.gradcam.shares import mean_of_present, share_inside
 from analysis.pipeline.progress import progress
 from analysis.statistics.correlation import rank_correlation_of_maps
 from analysis.statistics.image_similarity import ssim_of_pair
-from models.networks.classifier import ImageClassifier, in_unit_range, seeded_weights
+from models.networks.classifier import ImageClassifier, in_unit_range
+from models.seeding import seeded_torch
 
 # in the order in which a cascade makes them random, the output first; the last leaves nothing learnt
 STEPS = ("head", "layer4", "layer3", "layer2", "layer1", "stem")
@@ -43,7 +44,7 @@ def randomised(classifier: ImageClassifier, pixels: Tensor, *, down_to: str, see
     parts = network.parts()
     steps = STEPS[: STEPS.index(down_to) + 1]
     modules = [module for step in steps for child in parts[step] for module in child.modules()]
-    with seeded_weights(seed):
+    with seeded_torch(seed):
         for module in modules:
             if hasattr(module, "reset_parameters"):
                 module.reset_parameters()

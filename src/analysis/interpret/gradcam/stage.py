@@ -13,7 +13,7 @@ from analysis.interpret.gradcam.comparison import (
     tabulate_shares,
     tabulate_steps,
 )
-from analysis.interpret.gradcam.explained_images import Explained, explain, sample_predictions
+from analysis.interpret.gradcam.explained_images import Explained, explain_predictions, sample_predictions
 from analysis.interpret.gradcam.faithfulness import check_removal, is_surely_better
 from analysis.interpret.gradcam.figures import (
     plot_cascade,
@@ -100,7 +100,7 @@ def _explain_sample(
         wrong_per_class=parameters.wrong_per_class,
         seed=seed,
     )
-    explained = explain(
+    explained = explain_predictions(
         model,
         images,
         classes,

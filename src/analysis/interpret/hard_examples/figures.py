@@ -31,7 +31,7 @@ OUTCOMES = {  # column of the classes' table -> name, colour
 
 
 def plot_class_hardness(by_class: pd.DataFrame, fraction: float) -> Figure:
-    """Share of hard images by class, and how training went; `by_class` as `tabulate_classes` makes it."""
+    """Share of hard images by class, and how training went; `by_class` is of `tabulate_class_hardness`."""
     shown = by_class.head(MAX_CLASSES)
     drawing, axes = new_figure(width=8.5, height=1.7 + 0.24 * len(shown), columns=2)
     draw_hard_share(shown, fraction, ax=axes[0, 0])

@@ -53,7 +53,7 @@ def hard_examples(
     pairs, images = with_pairs(images, predictions, parameters.n_pairs)
     agreement = tabulate_agreement(images, parameters.hardest_fraction)
     doubts = tabulate_label_doubts(images, parameters.hardest_fraction)
-    by_class = tabulate_classes(images, parameters.hardest_fraction)
+    by_class = tabulate_class_hardness(images, parameters.hardest_fraction)
     advice = advice_of(channel_statistics, interpolation_methods, augmentation_verdicts)
     gains = _retrain(
         images,
@@ -115,7 +115,7 @@ def _retrain(
     return tabulate_gains(predictions, {*pairs.table["first_label"], *pairs.table["second_label"]})
 
 
-def tabulate_classes(images: pd.DataFrame, fraction: float) -> pd.DataFrame:
+def tabulate_class_hardness(images: pd.DataFrame, fraction: float) -> pd.DataFrame:
     """One row per class, the hardest first: its share of hard images, and how training went with it.
 
     Returns

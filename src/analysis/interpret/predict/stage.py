@@ -38,15 +38,15 @@ def predict(
     )
     n_batches = max(1, PART_IMAGES // parameters.batch_images)
     is_predicted = cleaned_manifest["item_id"].isin(images["item_id"]).to_numpy()
-    told = []
+    surest = []
     for rows in _parts(is_predicted, n_batches * parameters.batch_images):
         found = Predictions.joined([*islice(batches, n_batches)])
-        told.append((found.probabilities.argmax(axis=1), found.probabilities.max(axis=1)))
+        surest.append((found.probabilities.argmax(axis=1), found.probabilities.max(axis=1)))
         yield {
             "predictions": _table(cleaned_manifest[rows], is_predicted[rows], found.probabilities),
             "classifier_embeddings": _aligned(found.embeddings, is_predicted[rows]),
         }
-    predicted_index, confidence = (np.concatenate(values) for values in zip(*told, strict=True))
+    predicted_index, confidence = (np.concatenate(values) for values in zip(*surest, strict=True))
     mistakes = mistakes_to_keep(images.assign(predicted_index=predicted_index, confidence=confidence))
     return _rest(cleaned_manifest, scan, len(images), found.embeddings.shape[1], keep_pictures(mistakes))
 

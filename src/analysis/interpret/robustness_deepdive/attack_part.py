@@ -11,16 +11,16 @@ from analysis.interpret.robustness_deepdive.attack_checks import check_attacks
 from analysis.interpret.robustness_deepdive.attack_sweep import Sweep, accuracy_table, median_smallest, sweep
 from analysis.interpret.robustness_deepdive.figures import plot_adversarial_examples, plot_robust_accuracy
 from analysis.interpret.robustness_deepdive.findings import LEVELS, find_noise
-from analysis.interpret.robustness_deepdive.sample import Sample, Setting, as_pictures
+from analysis.interpret.robustness_deepdive.sample import PartInputs, SampledImages, as_pictures
 
 UNIT = {"linf": LEVELS, "l2": 1}  # by which a size in pixels of [0, 1] is multiplied to be shown
 CHECK_COLUMNS = ["check", "norm", "passed", "found", "expected"]
 
 
 # ---- attacks ---------------------------------------------------------------------------------------------
-def attack(attacked: Sample, setting: Setting) -> Artifacts:
-    parameters = setting.parameters
-    if len(setting.classes) < 2:
+def attack(attacked: SampledImages, inputs: PartInputs) -> Artifacts:
+    parameters = inputs.parameters
+    if len(inputs.classes) < 2:
         return Artifacts(
             summary="one class, nothing to mistake it for",
             tables={
@@ -30,13 +30,13 @@ def attack(attacked: Sample, setting: Setting) -> Artifacts:
             notes=["There is one class only, so that no attack can mislead the classifier."],
         )
     epsilons = {"linf": np.divide(parameters.linf_epsilons, LEVELS), "l2": np.array(parameters.l2_epsilons)}
-    budget = {"n_steps": parameters.n_steps, "n_restarts": parameters.n_restarts, "seed": setting.seed}
+    budget = {"n_steps": parameters.n_steps, "n_restarts": parameters.n_restarts, "seed": inputs.seed}
     sweeps = [
-        sweep(setting.target, attacked.pixels, attacked.labels, norm=norm, epsilons=sizes, **budget)
+        sweep(inputs.target, attacked.pixels, attacked.labels, norm=norm, epsilons=sizes, **budget)
         for norm, sizes in epsilons.items()
     ]
     checks = check_attacks(
-        setting.target,
+        inputs.target,
         attacked.pixels,
         attacked.labels,
         sweeps,
@@ -51,8 +51,8 @@ def attack(attacked: Sample, setting: Setting) -> Artifacts:
         metrics=_attack_metrics(accuracy, medians, failed),
         tables={"attack_checks": checks, "robust_accuracy": accuracy.round(4)},
         figures=[
-            plot_robust_accuracy(accuracy, medians, split=setting.split),
-            *_example_figures(attacked, sweeps[0], setting),
+            plot_robust_accuracy(accuracy, medians, split=inputs.split),
+            *_example_figures(attacked, sweeps[0], inputs),
         ],
         findings=find_noise(
             attacked.rows["item_id"].to_numpy(),
@@ -92,7 +92,7 @@ def _attack_metrics(
     return metrics
 
 
-def _attack_notes(attacked: Sample, failed: pd.DataFrame) -> list[str]:
+def _attack_notes(attacked: SampledImages, failed: pd.DataFrame) -> list[str]:
     notes = [
         f"A check of the attacks failed, so robust accuracy may be overstated: {row.check} ({row.norm}): "
         f"{row.found}."
@@ -103,18 +103,18 @@ def _attack_notes(attacked: Sample, failed: pd.DataFrame) -> list[str]:
     return notes
 
 
-def _example_figures(attacked: Sample, result: Sweep, setting: Setting) -> list[Figure]:
+def _example_figures(attacked: SampledImages, result: Sweep, inputs: PartInputs) -> list[Figure]:
     """Images misled by PGD, the same number of each class; none if it misled none."""
     codes = attacked.rows["class_index"].to_numpy()
     misled = np.flatnonzero(result.is_right & np.isfinite(result.smallest))
-    shown = misled[balanced_sample(codes[misled], setting.parameters.n_examples, seed=setting.seed)]
+    shown = misled[balanced_sample(codes[misled], inputs.parameters.n_examples, seed=inputs.seed)]
     if len(shown) == 0:
         return []
     before, after = (
-        setting.target.logits(pixels[shown]).softmax(dim=1).cpu().numpy()
+        inputs.target.logits(pixels[shown]).softmax(dim=1).cpu().numpy()
         for pixels in (attacked.pixels, result.search.perturbed)
     )
-    names = np.array(setting.classes, dtype=object)
+    names = np.array(inputs.classes, dtype=object)
     table = pd.DataFrame(
         {
             "item_id": attacked.rows["item_id"].to_numpy()[shown],
@@ -126,4 +126,4 @@ def _example_figures(attacked: Sample, result: Sweep, setting: Setting) -> list[
         }
     )
     changed = as_pictures(result.search.perturbed[shown])
-    return [plot_adversarial_examples(attacked[shown].pictures, changed, table, split=setting.split)]
+    return [plot_adversarial_examples(attacked[shown].pictures, changed, table, split=inputs.split)]

@@ -22,7 +22,7 @@ from analysis.interpret.robustness_deepdive.attacks import (
     margins,
     pgd,
     project,
-    shrink,
+    shrink_perturbations,
     sizes,
     steepest,
     unit_noise,
@@ -186,7 +186,7 @@ def find_smallest(
         # a few steps from the edge of the ball that held end nearer than what the larger one gave before
         ball = {"norm": norm, "epsilon": larger, "n_steps": n_steps}
         found[held] = pgd(target, own[held], truth[held], found[held], loss=margins, **ball)
-        found = shrink(target, own, found, truth)
+        found = shrink_perturbations(target, own, found, truth)
         # rounding may put a perturbation a hair beyond its ball, and so count it as too large
         limit = torch.full_like(smallest[rows], epsilon)
         limit[held] = larger

@@ -146,7 +146,7 @@ def pgd(
     return perturbed
 
 
-def shrink(target: Target, images: Tensor, perturbed: Tensor, labels: Tensor) -> Tensor:
+def shrink_perturbations(target: Target, images: Tensor, perturbed: Tensor, labels: Tensor) -> Tensor:
     """Perturbations that mislead, made as small as they can be along their own direction, by bisection."""
     smallest = perturbed.clone()
     low, high = (torch.full((len(images),), end, device=images.device) for end in (0.0, 1.0))

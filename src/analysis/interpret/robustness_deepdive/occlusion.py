@@ -12,7 +12,7 @@ from analysis.contract import Artifacts
 from analysis.dataset.samples import balanced_sample
 from analysis.interpret.robustness_deepdive.attacks import Target
 from analysis.interpret.robustness_deepdive.figures import plot_occlusion
-from analysis.interpret.robustness_deepdive.sample import Sample, Setting
+from analysis.interpret.robustness_deepdive.sample import PartInputs, SampledImages
 
 N_STRIDES = 2  # a patch is moved by this part of its side, so that each pixel is covered several times
 
@@ -51,17 +51,17 @@ def occlusion_maps(target: Target, images: Tensor, *, patch_px: int) -> tuple[Te
 
 
 # ---- occlusion -------------------------------------------------------------------------------------------
-def occlude(sample: Sample, setting: Setting) -> Artifacts:
+def occlude(sample: SampledImages, inputs: PartInputs) -> Artifacts:
     """Maps of some right and some wrong predictions, the same number of each class."""
     codes = sample.rows["class_index"].to_numpy()
-    n = setting.parameters.n_examples
+    n = inputs.parameters.n_examples
     places = [np.flatnonzero(mask) for mask in (sample.is_right, ~sample.is_right)]
-    shown = np.concatenate([rows[balanced_sample(codes[rows], n, seed=setting.seed)] for rows in places])
+    shown = np.concatenate([rows[balanced_sample(codes[rows], n, seed=inputs.seed)] for rows in places])
     if len(shown) == 0:
         return Artifacts()
     chosen = sample[shown]
-    patch_px = max(1, round(setting.parameters.patch_fraction * chosen.pixels.shape[-1]))
-    maps, probabilities = occlusion_maps(setting.target, chosen.pixels, patch_px=patch_px)
+    patch_px = max(1, round(inputs.parameters.patch_fraction * chosen.pixels.shape[-1]))
+    maps, probabilities = occlusion_maps(inputs.target, chosen.pixels, patch_px=patch_px)
     table = pd.DataFrame(
         {
             "item_id": chosen.rows["item_id"],
@@ -71,7 +71,5 @@ def occlude(sample: Sample, setting: Setting) -> Artifacts:
             "largest_drop": maps.amax(dim=(1, 2)).cpu().numpy(),
         }
     )
-    figure = plot_occlusion(
-        chosen.pictures, maps.cpu().numpy(), table, patch_px=patch_px, split=setting.split
-    )
+    figure = plot_occlusion(chosen.pictures, maps.cpu().numpy(), table, patch_px=patch_px, split=inputs.split)
     return Artifacts(figures=[figure])

@@ -20,7 +20,7 @@ from models.networks.classifier import in_unit_range
 
 
 @dataclass(frozen=True)
-class Sample:
+class SampledImages:
     """Images under test, row by row.
 
     Attributes
@@ -35,9 +35,11 @@ class Sample:
     pixels: Tensor
     labels: Tensor
 
-    def __getitem__(self, places: np.ndarray) -> Sample:
+    def __getitem__(self, places: np.ndarray) -> SampledImages:
         chosen = torch.from_numpy(places).to(self.labels.device)
-        return Sample(self.rows.iloc[places].reset_index(drop=True), self.pixels[chosen], self.labels[chosen])
+        return SampledImages(
+            self.rows.iloc[places].reset_index(drop=True), self.pixels[chosen], self.labels[chosen]
+        )
 
     @property
     def is_right(self) -> np.ndarray:
@@ -50,7 +52,7 @@ class Sample:
 
 
 @dataclass(frozen=True)
-class Setting:
+class PartInputs:
     """What every part of the stage needs to know."""
 
     target: Target
@@ -77,7 +79,7 @@ def draw_sample(
     parameters: RobustnessDeepdiveParameters,
     *,
     seed: int,
-) -> tuple[Sample, str]:
+) -> tuple[SampledImages, str]:
     """Images of the judged split with what `predict` says of them, and the split's name."""
     rows, split = sample_of_judged(readable_images(manifest, scan), parameters.n_images, seed=seed)
     found = predictions[["item_id", "predicted_label", "is_correct"]]
@@ -87,4 +89,4 @@ def draw_sample(
     pixels = decode(rows, input_px=classifier.input_px, interpolation=classifier.interpolation)
     device = classifier.mean.device
     labels = torch.from_numpy(rows["class_index"].to_numpy()).to(device)
-    return Sample(rows, in_unit_range(pixels).to(device), labels), split
+    return SampledImages(rows, in_unit_range(pixels).to(device), labels), split

@@ -13,7 +13,7 @@ from analysis.interpret.robustness_deepdive.findings import KINDS
 from analysis.interpret.robustness_deepdive.frequency_part import add_waves, filter_images, measure_spectra
 from analysis.interpret.robustness_deepdive.occlusion import occlude
 from analysis.interpret.robustness_deepdive.parameters import RobustnessDeepdiveParameters
-from analysis.interpret.robustness_deepdive.sample import Setting, draw_sample, target_of
+from analysis.interpret.robustness_deepdive.sample import PartInputs, draw_sample, target_of
 
 CAPTIONS = {
     "attack_checks": "One row per check of the attacks themselves. Where one failed, the classifier may only "
@@ -47,14 +47,14 @@ def robustness_deepdive(
     sample, split = draw_sample(cleaned_manifest, scan, predictions, target, parameters, seed=seed)
     codes = sample.rows["class_index"].to_numpy()
     attacked = sample[balanced_sample(codes, parameters.n_attacked, seed=seed)]
-    setting = Setting(target, parameters, classes, split, seed)
+    inputs = PartInputs(target, parameters, classes, split, seed)
     parts = Artifacts.joined(
         [
-            attack(attacked, setting),
-            filter_images(sample, setting),
-            add_waves(attacked, setting),
-            measure_spectra(sample, setting),
-            occlude(sample, setting),
+            attack(attacked, inputs),
+            filter_images(sample, inputs),
+            add_waves(attacked, inputs),
+            measure_spectra(sample, inputs),
+            occlude(sample, inputs),
         ]
     )
     notes = [note for note in (split_note(split), *parts.notes) if note]

@@ -21,8 +21,8 @@ def size_of(classifier: ImageClassifier) -> dict[str, int]:
 def summary_of(fitted: FittedClassifier) -> str:
     images, run = fitted.images, fitted.run
     text = (
-        f"{fitted.classifier.architecture} {fitted.start.description}, {len(images['train']):,} images, "
-        f"{len(run.curves)} epochs, kept epoch {run.best_epoch}"
+        f"{fitted.classifier.architecture} {fitted.initial_weights.description}, "
+        f"{len(images['train']):,} images, {len(run.curves)} epochs, kept epoch {run.best_epoch}"
     )
     if images["validation"].empty:
         return text
@@ -51,7 +51,7 @@ def notes_on(fitted: FittedClassifier, manifest: pd.DataFrame, scan: pd.DataFram
     n_all = int((labelled_images(manifest, scan)["split"] == "train").sum()) - len(fitted.leaked)
     classes = manifest["label"].cat.categories
     absent = classes.difference(training["label"].unique(), sort=False)
-    notes = [f"Training started {fitted.start.description}.", left_out_note(manifest, scan)]
+    notes = [f"Training started {fitted.initial_weights.description}.", left_out_note(manifest, scan)]
     if n_leaked := len(fitted.leaked):
         notes.append(
             f"{n_leaked:,} training images are left out, as validation or test hold the same pictures: the "

@@ -10,9 +10,9 @@ from analysis.obtain.prepare.parameters import DatasetParameters
 from analysis.obtain.prepare.sources import Listing
 from analysis.obtain.prepare.wording import counted, listed
 
-N_CLASSES_SAID = 12
+N_CLASSES_LISTED = 12
 # what keeps an image from being opened, and how it is said in a sentence
-SAID = {
+FAULTS_IN_WORDS = {
     "missing": "missing",
     "empty": "empty",
     "unreadable": "not readable for this user",
@@ -38,7 +38,7 @@ def metrics_of(manifest: pd.DataFrame) -> dict[str, float]:
         **{f"n_{name}": (manifest["split"] == name).sum() for name in SPLITS},
         "n_blank_labels": manifest["label"].isna().sum(),
         "n_exact_duplicates": manifest["content_hash"].dropna().duplicated().sum(),
-        **{f"n_{status}": (manifest["status"] == status).sum() for status in SAID},
+        **{f"n_{status}": (manifest["status"] == status).sum() for status in FAULTS_IN_WORDS},
         "total_bytes": manifest["bytes"].sum(),
     }
 
@@ -114,7 +114,7 @@ def understood(listing: Listing) -> list[str]:
     rows = listing.rows
     sizes = rows["label"].value_counts()
     classes = [f"{label} ({sizes[label]:,})" for label in sorted(sizes.index, key=natural_key)]
-    shown = ", ".join(classes[:N_CLASSES_SAID]) + (", …" if len(classes) > N_CLASSES_SAID else "")
+    shown = ", ".join(classes[:N_CLASSES_LISTED]) + (", …" if len(classes) > N_CLASSES_LISTED else "")
     of_split = rows["split"].value_counts()
     splits = [f"{name} ({of_split[name]:,})" for name in SPLITS if name in of_split]
     n_blank, n_in_none = (int(rows[column].isna().sum()) for column in ("label", "split"))

@@ -11,7 +11,7 @@ from analysis.dataset.content_hash import examine_files
 from analysis.dataset.splits import SPLITS
 from analysis.obtain.prepare.folder_walk import natural_key
 from analysis.obtain.prepare.notes import (
-    SAID,
+    FAULTS_IN_WORDS,
     describe,
     metrics_of,
     skipped_notes,
@@ -123,7 +123,7 @@ def _check(rows: pd.DataFrame, classes: Sequence[str], dataset: DatasetParameter
         first = rows.iloc[0]
         raise InputError(
             f"none of the {len(rows):,} images that {dataset.path} names can be opened; the first, "
-            f"'{first['path']}', is {SAID[first['status']]}. "
+            f"'{first['path']}', is {FAULTS_IN_WORDS[first['status']]}. "
             + ("Correct dataset.image_root in params.yaml." if is_csv else "Mend the files, or give access.")
         )
     if len(classes) < 2:

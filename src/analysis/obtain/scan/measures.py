@@ -19,7 +19,7 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from analysis.dataset.images import Decoding, decode
+from analysis.dataset.images import Decoding, decode_file
 
 WORKING_SIZE_PX = (
     192  # longer side; blur that shows in a photograph of 600 pixels still halves sharpness here
@@ -94,7 +94,7 @@ def measure_files(paths: Sequence[str]) -> FileMeasures:
     decodings: list[Decoding] = []
     waiting: dict[tuple[int, int], list[tuple[int, Image.Image]]] = defaultdict(list)
     for row, path in enumerate(paths):
-        decoding = decode(path)
+        decoding = decode_file(path)
         decodings.append(decoding.without_picture())
         if decoding.picture is None:
             continue

@@ -17,7 +17,7 @@ from typing import Any
 from analysis.pipeline.dag import Stage
 from analysis.report.report.pages.dag_drawing import DagDrawing, draw_dag
 from analysis.report.report.results import StageResult
-from analysis.report.report.tables import read_csv
+from analysis.report.report.tables import read_as_text
 from analysis.report.report.wording import ABSENT, title_of, write_duration
 
 PACKAGE = "deepsight"
@@ -62,7 +62,7 @@ def provenance_of(
 
 def _dataset_facts(results: Sequence[StageResult]) -> dict[str, str]:
     """What the stages wrote of the dataset's identity: tables `dataset` of `property` and `value`."""
-    tables = [read_csv(r.folder / "dataset.csv") for r in results if "dataset" in r.captions]
+    tables = [read_as_text(r.folder / "dataset.csv") for r in results if "dataset" in r.captions]
     return {
         title_of(name): value
         for table in tables

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from analysis.report.report.results import StageResult
-from analysis.report.report.tables import read_csv
+from analysis.report.report.tables import read_as_text
 from analysis.report.report.wording import write_percent
 from analysis.statistics.proportions import wilson_interval
 
@@ -43,7 +43,7 @@ def read_reliability(results: Sequence[StageResult]) -> dict[str, Reliability]:
         (file,) = [out for out in result.stage.outs if out.name == FILE] or [None]
         if file is not None:
             counts = ["n_planted", "n_found", "n_reported", "n_right"]
-            numbers = read_csv(file).astype(dict.fromkeys(counts, int)).groupby("kind")[counts].sum()
+            numbers = read_as_text(file).astype(dict.fromkeys(counts, int)).groupby("kind")[counts].sum()
             return {
                 str(kind): Reliability(result.href, *(int(n) for n in row))
                 for kind, row in zip(numbers.index, numbers.to_numpy(), strict=True)

@@ -63,7 +63,7 @@ class ReportTable:
     subjects: Sequence[Mapping[str, str]] = ()
 
 
-def read_csv(path: Path) -> pd.DataFrame:
+def read_as_text(path: Path) -> pd.DataFrame:
     """Every cell as the text that stands in the file, so that a label "007" or "NA" stays what it is."""
     return pd.read_csv(path, dtype=str, keep_default_na=False, na_filter=False)
 

@@ -8,19 +8,20 @@ from analysis.dataset.copies import component_of, path_of_copy
 from analysis.dataset.decisions import COLUMNS
 from analysis.dataset.splits import SPLITS
 from analysis.scrub.clean.steps import would_empty
+from analysis.scrub.duplicates.findings import CONTRADICTING, EXACT, LEAKED
+from analysis.scrub.quality_checks import findings as quality
 
 ANSWERS = ("drop", "relabel", "keep", "ignore")
-LEAKED, EXACT, CONTRADICTING = "leaked_image", "exact_duplicate", "contradicting_copies"
 WITHOUT_PICTURE = {  # kind of finding -> why the image can go; nothing is lost by it
-    "missing_file": "there is no file",
-    "empty_file": "the file is empty",
-    "unreadable": "no picture can be decoded",
-    "not_a_file": "this is no file",
-    "symlink_loop": "the link leads to no file",
+    quality.MISSING_FILE.name: "there is no file",
+    quality.EMPTY_FILE.name: "the file is empty",
+    quality.UNREADABLE.name: "no picture can be decoded",
+    quality.NOT_A_FILE.name: "this is no file",
+    quality.SYMLINK_LOOP.name: "the link leads to no file",
 }
 SPOILT = {  # kind of finding -> why the image should go, although it has a picture
-    "truncated": "cut short: a part of the picture is filling",
-    "low_information": "nearly blank: nothing in it supports its label",
+    quality.TRUNCATED.name: "cut short: a part of the picture is filling",
+    quality.LOW_INFORMATION.name: "nearly blank: nothing in it supports its label",
 }
 MILD = "of low severity; look at some before you agree"
 UNDECIDED = "a person has to look: the image stays until then"
@@ -103,7 +104,7 @@ def _leaking(
     unsettled: pd.DataFrame, images: pd.DataFrame, pairs: pd.DataFrame, kept: pd.Index
 ) -> pd.DataFrame:
     """Images with a copy in a later split, of which a finding says that it leaks."""
-    leaked = unsettled.loc[unsettled["kind"].eq(LEAKED), "item_id"]
+    leaked = unsettled.loc[unsettled["kind"].eq(LEAKED.name), "item_id"]
     parts = []
     for split in reversed(SPLITS[1:]):  # a validation image that goes for the test leaks into none any more
         there = images[~images["is_dropped"]]
@@ -112,7 +113,7 @@ def _leaking(
         found = path_of_copy(earlier, later, images["path"], pairs)
         images = images.assign(is_dropped=images["is_dropped"] | images.index.isin(found.index))
         reason = f"copy in {split}: " + found.astype(str)
-        parts.append(pd.DataFrame({"item_id": found.index, "kind": LEAKED, "reason": reason.to_numpy()}))
+        parts.append(pd.DataFrame({"item_id": found.index, "kind": LEAKED.name, "reason": reason.to_numpy()}))
     return pd.concat(parts, ignore_index=True)
 
 
@@ -125,15 +126,19 @@ def _repeated(unsettled: pd.DataFrame, images: pd.DataFrame, pairs: pd.DataFrame
     picture = component_of(pairs[pairs["kind"] == "exact"])
     copies = images.loc[images.index.isin(picture.index) & ~images["is_dropped"], ["path", "split"]]
     copies = copies.assign(picture=picture.loc[copies.index])
-    contradicting = unsettled.loc[unsettled["kind"].eq(CONTRADICTING), "item_id"]
-    repeated = unsettled.loc[unsettled["kind"].eq(EXACT), "item_id"]
+    contradicting = unsettled.loc[unsettled["kind"].eq(CONTRADICTING.name), "item_id"]
+    repeated = unsettled.loc[unsettled["kind"].eq(EXACT.name), "item_id"]
     copies = copies.assign(may_go=copies.index.isin(repeated) & ~copies.index.isin(contradicting))
     copies = copies.sort_values("may_go", kind="stable")  # what has to stay anyway is the one that is kept
     one = copies.groupby(["picture", "split"], observed=True)
     kept = one["path"].transform("first")
     goes = copies["may_go"] & (one.cumcount() > 0)
     return pd.DataFrame(
-        {"item_id": copies.index[goes], "kind": EXACT, "reason": "same picture as " + kept[goes].to_numpy()}
+        {
+            "item_id": copies.index[goes],
+            "kind": EXACT.name,
+            "reason": "same picture as " + kept[goes].to_numpy(),
+        }
     )
 
 
@@ -161,7 +166,7 @@ def _with_leaks(
     answers: pd.DataFrame, images: pd.DataFrame, pairs: pd.DataFrame, *, splits_are_repaired: bool
 ) -> pd.DataFrame:
     """A leaked image is settled once no copy is left before it; by repaired splits without a decision."""
-    is_leak = answers["kind"].eq(LEAKED)
+    is_leak = answers["kind"].eq(LEAKED.name)
     there = images[~images["is_dropped"]]
     leaked = there.loc[answers.loc[is_leak, "item_id"]]
     still: set[int] = set()

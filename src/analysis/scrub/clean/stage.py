@@ -11,7 +11,7 @@ from analysis.dataset.spreadsheet_cells import escape_formulas
 from analysis.scrub.clean.figures import plot_answers, plot_class_changes
 from analysis.scrub.clean.notes import CAPTIONS, metrics_of, metrics_of_use, notes_on, summary_of
 from analysis.scrub.clean.parameters import CleanParameters
-from analysis.scrub.clean.proposals import ANSWERS, LEAKED, propose
+from analysis.scrub.clean.proposals import ANSWERS, propose
 from analysis.scrub.clean.steps import (
     apply_decisions,
     apply_drops,
@@ -21,6 +21,7 @@ from analysis.scrub.clean.steps import (
     with_repaired_splits,
     working_images,
 )
+from analysis.scrub.duplicates.findings import LEAKED
 
 
 def clean(
@@ -92,7 +93,7 @@ def clean(
 
 def open_pairs(duplicate_pairs: pd.DataFrame, findings: pd.DataFrame) -> pd.DataFrame:
     """The pairs of copies, but for those of images that people have said not to leak."""
-    is_settled = findings["kind"].eq(LEAKED) & findings["decision"].isin(["ignore", "keep"])
+    is_settled = findings["kind"].eq(LEAKED.name) & findings["decision"].isin(["ignore", "keep"])
     settled = findings.loc[is_settled, "item_id"]
     involved = duplicate_pairs["item_id_a"].isin(settled) | duplicate_pairs["item_id_b"].isin(settled)
     crosses = duplicate_pairs["split_a"].astype(str) != duplicate_pairs["split_b"].astype(str)
@@ -101,7 +102,7 @@ def open_pairs(duplicate_pairs: pd.DataFrame, findings: pd.DataFrame) -> pd.Data
 
 def kept_images(rows: pd.DataFrame) -> pd.Index:
     """Images that people have said to stay, as copies or in all respects."""
-    stays = rows["decision"].isin(["ignore", "keep"]) & rows["kind"].isin(["", LEAKED])
+    stays = rows["decision"].isin(["ignore", "keep"]) & rows["kind"].isin(["", LEAKED.name])
     return pd.Index(rows.loc[stays & rows["item_id"].notna(), "item_id"].astype("int64"))
 
 

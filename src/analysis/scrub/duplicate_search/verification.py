@@ -218,7 +218,7 @@ def _aligned(
     """What the two images of each pair share once the second lies upon the first."""
 
     def lay(pair: NDArray, shift: NDArray) -> tuple:
-        return _lay(images, structure, *pair.tolist(), *shift.tolist())
+        return _overlay(images, structure, *pair.tolist(), *shift.tolist())
 
     tables = [_no_rows()]
     bar = progress(description="pairs aligned", unit="pairs", total=len(pairs))
@@ -233,7 +233,7 @@ def _aligned(
     return pd.concat(tables, ignore_index=True).astype({"is_mirrored": bool})
 
 
-def _lay(images: Images, structure: Planes, a: int, b: int, mirror: int, x: int, y: int) -> tuple:
+def _overlay(images: Images, structure: Planes, a: int, b: int, mirror: int, x: int, y: int) -> tuple:
     """The second image laid upon the first: correlation, affine map, its pixels, and where it has any."""
     step = -1 if mirror else 1
     second = np.ascontiguousarray(structure[b, :, ::step])

@@ -57,7 +57,7 @@ def findings_in(pairs: pd.DataFrame, leaks: pd.DataFrame) -> pd.DataFrame:
                 item_id=contradicting[f"item_id_{side}"],
                 other_item_id=contradicting[f"item_id_{other}"],
                 score=contradicting["score"],
-                detail=_said_of(contradicting, side, other),
+                detail=_detail_of(contradicting, side, other),
             )
         )
     for kind, name in ((EXACT, "exact"), (NEAR, "near")):
@@ -69,13 +69,13 @@ def findings_in(pairs: pd.DataFrame, leaks: pd.DataFrame) -> pd.DataFrame:
                 item_id=rows["item_id_b"],
                 other_item_id=rows["item_id_a"],
                 score=rows["score"],
-                detail=_said_of(rows, "b", "a"),
+                detail=_detail_of(rows, "b", "a"),
             )
         )
     return pd.concat(found, ignore_index=True)
 
 
-def _said_of(pairs: pd.DataFrame, side: str, other: str) -> list[str]:
+def _detail_of(pairs: pd.DataFrame, side: str, other: str) -> list[str]:
     columns = ["change", f"label_{side}", f"path_{other}", f"label_{other}"]
     return [
         f"{change}: labelled {label}; {path} is labelled {other_label}"

@@ -132,21 +132,21 @@ def noise_matrix(anchors: np.ndarray) -> np.ndarray:
     """P(given i | true j), row j, column i, each row summing to 1, from the labels of anchors.
 
     How often a class is mislabelled is shrunk towards the mean of all classes, and what it is mislabelled as
-    towards all others alike: by how much, the spread between classes itself decides (see `shrink`).
+    towards all others alike: by how much, the spread between classes itself decides (see `shrink_to_mean`).
     """
     n_classes = len(anchors)
     is_other = ~np.eye(n_classes, dtype=bool)
     wrong = anchors[is_other].reshape(n_classes, n_classes - 1)
     mean_rate = (wrong.sum() + 0.5) / (anchors.sum() + 1)  # never quite 0: none wrong of few proves little
     right_or_wrong = np.column_stack([np.diag(anchors), wrong.sum(axis=1)])
-    rates = shrink(right_or_wrong, np.array([1 - mean_rate, mean_rate]))
-    others = shrink(wrong, np.full(n_classes - 1, 1 / (n_classes - 1)))
+    rates = shrink_to_mean(right_or_wrong, np.array([1 - mean_rate, mean_rate]))
+    others = shrink_to_mean(wrong, np.full(n_classes - 1, 1 / (n_classes - 1)))
     matrix = np.diag(rates[:, 0])
     matrix[is_other] = (rates[:, 1:] * others).ravel()
     return matrix
 
 
-def shrink(counts: np.ndarray, mean: np.ndarray) -> np.ndarray:
+def shrink_to_mean(counts: np.ndarray, mean: np.ndarray) -> np.ndarray:
     """Shares of each row of `counts`, drawn towards `mean` as strongly as the rows' likeness warrants.
 
     Rows are multinomial with shares from a Dirichlet distribution of that mean; its concentration is that of

@@ -40,7 +40,7 @@ def plot_suspects(suspects: pd.DataFrame, n_issues: int) -> Figure:
 
 
 def plot_class_noise(noise: pd.DataFrame) -> Figure:
-    """Noise of each class with its interval, the noisiest first; `noise` as `tabulate_classes` makes it."""
+    """Noise of each class with its interval, the noisiest first; `noise` is of `tabulate_class_noise`."""
     shown = noise.head(MAX_CLASSES)
     drawing, axes = new_figure(width=8, height=1.3 + 0.24 * len(shown))
     ax = axes[0, 0]

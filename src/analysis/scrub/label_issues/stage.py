@@ -17,7 +17,7 @@ from analysis.scrub.label_issues.notes import CAPTIONS, metrics_of, notes_on, su
 from analysis.scrub.label_issues.parameters import LabelIssuesParameters
 from analysis.scrub.label_issues.tables import (
     codes,
-    tabulate_classes,
+    tabulate_class_noise,
     tabulate_contradictions,
     tabulate_images,
     tabulate_pairs,
@@ -46,7 +46,7 @@ def label_issues(
     )
     labels = codes(images["label"], classes)
     table = tabulate_images(manifest, images, labels, verdict, classes)
-    noise = tabulate_classes(table, labels, verdict, classes)
+    noise = tabulate_class_noise(table, labels, verdict, classes)
     pairs = tabulate_pairs(table, verdict, classes)
     contradicting = tabulate_contradictions(table, duplicate_pairs)
     metrics = metrics_of(table, labels, verdict, contradicting)

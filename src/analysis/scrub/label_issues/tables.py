@@ -46,7 +46,7 @@ def tabulate_images(
     return table.assign(**rounded)
 
 
-def tabulate_classes(
+def tabulate_class_noise(
     table: pd.DataFrame, labels: np.ndarray, verdict: Verdict | None, classes: list[str]
 ) -> pd.DataFrame:
     """One row per class: noise measured on its anchors, and doubtful labels; see `CAPTIONS`."""

@@ -20,7 +20,8 @@ from analysis.pipeline.cores import available_cores
 from analysis.pipeline.progress import progress
 from models.augmentation.images import random_shift
 from models.inference import logits_of
-from models.networks.classifier import ImageClassifier, in_unit_range, seeded_weights
+from models.networks.classifier import ImageClassifier, in_unit_range
+from models.seeding import seeded_torch
 from models.training.devices import prepare_device
 
 FitPredict = Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]
@@ -136,7 +137,7 @@ def perceptron(*, seed: int) -> FitPredict:
         inputs, n_classes = torch.from_numpy(features * scale), labels.max() + 1
         batch_images = int(np.clip(len(labels) // 16, 16, 256))
         n_epochs = max(10, -(-200 * batch_images // len(labels)))  # at least 200 steps
-        with seeded_weights(seed):
+        with seeded_torch(seed):
             network = nn.Sequential(
                 nn.Linear(inputs.shape[1], N_HIDDEN),
                 nn.ReLU(),
@@ -171,7 +172,7 @@ def small_networks(*, n_epochs: int, max_images: int, seed: int) -> FitPredict:
         chosen = rng.permutation(len(labels))[:max_images]
         images = to_tensor(features[chosen])
         values = in_unit_range(images)
-        with seeded_weights(seed):
+        with seeded_torch(seed):
             network = ImageClassifier(
                 architecture="resnet18",
                 classes=[str(i) for i in range(labels.max() + 1)],

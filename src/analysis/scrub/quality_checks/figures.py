@@ -79,7 +79,7 @@ def _wrapped(text: str, *, width: int, lines: int) -> str:
 # ---- samples of every class and split --------------------------------------------------------------------
 
 
-def sample_images(images: pd.DataFrame, *, n_per_class: int, max_classes: int, seed: int) -> Figure:
+def plot_samples(images: pd.DataFrame, *, n_per_class: int, max_classes: int, seed: int) -> Figure:
     """Random images, one row per class and one block of columns a split."""
     labels = images["label"].astype("string").fillna(NO_LABEL)
     present = list(dict.fromkeys([*images["label"].cat.categories, NO_LABEL]))

@@ -43,7 +43,7 @@ def _figures(
     parameters: QualityChecksParameters,
     seed: int,
 ) -> list[Figure]:
-    samples = figures.sample_images(
+    samples = figures.plot_samples(
         images,
         n_per_class=parameters.samples_per_class,
         max_classes=parameters.max_classes_shown,

@@ -14,12 +14,12 @@ from analysis.scrub.duplicates.copies import Copies, copies_among
 from analysis.scrub.duplicates.findings import EXACT, LEAKED, NEAR
 from analysis.scrub.duplicates.leaks import leaks_of
 from analysis.scrub.self_test.faults import NEAR_COPIES, copied, plant_pictures
-from analysis.scrub.self_test.sample import Sample, with_planted
+from analysis.scrub.self_test.sample import PlantedSample, with_planted
 from analysis.scrub.self_test.trials import Outcome, Threshold, Trial, quantile_above
 
 
 def try_copies(
-    sample: Sample,
+    sample: PlantedSample,
     search: DuplicateSearchParameters,
     *,
     min_score: float,
@@ -49,7 +49,9 @@ def try_copies(
     return trials, _copy_threshold(planted[is_near], pairs, min_score, target_rate)
 
 
-def plant_copies(sample: Sample, *, folder: Path, n_planted: int, rng: np.random.Generator) -> pd.DataFrame:
+def plant_copies(
+    sample: PlantedSample, *, folder: Path, n_planted: int, rng: np.random.Generator
+) -> pd.DataFrame:
     """One row per copy: `fault`, `original_id`, `path`. No image is the original of two.
 
     Near copies are planted where images are large enough for the search to look for them.
@@ -90,7 +92,7 @@ def judge_pairs(pairs: pd.DataFrame, planted: pd.DataFrame, *, min_score: float)
 
 
 def _copy_trial(
-    change: str, planted: pd.DataFrame, pairs: pd.DataFrame, together: Sample, *, min_score: float
+    change: str, planted: pd.DataFrame, pairs: pd.DataFrame, together: PlantedSample, *, min_score: float
 ) -> Trial:
     reported = pairs[(pairs["fault"] == change) & (pairs["score"] >= min_score)]
     found = planted["item_id"].isin(reported.loc[reported["is_direct"], "planted_id"]).to_numpy()
@@ -113,7 +115,9 @@ def _leaked(copies: Copies, planted: pd.DataFrame, *, min_score: float) -> pd.Da
     return leaks[leaks[["item_id", "twin"]].isin(set(planted["item_id"])).any(axis=1)]
 
 
-def _leak_trial(leaks: pd.DataFrame, planted: pd.DataFrame, pairs: pd.DataFrame, together: Sample) -> Trial:
+def _leak_trial(
+    leaks: pd.DataFrame, planted: pd.DataFrame, pairs: pd.DataFrame, together: PlantedSample
+) -> Trial:
     """Every planted copy lies in another split than its original: one of the two leaks."""
     leaking = set(leaks["item_id"])
     found = [

@@ -11,7 +11,7 @@ from analysis.scrub.label_issues.judging import judge_labels
 from analysis.scrub.label_issues.parameters import LabelIssuesParameters
 from analysis.scrub.label_probabilities.out_of_sample import probabilities_out_of_sample
 from analysis.scrub.label_probabilities.parameters import LabelProbabilitiesParameters
-from analysis.scrub.self_test.sample import Sample
+from analysis.scrub.self_test.sample import PlantedSample
 from analysis.scrub.self_test.trials import Outcome, Threshold, Trial, among, quantile_above
 
 MAX_FLIPPED = 0.05  # of the labels; with more the model itself would learn from wrong ones
@@ -21,7 +21,7 @@ MAX_FLIPPED = 0.05  # of the labels; with more the model itself would learn from
 
 
 def try_flips(
-    sample: Sample,
+    sample: PlantedSample,
     embeddings: NDArray[np.float32],
     duplicate_pairs: pd.DataFrame,
     training: LabelProbabilitiesParameters,

@@ -12,7 +12,7 @@ from analysis.scrub.quality_checks.checks import run_checks
 from analysis.scrub.quality_checks.findings import Check
 from analysis.scrub.quality_checks.parameters import QualityChecksParameters
 from analysis.scrub.self_test.faults import SPOILT, plant_pictures, plant_truncated
-from analysis.scrub.self_test.sample import Sample, with_planted
+from analysis.scrub.self_test.sample import PlantedSample, with_planted
 from analysis.scrub.self_test.trials import Outcome, Threshold, Trial, drawn, quantile_above
 
 SPOILT_KINDS = {  # what a spoilt picture should be found as, and the parameter that decides
@@ -26,7 +26,7 @@ SPOILT_KINDS = {  # what a spoilt picture should be found as, and the parameter 
 
 
 def try_quality(
-    sample: Sample,
+    sample: PlantedSample,
     parameters: QualityChecksParameters,
     *,
     folder: Path,
@@ -48,7 +48,7 @@ def try_quality(
 
 
 def try_truncation(
-    sample: Sample,
+    sample: PlantedSample,
     parameters: QualityChecksParameters,
     *,
     folder: Path,
@@ -64,7 +64,7 @@ def try_truncation(
 
 
 def _quality_trial(
-    fault: str, checks: list[Check], originals: pd.DataFrame, sample: Sample, together: Sample
+    fault: str, checks: list[Check], originals: pd.DataFrame, sample: PlantedSample, together: PlantedSample
 ) -> Trial:
     is_flagged = np.logical_or.reduce([check.is_flagged.to_numpy(bool) for check in checks])
     found = is_flagged[len(sample) :]

@@ -14,7 +14,7 @@ from analysis.obtain.scan import stage as scanning
 
 
 @dataclass(frozen=True)
-class Sample:
+class PlantedSample:
     """The tables that `prepare` and `scan` would make of these images, numbered from 0.
 
     `rows` says which of the dataset's images they are; planted ones are none of them and have none.
@@ -42,12 +42,12 @@ def draw_sample(
     *,
     n_images: int,
     rng: np.random.Generator,
-) -> Sample:
+) -> PlantedSample:
     """At most `n_images` of the images that were read whole, in their order."""
     whole = np.flatnonzero(scan["status"] == "ok")
     rows = np.sort(rng.permutation(whole)[:n_images])
     numbers = np.arange(len(rows))
-    return Sample(
+    return PlantedSample(
         rows,
         manifest.iloc[rows].reset_index(drop=True).assign(item_id=numbers),
         scan.iloc[rows].reset_index(drop=True).assign(item_id=numbers),
@@ -55,7 +55,9 @@ def draw_sample(
     )
 
 
-def with_planted(sample: Sample, planted: pd.DataFrame, *, to_other_split: bool = False) -> Sample:
+def with_planted(
+    sample: PlantedSample, planted: pd.DataFrame, *, to_other_split: bool = False
+) -> PlantedSample:
     """The sample with the `planted` files (`original_id`, `path`) after its images, scanned as any other.
 
     Each has its original's label and split, or with `to_other_split` lies in the test if its original does
@@ -78,7 +80,7 @@ def with_planted(sample: Sample, planted: pd.DataFrame, *, to_other_split: bool 
     whole = sample.manifest.assign(
         split=sample.manifest["split"].cat.set_categories(rows["split"].cat.categories)
     )
-    return Sample(
+    return PlantedSample(
         sample.rows,
         pd.concat([whole, rows], ignore_index=True),
         pd.concat([sample.scan, *(part["scan"] for part in scanned)], ignore_index=True),

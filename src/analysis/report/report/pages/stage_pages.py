@@ -17,7 +17,7 @@ from analysis.report.report.ledger import SEVERITIES, FindingGroup, clean_kinds
 from analysis.report.report.provenance import flatten
 from analysis.report.report.results import StageResult
 from analysis.report.report.site import chapter_file
-from analysis.report.report.tables import ReportTable, make_table, read_csv, write_spreadsheet
+from analysis.report.report.tables import ReportTable, make_table, read_as_text, write_spreadsheet
 from analysis.report.report.wording import title_of, write_number
 
 FIGURE_DPI, SCREEN_DPI = 150, 96  # of `analysis.figures`; of CSS: type is shown as large as it was drawn
@@ -128,7 +128,7 @@ def _copy_chart(result: StageResult, figure: dict[str, Any], site: Path) -> Char
         width, height = (round(side * SCREEN_DPI / FIGURE_DPI) for side in image.size)
     numbers = picture.with_suffix(".csv")
     if figure["has_table"]:
-        write_spreadsheet(read_csv(result.folder / "figures" / numbers.name), site / numbers)
+        write_spreadsheet(read_as_text(result.folder / "figures" / numbers.name), site / numbers)
     return Chart(
         anchor=f"{result.name}-{figure['name']}",
         title=figure["title"],
@@ -143,7 +143,7 @@ def _copy_chart(result: StageResult, figure: dict[str, Any], site: Path) -> Char
 def _copy_table(result: StageResult, source: Path, site: Path, max_rows: int) -> TitledTable:
     download = Path("tables", result.name, source.name)
     (site / download).parent.mkdir(parents=True, exist_ok=True)
-    frame = read_csv(source)
+    frame = read_as_text(source)
     write_spreadsheet(frame, site / download)
     caption = result.captions[source.stem]
     table = make_table(frame, caption=caption, download=download.as_posix(), max_rows=max_rows)
