@@ -95,6 +95,7 @@ def test_prepare_keeps_a_row_for_everything_that_cannot_be_opened() -> None:
         "bytes": "Int64",
         "content_hash": "object",
         "status": "object",
+        "group": "string",
     }
     faulty = manifest[manifest["status"] != "ok"]
     assert faulty["status"].to_dict() == {
