@@ -58,7 +58,7 @@ def pair_site(tmp_path_factory: pytest.TempPathFactory) -> Path:
         manifest = make_manifest(Path("photos/birds"))
         manifest.loc[7, "status"] = "outside_root"
         write_outputs(artifacts(pair_findings()))
-        return render(manifest, thumbnails_per_kind=10)
+        return render(manifest, thumbnails_per_kind=10, root="photos/birds")
 
 
 @pytest.fixture

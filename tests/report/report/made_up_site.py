@@ -203,6 +203,7 @@ def render(
     thumbnails_per_kind: int = 2,
     rows_per_table: int = 1000,
     map_images: int = 1000,
+    root: str = "images",
 ) -> Path:
     """The site, where the runner lets the stage write it; `decisions` are rows of decisions.csv."""
     Path("decisions.csv").write_text(f"{','.join(COLUMNS)}\n{decisions}", encoding="utf-8")
@@ -214,7 +215,7 @@ def render(
         make_scan(manifest) if scan is None else scan,
         make_thumbnails(len(manifest)),
         inputs={"decisions": Path("decisions.csv")},
-        root="images",
+        root=root,
         stages={stage.name: stage for stage in stages},
         run_records=run_records or {},
         parameters=ReportParameters(

@@ -341,8 +341,8 @@ def test_pair_shows_both_pictures_and_marks_what_differs(pair_site: Path) -> Non
     first, second, third = pairs_in(pair_site)
     size, other_size = "8 × 8 px, 104 B", "900 × 600 px, 103 B"
     assert text_of(first) == (
-        f"{HOSTILE_LABEL} train · {size} photos/ birds/ 04.png "
-        f"owl train · {other_size} photos/ birds/ 03.png "
+        f"{HOSTILE_LABEL} train · {size} 04.png "
+        f"owl train · {other_size} 03.png "
         "resized 0.90 The two differ in label and size."
     )
     assert re.findall(r"<mark><bdi>(.*?)</bdi></mark>", second) == [
@@ -378,9 +378,9 @@ def test_pair_s_table_links_to_both_files_and_its_csv_names_them(pair_site: Path
     assert Reader(row).attributes("a", "href") == ["../../photos/birds/04.png", "../../photos/birds/03.png"]
     ledger = read_csv(pair_site / "findings.csv").set_index("score")
     assert ledger.loc["0.9", ["other_item_id", "other_path", "other_label", "other_split"]].tolist() == [
-        *("3", "photos/birds/03.png", "owl", "train")
+        *("3", "03.png", "owl", "train")
     ]
-    assert ledger.loc["0.9", "detail"] == "resized: photos/birds/03.png"  # as the stage wrote it
+    assert ledger.loc["0.9", "detail"] == "resized: 03.png"  # in full
 
 
 # ---- what is escaped -------------------------------------------------------------------------------------

@@ -26,7 +26,10 @@ DECIDED_COLUMNS = ["kind", "path", "label", "decision", "reason", "detail"]
 
 @dataclass(frozen=True)
 class Picture:
-    """An image with what is known of it; `href` leads to the file itself, "" if there is none."""
+    """An image with what is known of it; `href` leads to the file itself, "" if there is none.
+
+    `path` is as the ledger names it.
+    """
 
     thumbnail: Thumbnail
     href: str
@@ -128,9 +131,10 @@ def _size(row: Any) -> str:
 
 def _tile(row: Any, pictures: Mapping[int, Picture]) -> Tile:
     # the finding may name another label than the image's own, such as that of the class it stands for
-    first = replace(pictures[row.item_id], label=_text(row.label))
-    others = [] if pd.isna(row.other_item_id) else [pictures[row.other_item_id]]
-    return Tile([first, *others], f"{row.score:.2f}", _without_other(row.detail, row.other_path))
+    shown = [replace(pictures[row.item_id], path=row.path, label=_text(row.label))]
+    if not pd.isna(row.other_item_id):
+        shown.append(replace(pictures[row.other_item_id], path=row.other_path))
+    return Tile(shown, f"{row.score:.2f}", _without_other(row.detail, row.other_path))
 
 
 def _without_other(detail: str, other_path: str | None) -> str:
