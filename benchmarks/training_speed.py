@@ -35,7 +35,7 @@ from torchvision.transforms import v2
 from models.augmentation.images import Augmentation
 from models.data.batches import Batches
 from models.data.store import ImageStore, cache_device_of
-from models.inference import predict
+from models.inference import predict_images
 from models.networks.classifier import ImageClassifier
 from models.seeding import seeded_torch
 from models.training.devices import prepare_device
@@ -87,7 +87,7 @@ def compare(arguments: argparse.Namespace, device: torch.device) -> None:
             epochs * len(images),
         ),
         "inference": (
-            lambda: predict(new_classifier(classes), images, batch_images=256, device=device),
+            lambda: predict_images(new_classifier(classes), images, batch_images=256, device=device),
             lambda: predict_plainly(images, classes, device, n_workers),
             len(images),
         ),
@@ -135,7 +135,7 @@ def fastest_workers(images: pd.DataFrame, classes: list[str], batch_images: int,
 
 
 def listed(folder: Path, n: int | None) -> pd.DataFrame:
-    """`n` images drawn at random (None: all), as `models.image_data` takes them."""
+    """`n` images drawn at random (None: all), as `models.data` takes them."""
     paths = sorted(folder.glob("*/*"))
     if not paths:
         sys.exit(f"{folder} holds no class folders with images.")
@@ -269,7 +269,7 @@ def measure_time_to_94(arguments: argparse.Namespace, device: torch.device) -> N
                 training, classes, epochs, batch_images, device, keep_resolution=True, label_smoothing=0.1
             )
             seconds = time.perf_counter() - started
-        probabilities = predict(classifier, test, batch_images=512, device=device).probabilities
+        probabilities = predict_images(classifier, test, batch_images=512, device=device).probabilities
         accuracy = (probabilities.argmax(axis=1) == test["class_index"]).mean()
         energy = f"{statistics.mean(watts) * seconds / 3600:.2f}" if watts else "not measured"
         reached = "yes" if accuracy >= TARGET_ACCURACY else "no"

@@ -1,6 +1,7 @@
 """The rules of the house, held by the syntax tree: what may import what, and what stands where."""
 
 import ast
+import re
 import subprocess
 import sys
 from collections import Counter
@@ -231,6 +232,98 @@ def test_fields_of_parameters_are_annotated():
         if isinstance(node.value.func, ast.Name) and node.value.func.id == "Field"
     ]
     assert found == []
+
+
+LOST_NAMES = {
+    "find_copies": "search_copies (the search) or path_of_copy",
+    "paired_difference_interval": "newcombe_interval or tango_interval",
+    "did_you_mean": "nearest",
+    "is_left": "is_not_dropped",
+    "home_of": "cache_device_of",
+    "seeded_weights": "seeded_torch",
+    "find_start": "find_initial_weights",
+    "Setting": "inputs, by what they are",
+    "SAID": "what is said",
+    "told": "found, or what was found",
+    "image_id": "item_id",
+    "data_quality": "duplicates",
+    "test_characterization": "split_comparison",
+}
+
+
+def test_names_that_lost_stay_gone():
+    found = [
+        f"{'.'.join(parts(file))}: not {name} but {LOST_NAMES[name]}"
+        for file in FILES
+        for name in identifiers(ast.parse(file.read_text(encoding="utf-8"))) & LOST_NAMES.keys()
+    ]
+    assert found == []
+
+
+def identifiers(tree: ast.AST) -> set[str]:
+    """Whatever has a name in code; words of texts and comments are not among them."""
+    fields = ("id", "arg", "attr", "name", "asname")
+    return {getattr(node, field, None) for node in ast.walk(tree) for field in fields} - {None}
+
+
+def test_what_shared_rooms_name_is_named_so_nowhere_else():
+    """One word is one thing, at least where many look."""
+    homes: dict[str, list[Path]] = {}
+    for file in FILES:
+        for node in ast.parse(file.read_text(encoding="utf-8")).body:
+            if isinstance(node, ast.FunctionDef | ast.ClassDef) and not node.name.startswith("_"):
+                homes.setdefault(node.name, []).append(file)
+    twins = [
+        f"{name}: {', '.join('.'.join(parts(file)) for file in files)}"
+        for name, files in homes.items()
+        if len(files) > 1 and name != "main" and any(room(file) not in CHAPTERS for file in files)
+    ]
+    assert twins == []
+
+
+TEXTS = [
+    *FILES,
+    *sorted((REPOSITORY / "docs").rglob("*.md")),
+    *sorted((REPOSITORY / "benchmarks").iterdir()),
+    *(REPOSITORY / name for name in ("README.md", "CONTRIBUTING.md")),
+]
+ADDRESS = re.compile(r"`((?:analysis|models)(?:\.\w+)+)`")
+
+
+def resolves(address: str) -> bool:
+    """Whether there is such a module or package, or such a definition in one."""
+    names = address.split(".")
+    for n in range(len(names), 0, -1):
+        place = SOURCE.joinpath(*names[:n])
+        file = place / "__init__.py" if place.is_dir() else place.with_suffix(".py")
+        if place.is_dir() or file.is_file():
+            rest = names[n:]
+            return not rest or (file.is_file() and rest[0] in defined_in(file))
+    return False
+
+
+def defined_in(file: Path) -> set[str]:
+    names = set()
+    for node in ast.parse(file.read_text(encoding="utf-8")).body:
+        if isinstance(node, ast.FunctionDef | ast.ClassDef):
+            names.add(node.name)
+        elif isinstance(node, ast.Assign):
+            names |= {target.id for target in node.targets if isinstance(target, ast.Name)}
+    return names
+
+
+def test_addresses_in_words_lead_somewhere():
+    assert resolves("analysis.dataset.readable.readable_images")
+    assert not resolves("models.image_data.readable_images")
+    assert not resolves("analysis.dataset.readable.no_such_name")
+    wrong = [
+        f"{file.relative_to(REPOSITORY)}: {address}"
+        for file in TEXTS
+        if file.is_file()
+        for address in ADDRESS.findall(file.read_text(encoding="utf-8"))
+        if not resolves(address)
+    ]
+    assert wrong == []
 
 
 def test_every_assignment_of_readable_statuses_is_the_one():

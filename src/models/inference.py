@@ -53,7 +53,7 @@ def predict_batches(
             yield Predictions(probabilities.cpu().numpy(), embedded.cpu().numpy())
 
 
-def predict(
+def predict_images(
     classifier: ImageClassifier, images: pd.DataFrame, *, batch_images: int, device: torch.device
 ) -> Predictions:
     """Probabilities and embeddings of `images` (`path`, `is_truncated`), all in memory."""
@@ -80,7 +80,7 @@ def predict_held_out(
     """`item_id`, `split`, `label`, `predicted_label` of the labelled images of validation and test."""
     images = readable_images(manifest, scan).query("class_index >= 0 and split in ['validation', 'test']")
     images = images.reset_index(drop=True)
-    found = predict(classifier, images, batch_images=batch_images, device=device)
+    found = predict_images(classifier, images, batch_images=batch_images, device=device)
     predicted = pd.Categorical.from_codes(
         found.probabilities.argmax(axis=1), categories=manifest["label"].cat.categories
     )

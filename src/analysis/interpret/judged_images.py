@@ -43,7 +43,7 @@ def sample_of_judged(images: pd.DataFrame, n: int, *, seed: int) -> tuple[pd.Dat
     Parameters
     ----------
     images
-        As `models.image_data.readable_images` gives them.
+        As `analysis.dataset.readable.readable_images` gives them.
     """
     labelled = images[images["class_index"] >= 0]
     split = split_to_judge(labelled)

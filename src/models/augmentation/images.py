@@ -26,7 +26,7 @@ AXES = {"horizontal_flip": -1, "vertical_flip": -2}  # of (N, 3, H, W), reversed
 
 @dataclass(frozen=True)
 class Augmentation:
-    """Changes a batch as `image_data.Augment` says.
+    """Changes a batch as `models.data.batches.Augment` says.
 
     Attributes
     ----------

@@ -23,7 +23,7 @@ def leaked_images(
     Parameters
     ----------
     images
-        As of `image_data.readable_images`.
+        As of `analysis.dataset.readable.readable_images`.
     thumbnails
         uint8, one an image of the dataset. Only images whose thumbnails are equal are decoded and compared.
     """

@@ -27,7 +27,7 @@ class ImageClassifier(nn.Module):
     classes
         In the order of the logits.
     input_px, interpolation
-        Height and width of the images it is made for, and how they are resized to it (see `image_data`).
+        Height and width of the images it is made for, and how they are resized (see `models.data.decoding`).
     keep_resolution
         Begin with a 3×3 convolution of stride 1 and no pooling, as He et al. (2016) do for CIFAR-10, instead
         of the stem for photographs, which quarters height and width before the first block.

@@ -11,7 +11,7 @@ from analysis.contract import Artifacts, InputError
 from analysis.dataset.readable import readable_images
 from analysis.model.baseline_resnet.parameters import BaselineResnetParameters
 from analysis.model.baseline_resnet.stage import baseline_resnet
-from models.inference import predict
+from models.inference import predict_images
 from models.networks.checkpoint import load_classifier
 from models.training.fitting import weights_for
 
@@ -119,7 +119,7 @@ def test_class_without_training_images_is_said_and_never_predicted(tmp_path: Pat
     manifest, scan = make_dataset(rows)
     artifacts = run(tmp_path, (manifest, scan), epochs=3)
     assert any("1 classes have no image to train on" in note and "absent" in note for note in artifacts.notes)
-    found = predict(
+    found = predict_images(
         load_classifier(tmp_path / "model.pt"),
         readable_images(manifest, scan),
         batch_images=64,
@@ -229,7 +229,7 @@ def test_digits_are_told_apart_with_the_default_parameters(tmp_path: Path) -> No
         dvclive=tmp_path / "live",
     )
     images = readable_images(manifest, scan).loc[test]
-    found = predict(
+    found = predict_images(
         load_classifier(tmp_path / "model.pt"), images, batch_images=256, device=torch.device("cpu")
     )
     assert (found.probabilities.argmax(axis=1) == digits[test]).mean() >= 0.97

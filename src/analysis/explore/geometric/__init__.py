@@ -2,7 +2,7 @@
 
 Method: edge density and flip differences come from the scan; directions of contours (circular statistics in
 doubled angles, Mardia and Jupp 2000), symmetry and the centre of the detail from thumbnails. A flip or
-rotation is judged for each class by two tests on held-out images (see `pose_evidence`): whether the class
+rotation is judged for each class by two tests on held-out images (see `evidence`): whether the class
 comes in that pose already (classifier two-sample test, Lopez-Paz and Oquab 2017), and whether a classifier
 that never saw the pose still recognises the class or takes it for another one.
 

@@ -77,7 +77,7 @@ def sample_predictions(
     Parameters
     ----------
     readable
-        As `models.image_data.readable_images` gives them.
+        As `analysis.dataset.readable.readable_images` gives them.
     predictions
         As the stage `predict` makes them.
 

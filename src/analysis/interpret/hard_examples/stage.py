@@ -100,7 +100,7 @@ def _retrain(
     baseline: TrainingParameters,
     seed: int,
 ) -> pd.DataFrame:
-    """What a second training on the hard images gains, if one is asked for; see `hard_example_mining`."""
+    """What a second training on the hard images gains, if one is asked for; see `mining`."""
     if not (parameters.retrain and images["was_trained_on"].any()):
         return pd.DataFrame(columns=["split"])
     is_hard = hardest_by(images["hardness_percentile"], parameters.hardest_fraction)

@@ -1,7 +1,7 @@
 """Which images are broken, odd or of poor quality?
 
-Some checks answer yes or no (`quality_facts`: missing, truncated, wrong extension, the same path with two
-labels, …), others measure by how much (`quality_scores`: dark, bright, blurry, bare, odd in size or shape,
+Some checks answer yes or no (`facts`: missing, truncated, wrong extension, the same path with two
+labels, …), others measure by how much (`scores`: dark, bright, blurry, bare, odd in size or shape,
 rare in mode or colour). The scan has measured; here every image gets a score in [0, 1] on every check, 1 is
 surely wrong, and thresholds flag. Dark, bright, blurry and bare images must be so in themselves and against
 this dataset's median; size and shape are held against the range of its middle 90%. The list of checks follows

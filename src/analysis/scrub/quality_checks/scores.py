@@ -1,6 +1,6 @@
 """Checks that measure by how much an image is dark, bright, blurry, bare, odd in size or unlike the others.
 
-Every check takes the `images` table (see `quality_facts`) and, by keyword, its thresholds. Pixels are judged
+Every check takes the `images` table (see `facts`) and, by keyword, its thresholds. Pixels are judged
 only of images that were read whole: what stands for the missing part of a truncated one was never seen.
 """
 

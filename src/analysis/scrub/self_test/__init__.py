@@ -1,6 +1,6 @@
 """How far can the checks be trusted on this dataset?
 
-Known faults are planted in a sample of the dataset's own images: copies under the changes that `planting`
+Known faults are planted in a sample of the dataset's own images: copies under the changes that `faults`
 names, copies across splits, blur, darkness, overexposure, truncation, flipped labels. The very same checks
 then run over sample and planted faults together, with their own parameters of `params.yaml`. Recall is the
 share of the planted faults that a check found; precision is the share of what it reported about planted and

@@ -20,7 +20,10 @@ from analysis.report.report.site import chapter_file
 from analysis.report.report.tables import ReportTable, make_table, read_as_text, write_spreadsheet
 from analysis.report.report.wording import title_of, write_number
 
-FIGURE_DPI, SCREEN_DPI = 150, 96  # of `analysis.figures`; of CSS: type is shown as large as it was drawn
+FIGURE_DPI, SCREEN_DPI = (
+    150,
+    96,
+)  # of `analysis.drawing.style`; of CSS: type keeps its drawn size
 
 
 @dataclass(frozen=True)
