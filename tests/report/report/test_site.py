@@ -33,7 +33,7 @@ from made_up_site import (
 from PIL import Image
 
 from analysis.contract import Artifacts, findings_of
-from analysis.report.report.tables import read_csv
+from analysis.report.report.tables import read_as_text
 
 VOID = {"meta", "link", "img", "input", "br", "wbr"}
 SELF_CLOSING_IN_SVG = {"path", "rect", "circle"}
@@ -202,7 +202,7 @@ def test_site_leaves_out_stages_that_the_report_does_not_declare(manifest: pd.Da
     narrow = replace(REPORT, deps=(Path("analysis_outputs/intake"),))
     site = render(manifest, stages=(INTAKE, ODD_CHECKS, EXAM, narrow))
     assert {file.stem for file in site.glob("*.html")} == {"index", "obtain", "intake", "provenance"}
-    assert len(read_csv(site / "findings.csv")) == 0
+    assert len(read_as_text(site / "findings.csv")) == 0
 
 
 def test_site_shows_stages_of_a_foreach_that_share_a_folder(manifest: pd.DataFrame) -> None:
@@ -282,7 +282,7 @@ def test_index_without_findings_says_what_was_looked_for(manifest: pd.DataFrame)
     assert "Nothing was found" in text
     assert "5 kinds of faults were looked for" in text
     assert "Images upside down" in text
-    assert list(read_csv(site / "findings.csv").columns)[:2] == ["item_id", "path"]
+    assert list(read_as_text(site / "findings.csv").columns)[:2] == ["item_id", "path"]
 
 
 def test_index_without_an_evaluated_model_shows_no_accuracy(manifest: pd.DataFrame) -> None:
@@ -308,7 +308,7 @@ def test_long_lists_are_cut_and_say_so(manifest: pd.DataFrame) -> None:
     small = html[html.index(f'id="finding-odd_checks-{LOW.name}"') : html.index('id="clean"')]
     assert len(re.findall("<tr[ >]", small)) == 1 + 3
     assert re.search(r"The first 3 of 4 rows; all of them are in\s+<a href=\"findings.csv\">", small)
-    assert len(read_csv(site / "findings.csv")) == 10
+    assert len(read_as_text(site / "findings.csv")) == 10
 
 
 def test_provenance_tells_dataset_parameters_times_and_versions(manifest: pd.DataFrame) -> None:
@@ -376,7 +376,7 @@ def test_pair_s_table_links_to_both_files_and_its_csv_names_them(pair_site: Path
     html = (pair_site / "index.html").read_text(encoding="utf-8")
     (row,) = [row for row in re.findall(r"<tr .*?</tr>", html) if "0.90" in row]
     assert Reader(row).attributes("a", "href") == ["../../photos/birds/04.png", "../../photos/birds/03.png"]
-    ledger = read_csv(pair_site / "findings.csv").set_index("score")
+    ledger = read_as_text(pair_site / "findings.csv").set_index("score")
     assert ledger.loc["0.9", ["other_item_id", "other_path", "other_label", "other_split"]].tolist() == [
         *("3", "03.png", "owl", "train")
     ]
@@ -410,13 +410,13 @@ def test_files_of_the_site_are_not_named_by_the_dataset(site: Path) -> None:
 
 @pytest.mark.parametrize("file", ["findings.csv", "figures/odd_checks/heights.csv"])
 def test_csv_holds_no_formula(site: Path, file: str) -> None:
-    cells = read_csv(site / file).stack()
+    cells = read_as_text(site / file).stack()
     assert not cells.str.match(r"[=+@]|-\D").any()
     assert f"'{FORMULA_LABEL}" in set(cells)
 
 
 def test_csv_of_findings_holds_every_finding_worst_first(site: Path) -> None:
-    ledger = read_csv(site / "findings.csv")
+    ledger = read_as_text(site / "findings.csv")
     assert ledger["item_id"].tolist() == ["1", "2", "", "0", "3", "9", "6", "8", "7", "5"]
     assert ledger.loc[2, "label"] == HOSTILE_LABEL
     assert ledger.loc[3, "path"] == f"photos/birds/{HOSTILE_NAME}"
@@ -535,7 +535,7 @@ def test_decided_findings_leave_the_first_page_but_not_the_ledger(manifest: pd.D
     assert "Looked for, not found Images upside down" in text_of(html)
     assert "Small images: 4 decided" in text_of((site / "odd_checks.html").read_text(encoding="utf-8"))
     assert "Small images" not in text_of((site / "scrub.html").read_text(encoding="utf-8"))
-    ledger = read_csv(site / "findings.csv")
+    ledger = read_as_text(site / "findings.csv")
     assert ledger.loc[ledger["kind"] == "small", "decision"].tolist() == ["ignore"] * 4
     assert (ledger["decision"] == "").sum() == 6
 

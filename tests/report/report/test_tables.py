@@ -5,7 +5,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from analysis.report.report.tables import as_text, make_table, read_csv, write_spreadsheet
+from analysis.report.report.tables import as_text, make_table, read_as_text, write_spreadsheet
 
 
 def table_of(frame: pd.DataFrame, *, max_rows: int = 10, **options):
@@ -16,14 +16,18 @@ def texts(frame: pd.DataFrame) -> list[list[str]]:
     return [[cell.text for cell in row] for row in table_of(frame).rows]
 
 
-def test_read_csv_keeps_cells_as_written(tmp_path: Path) -> None:
+def test_read_as_text_keeps_cells_as_written(tmp_path: Path) -> None:
     (tmp_path / "t.csv").write_text('label,n\n007,1\nNA,\n"a,""b""",1e3\n', encoding="utf-8")
-    assert read_csv(tmp_path / "t.csv").to_numpy().tolist() == [["007", "1"], ["NA", ""], ['a,"b"', "1e3"]]
+    assert read_as_text(tmp_path / "t.csv").to_numpy().tolist() == [
+        ["007", "1"],
+        ["NA", ""],
+        ['a,"b"', "1e3"],
+    ]
 
 
 def test_read_csv_of_no_rows_keeps_the_columns(tmp_path: Path) -> None:
     (tmp_path / "t.csv").write_text("label,n_images\n", encoding="utf-8")
-    table = table_of(read_csv(tmp_path / "t.csv"))
+    table = table_of(read_as_text(tmp_path / "t.csv"))
     assert [column.title for column in table.columns] == ["Label", "Images"]
     assert (table.rows, table.n_rows) == ([], 0)
 
@@ -80,11 +84,11 @@ def test_content_hash_that_looks_like_a_huge_number_is_text(tmp_path: Path, text
     frame = pd.DataFrame({"value": [text]})
     assert texts(frame) == [[text]]
     write_spreadsheet(frame, tmp_path / "t.csv")
-    assert read_csv(tmp_path / "t.csv")["value"].tolist() == [text]
+    assert read_as_text(tmp_path / "t.csv")["value"].tolist() == [text]
 
 
 def test_write_spreadsheet_disarms_formulas_but_not_numbers(tmp_path: Path) -> None:
     cells = ["=1+1", "+1", "-1", "-1e5", "-x", "@sum", "\t=1", "a=b", "", "007"]
     write_spreadsheet(pd.DataFrame({"label": cells}), tmp_path / "t.csv")
     expected = ["'=1+1", "+1", "-1", "-1e5", "'-x", "'@sum", "'\t=1", "a=b", "", "007"]
-    assert read_csv(tmp_path / "t.csv")["label"].tolist() == expected
+    assert read_as_text(tmp_path / "t.csv")["label"].tolist() == expected

@@ -266,7 +266,6 @@ function prepareCloseUp() {
 
   tools.className = "dialog-tools";
   const close = makeButton("Close", () => dialog.close());
-  close.autofocus = true;
   tools.append(makeButton("Previous", () => show(place - 1)), makeButton("Next", () => show(place + 1)), close);
   dialog.setAttribute("aria-label", "Picture");
   dialog.append(stand, tools);
@@ -282,6 +281,7 @@ function prepareCloseUp() {
       figures = [...link.closest(".tiles").querySelectorAll(".tile")];
       show(figures.indexOf(link.closest(".tile")));
       dialog.showModal();
+      close.focus();
     });
   }
 }
