@@ -25,7 +25,7 @@ def test_read_as_text_keeps_cells_as_written(tmp_path: Path) -> None:
     ]
 
 
-def test_read_csv_of_no_rows_keeps_the_columns(tmp_path: Path) -> None:
+def test_read_as_text_of_no_rows_keeps_the_columns(tmp_path: Path) -> None:
     (tmp_path / "t.csv").write_text("label,n_images\n", encoding="utf-8")
     table = table_of(read_as_text(tmp_path / "t.csv"))
     assert [column.title for column in table.columns] == ["Label", "Images"]
