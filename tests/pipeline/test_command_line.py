@@ -202,6 +202,15 @@ def test_workspace_that_was_begun_is_completed(deepsight, texts):
     assert parameters["dataset"]["path"] == str(texts)
 
 
+def test_audit_in_the_folder_of_its_csv_is_refused_before_anything_is_made(deepsight, texts, monkeypatch):
+    (texts / "labels.csv").write_text("path,label\na.txt,x\n")
+    monkeypatch.chdir(texts)
+    code, output = deepsight("audit", "labels.csv")
+    assert code == 1
+    assert "--out ~/audits/labels" in output
+    assert not (texts / "audits").exists()
+
+
 def test_csv_is_read_from_its_own_folder(deepsight, texts):
     (texts / "labels.csv").write_text("path,label\n")
     deepsight("audit", texts / "labels.csv", "--only", "no such stage")

@@ -62,6 +62,12 @@ def audit(arguments: argparse.Namespace) -> int:
         raise InputError(
             f"{workspace} lies in the dataset, which is to stay as it is; give --out another folder."
         )
+    if dataset.is_file() and dataset.parent in workspace.parents:
+        raise InputError(
+            f"{workspace} lies in {dataset.parent}, where {dataset.name} names images: that folder is watched "
+            "as a whole, and the results would be in it. Give --out a folder outside, such as "
+            f"--out ~/audits/{dataset.stem}."
+        )
     _set_up(workspace, dataset, is_named=arguments.out is not None, settings=_settings(arguments.set))
     if arguments.decisions:
         n = take_over(arguments.decisions, workspace / DECISIONS_FILE)
