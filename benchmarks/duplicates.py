@@ -37,7 +37,7 @@ from analysis.scrub.duplicate_search.search import search_copies
 from analysis.scrub.duplicates.copies import Copies, copies_among
 from analysis.scrub.duplicates.parameters import DuplicatesParameters
 from analysis.scrub.self_test.copy_trials import judge_pairs, plant_copies
-from analysis.scrub.self_test.sample import Sample, draw_sample, with_planted
+from analysis.scrub.self_test.sample import PlantedSample, draw_sample, with_planted
 from analysis.statistics.proportions import wilson_interval
 
 # Each reads a list of files (JSON) and prints pairs of their numbers, as JSON, after a line "pairs".
@@ -88,7 +88,7 @@ def parse_arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def read_dataset(folder: Path) -> Sample:
+def read_dataset(folder: Path) -> PlantedSample:
     """All of the folder's JPEG and PNG files, scanned as the pipeline does."""
     paths = sorted(path.as_posix() for path in folder.rglob("*") if path.suffix in (".jpg", ".png"))
     splits = ["test" if "test" in Path(path).relative_to(folder).parts else "train" for path in paths]
@@ -106,10 +106,10 @@ def read_dataset(folder: Path) -> Sample:
     parts = list(scan(manifest))
     measures = pd.concat([part["scan"] for part in parts], ignore_index=True)
     thumbnails = np.concatenate([part["thumbnails"] for part in parts])
-    return Sample(np.arange(len(paths)), manifest, measures, thumbnails)
+    return PlantedSample(np.arange(len(paths)), manifest, measures, thumbnails)
 
 
-def copies_in(dataset: Sample) -> Copies:
+def copies_in(dataset: PlantedSample) -> Copies:
     """As the stages `duplicate_search` and `duplicates` find them."""
     sections = read_parameters()
     search = DuplicateSearchParameters.model_validate(sections["duplicate_search"])
@@ -119,7 +119,7 @@ def copies_in(dataset: Sample) -> Copies:
     return copies_among(possible, images, min_score=judging.min_score)
 
 
-def measure_search(dataset: Sample, arguments: argparse.Namespace) -> None:
+def measure_search(dataset: PlantedSample, arguments: argparse.Namespace) -> None:
     started, worked = time.perf_counter(), time.process_time()
     found = copies_in(dataset)
     seconds, work = time.perf_counter() - started, time.process_time() - worked
@@ -143,7 +143,7 @@ def compare_with_listed(pairs: pd.DataFrame, listed: pd.DataFrame, folder: Path)
         print(f"| {kind} | {len(rows)} | {rows['is_found'].sum()} ({rows['is_found'].mean():.1%}) |")
 
 
-def try_planted(dataset: Sample, arguments: argparse.Namespace, folder: Path) -> None:
+def try_planted(dataset: PlantedSample, arguments: argparse.Namespace, folder: Path) -> None:
     rng = np.random.default_rng(1)
     sample = draw_sample(
         dataset.manifest, dataset.scan, dataset.thumbnails, n_images=arguments.images, rng=rng

@@ -36,7 +36,7 @@ PROGRAMS = {
     DEEPSIGHT: """
 import pandas as pd
 from pathlib import Path
-from analysis.obtain.scan import scan
+from analysis.obtain.scan.stage import scan
 
 def check(folder):
     paths = sorted(Path(folder).rglob("*.jpg"))
@@ -242,7 +242,7 @@ def link(paths: list[Path], folder: Path, target: Path) -> None:
 
 
 def stage_command(stage: str) -> list[str]:
-    return [sys.executable, "-m", "analysis.obtain"]
+    return [sys.executable, "-m", f"analysis.obtain.{stage}"]
 
 
 def timed(command: list[str], workspace: Path, *, forget: bool = False) -> float:

@@ -336,3 +336,43 @@ def test_every_assignment_of_readable_statuses_is_the_one():
                 if len(node.elts) == 2 and values == {"ok", "truncated"}:
                     found.append(".".join(parts(file)))
     assert found == ["analysis.dataset.readable"]
+
+
+def names_given(module: str) -> set[str]:
+    """What a module of ours defines at its top level; of a package, its modules."""
+    file = SOURCE.joinpath(*module.split(".")).with_suffix(".py")
+    if not file.exists():
+        folder = file.with_suffix("")
+        return {path.stem for path in folder.glob("*.py")}
+    nodes = ast.parse(file.read_text(encoding="utf-8")).body
+    defined = {node.name for node in nodes if isinstance(node, ast.FunctionDef | ast.ClassDef)}
+    assigned = {
+        name.id
+        for node in nodes
+        if isinstance(node, ast.Assign | ast.AnnAssign)
+        for name in ast.walk(node)
+        if isinstance(name, ast.Name)
+    }
+    return defined | assigned
+
+
+@pytest.mark.parametrize("file", sorted((REPOSITORY / "benchmarks").glob("*.py")), ids=lambda file: file.stem)
+def test_benchmarks_import_what_is_there(file: Path):
+    """They need peers that no test has: that ours have moved would show on the day they are run."""
+    gone = [
+        f"{node.module}.{alias.name}"
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
+        if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] in OURS
+        for alias in node.names
+        if alias.name not in names_given(node.module)
+    ]
+    assert gone == []
+
+
+def test_the_way_of_the_data_tells_of_every_stage_in_order():
+    table = (REPOSITORY / "docs" / "architecture.md").read_text(encoding="utf-8")
+    told = re.findall(r"(?m)^\| `(\w+)` \| (\w+) \|", table)
+    declared = re.findall(r"(?m)^  (\w+):$", (REPOSITORY / "dvc.yaml").read_text(encoding="utf-8"))
+    of_stage = {stage.name.split("@")[0]: stage.chapter for stage in STAGES.values()}
+    stages = [name for name in declared if name in of_stage or name == "train_recipe"]
+    assert told == [(name, of_stage.get(name, "Model")) for name in stages]
