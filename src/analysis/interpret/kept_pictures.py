@@ -6,9 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
-from PIL import Image
 
-from analysis.dataset.images import open_scanned
+from analysis.dataset.small_pictures import small_picture
 
 PICTURE_PX = 160  # of a picture's longer side; twice what it takes in print
 
@@ -21,12 +20,14 @@ def keep_pictures(images: pd.DataFrame) -> pd.DataFrame:
     DataFrame
         One row per image: `item_id`, `height_px`, `width_px`, `pixels`: bytes, row by row of RGB.
     """
-    pictures = [_small(row.path, row.is_truncated) for row in images.itertuples()]
+    pictures = [
+        small_picture(row.path, PICTURE_PX, allow_truncated=row.is_truncated) for row in images.itertuples()
+    ]
     return pd.DataFrame(
         {
             "item_id": images["item_id"].to_numpy(),
-            "height_px": np.array([picture.height for picture in pictures], dtype=np.int32),
-            "width_px": np.array([picture.width for picture in pictures], dtype=np.int32),
+            "height_px": np.array([picture.shape[0] for picture in pictures], dtype=np.int32),
+            "width_px": np.array([picture.shape[1] for picture in pictures], dtype=np.int32),
             "pixels": [picture.tobytes() for picture in pictures],
         }
     )
@@ -39,9 +40,3 @@ def pictures_of(kept: pd.DataFrame, item_ids: Sequence[int]) -> list[np.ndarray]
         np.frombuffer(row.pixels, dtype=np.uint8).reshape(row.height_px, row.width_px, 3)
         for row in rows.itertuples()
     ]
-
-
-def _small(path: str, is_truncated: bool) -> Image.Image:
-    picture = open_scanned(path, allow_truncated=is_truncated)
-    picture.thumbnail((PICTURE_PX, PICTURE_PX), Image.Resampling.BILINEAR)
-    return picture

@@ -14,7 +14,6 @@ from analysis.contract import FINDING_COLUMNS, Artifacts
 from analysis.obtain.scan.measures import NUMBERS, measure_files
 from analysis.scrub.quality_checks import facts as quality_facts
 from analysis.scrub.quality_checks import scores as quality_scores
-from analysis.scrub.quality_checks.figures import load_tile
 from analysis.scrub.quality_checks.parameters import QualityChecksParameters
 from analysis.scrub.quality_checks.stage import quality_checks
 
@@ -422,7 +421,9 @@ def test_flagged_figure_shows_the_worst_of_every_kind_first():
 
 def test_flagged_figure_never_opens_a_path_that_is_not_sound(tmp_path, monkeypatch):
     opened = []
-    monkeypatch.setattr("analysis.scrub.quality_checks.figures.load_tile", lambda path: opened.append(path))
+    monkeypatch.setattr(
+        "analysis.scrub.quality_checks.figures.small_picture_if_any", lambda path, _: opened.append(path)
+    )
     statuses = ["outside_root", "symlink_loop", "not_a_file", "truncated"]
     run(images_table(4, status=statuses))
     assert opened == ["images/cat/3.jpg"]
@@ -439,12 +440,6 @@ def test_measures_count_every_judged_image_once():
 @pytest.mark.parametrize("n", [1, 2])
 def test_figures_survive_few_images(n):
     render(run(images_table(n)))
-
-
-def test_load_tile_is_bounded_and_keeps_proportions(tmp_path):
-    Image.new("RGB", (2000, 500)).save(tmp_path / "wide.png")
-    assert load_tile(str(tmp_path / "wide.png")).shape == (50, 200, 3)
-    assert load_tile(str(tmp_path / "gone.png")) is None
 
 
 # ---- planted faults: files on disk, measured by the scan's own code --------------------------------------

@@ -11,10 +11,9 @@ from matplotlib.collections import PathCollection
 from matplotlib.figure import Figure as Drawing
 from matplotlib.figure import SubFigure
 from matplotlib.ticker import PercentFormatter
-from PIL import Image
 
 from analysis.contract import Figure
-from analysis.dataset.images import open_as_seen
+from analysis.dataset.small_pictures import small_picture
 from analysis.drawing.class_axis import MAX_CLASSES, label_class_axis, note_on_shown, short_label
 from analysis.drawing.pictures import plot_image_grid, show_image
 from analysis.drawing.style import ACCENT, MUTED, OKABE_ITO, SEQUENTIAL, WARNING, new_figure
@@ -187,12 +186,9 @@ def draw_pair(near: pd.DataFrame, title: str, *, strip: SubFigure) -> None:
 
 
 def _pictures(rows: pd.DataFrame) -> list[np.ndarray]:
-    pictures = []
-    for row in rows.itertuples():
-        picture = open_as_seen(row.path, allow_truncated=row.is_truncated)
-        picture.thumbnail((PICTURE_PX, PICTURE_PX), Image.Resampling.BILINEAR)
-        pictures.append(np.asarray(picture))
-    return pictures
+    return [
+        small_picture(row.path, PICTURE_PX, allow_truncated=row.is_truncated) for row in rows.itertuples()
+    ]
 
 
 def _taken(row: Any) -> str:

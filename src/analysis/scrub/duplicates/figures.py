@@ -7,10 +7,9 @@ import textwrap
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from PIL import Image
 
 from analysis.contract import Figure
-from analysis.dataset.images import ImageError, open_as_seen
+from analysis.dataset.small_pictures import small_picture_if_any
 from analysis.drawing.class_axis import short_label
 from analysis.drawing.pictures import show_image
 from analysis.drawing.style import new_figure
@@ -72,10 +71,5 @@ def _place(split: str, label: str) -> str:
 
 def _tile(path: str) -> NDArray[np.uint8]:
     """The image at display size; grey where it cannot be opened any more."""
-    try:
-        image = open_as_seen(path, allow_truncated=True)
-    except ImageError:
-        return np.full((TILE_PX, TILE_PX, 3), 200, dtype=np.uint8)
-    if max(image.size) > TILE_PX:
-        image.thumbnail((TILE_PX, TILE_PX), Image.Resampling.LANCZOS)
-    return np.asarray(image)
+    picture = small_picture_if_any(path, TILE_PX)
+    return np.full((TILE_PX, TILE_PX, 3), 200, dtype=np.uint8) if picture is None else picture

@@ -6,10 +6,9 @@ from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
-from PIL import Image
 
 from analysis.contract import Figure
-from analysis.dataset.images import open_as_seen
+from analysis.dataset.small_pictures import small_picture
 from analysis.drawing.class_axis import MAX_CLASSES, label_class_axis, note_on_shown, short_label
 from analysis.drawing.pictures import plot_image_grid
 from analysis.drawing.style import ACCENT, MUTED, SEQUENTIAL, WARNING, new_figure
@@ -24,9 +23,7 @@ def plot_suspects(suspects: pd.DataFrame, n_issues: int) -> Figure:
     """The pictures of `suspects`, rows of the images' table with `is_truncated`, the most doubtful first."""
     pictures, captions = [], []
     for row in suspects.itertuples():
-        picture = open_as_seen(row.path, allow_truncated=bool(row.is_truncated))
-        picture.thumbnail((SUSPECT_PX, SUSPECT_PX), Image.Resampling.BILINEAR)
-        pictures.append(np.asarray(picture))
+        pictures.append(small_picture(row.path, SUSPECT_PX, allow_truncated=bool(row.is_truncated)))
         given, suggested = short_label(row.label, 14), short_label(row.suggested_label, 12)
         captions.append(f"{given}\n→ {suggested}, {row.score:.0%}")
     return Figure(

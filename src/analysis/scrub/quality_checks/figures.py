@@ -12,11 +12,10 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Drawing
-from PIL import Image
 
 from analysis.contract import Figure
-from analysis.dataset.images import ImageError, open_as_seen
 from analysis.dataset.readable import READABLE
+from analysis.dataset.small_pictures import small_picture_if_any
 from analysis.drawing.style import ACCENT, MUTED, WARNING, new_figure
 from analysis.pipeline.progress import progress
 from analysis.scrub.quality_checks.findings import Check
@@ -28,17 +27,6 @@ N_BINS = 50
 
 
 # ---- pictures --------------------------------------------------------------------------------------------
-
-
-def load_tile(path: str) -> np.ndarray | None:
-    """The picture, at most `TILE_PX` wide and high, as (H, W, 3) uint8; None if there is none to be had."""
-    try:
-        picture = open_as_seen(path, allow_truncated=True)
-    except ImageError:
-        return None
-    if max(picture.size) > TILE_PX:
-        picture.thumbnail((TILE_PX, TILE_PX), Image.Resampling.LANCZOS)
-    return np.asarray(picture)
 
 
 def _canvas(*, columns: float, rows: float, inches_per_tile: float) -> tuple[Drawing, Axes]:
@@ -140,7 +128,7 @@ def _draw_samples(sample: pd.DataFrame, n_of_class: pd.Series, n_of_split: pd.Se
     cells = zip(sample["path"], sample["split"], sample["label"], place, strict=True)
     cells = progress(cells, description="sample images", unit="images", total=len(sample))
     for path, split, label, k in cells:
-        _place(ax, load_tile(path), starts[split] + k, rows[label])
+        _place(ax, small_picture_if_any(path, TILE_PX), starts[split] + k, rows[label])
     return drawing
 
 
@@ -187,7 +175,7 @@ def _draw_flagged(worst: pd.DataFrame) -> Drawing:
     for k, row in enumerate(rows):
         x, y = k % n_columns, (k // n_columns) * (1 + text_height)
         # a path that is not sound may lead anywhere: such a file is not opened
-        _place(ax, load_tile(row.path) if row.status in READABLE else None, x, y)
+        _place(ax, small_picture_if_any(row.path, TILE_PX) if row.status in READABLE else None, x, y)
         title = _wrapped(row.title, width=25, lines=2)
         detail = _wrapped(row.detail, width=30, lines=4)
         label = "no label" if pd.isna(row.label) else row.label
