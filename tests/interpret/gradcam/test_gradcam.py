@@ -9,6 +9,8 @@ import yaml
 from PIL import Image
 
 from analysis.contract import FINDING_COLUMNS, NO_FILE, Artifacts, InputError
+from analysis.interpret.attributions.parameters import AttributionsParameters
+from analysis.interpret.attributions.stage import attributions
 from analysis.interpret.gradcam.figures import overlay, plot_class_shares, shown_rows
 from analysis.interpret.gradcam.parameters import GradcamParameters
 from analysis.interpret.gradcam.stage import gradcam
@@ -16,9 +18,9 @@ from models.networks.checkpoint import save_classifier
 from models.networks.classifier import ImageClassifier
 
 PARAMETERS_FILE = Path(__file__).parents[3] / "params.yaml"
-DEFAULTS = GradcamParameters.model_validate(
-    yaml.safe_load(PARAMETERS_FILE.read_text(encoding="utf-8"))["gradcam"]
-)
+SECTIONS = yaml.safe_load(PARAMETERS_FILE.read_text(encoding="utf-8"))
+DEFAULTS = GradcamParameters.model_validate(SECTIONS["gradcam"])
+WORK = AttributionsParameters.model_validate(SECTIONS["attributions"])
 CLASSES = ["cross", "marked", "square"]
 PX = 16
 CHANNELS = {"marked": 0, "cross": 1, "square": 2}  # red, green, blue
@@ -68,9 +70,23 @@ def picture(shows: str, rng: np.random.Generator) -> Image.Image:
     return Image.fromarray(pixels)
 
 
+def written_and_read(tables: dict, folder: Path) -> dict:
+    """The tables as the next stage gets them."""
+    read = {}
+    for name, table in tables.items():
+        if isinstance(table, pd.DataFrame):
+            table.to_parquet(folder / f"{name}.parquet", index=False)
+            table = pd.read_parquet(folder / f"{name}.parquet")
+        read[name] = table
+    return read
+
+
 @pytest.fixture
-def attribute(tmp_path: Path) -> Callable[..., Artifacts]:
-    """Run the stage on pictures of (label, what it shows, split), which are predicted as what they show."""
+def attribute(tmp_path: Path, drained) -> Callable[..., Artifacts]:
+    """Judge the maps of pictures of (label, what it shows, split), which are predicted as what they show.
+
+    By then there is neither a classifier nor an image file any more.
+    """
 
     def run(rows: Sequence[Row], *, masks: Callable[[Path, str], None] | None = None, **changes) -> Artifacts:
         rng = np.random.default_rng(0)
@@ -103,15 +119,35 @@ def attribute(tmp_path: Path) -> Callable[..., Artifacts]:
         )
         save_classifier(make_colour_classifier(), tmp_path / "model.pt")
         small = {"n_random_networks": 2, "n_checked_images": 24, "n_removal_steps": 4, "device": "cpu"}
-        parameters = DEFAULTS.model_copy(update={"masks": folder, **small, **changes})
-        return gradcam(manifest, scan, predictions, tmp_path / "model.pt", parameters=parameters, seed=0)
+        work = {name: changes.pop(name) for name in WORK.model_dump() if name in changes}
+        parts, rest = drained(
+            attributions(
+                manifest,
+                scan,
+                predictions,
+                tmp_path / "model.pt",
+                parameters=WORK.model_copy(update=small | work),
+                seed=0,
+            )
+        )
+        for file in (tmp_path / "model.pt", *paths):
+            file.unlink()
+        random_maps = np.concatenate([part["random_maps"] for part in parts])
+        return gradcam(
+            manifest,
+            scan,
+            **written_and_read(rest.tables, tmp_path),
+            random_maps=random_maps,
+            parameters=DEFAULTS.model_copy(update={"masks": folder, **changes}),
+            seed=0,
+        )
 
     return run
 
 
 @pytest.fixture(autouse=True)
 def one_cascade(monkeypatch) -> None:
-    monkeypatch.setattr("analysis.interpret.gradcam.randomisation.CASCADE_NETWORKS", 1)
+    monkeypatch.setattr("analysis.interpret.attributions.randomisation.CASCADE_NETWORKS", 1)
 
 
 CLEAN = [(label, label, "test") for label in CLASSES for _ in range(8)]

@@ -7,7 +7,6 @@ from analysis.interpret.gradcam.shares import (
     border_weights,
     compare_with_random,
     flag_shares,
-    mean_of_present,
     share_inside,
     sign_flip_p_values,
 )
@@ -103,8 +102,3 @@ def test_flags_ask_for_both_surety_and_margin() -> None:
     assert stricter["is_flagged"].tolist() == [True, False, False, False]
     unfaithful = flag_shares(tests, is_faithful=False, significance_level=0.05, min_excess_share=0.15)
     assert not unfaithful["is_flagged"].any()
-
-
-def test_mean_of_nothing_is_nan() -> None:
-    assert np.isnan(mean_of_present(np.array([np.nan])))
-    assert mean_of_present(np.array([np.nan, 2.0])) == 2

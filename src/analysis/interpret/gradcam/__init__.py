@@ -1,18 +1,13 @@
 """Which parts of a picture do the classifier's decisions rest on, and are they the object?
 
-Method: Grad-CAM (Selvaraju et al. 2017; guided Grad-CAM and integrated gradients on request, all by captum)
-of right and wrong predictions of each class, for the class that was predicted. What the eye would say is
+Method: the maps of right and wrong predictions (`attributions`) are looked at, and what the eye would say is
 counted: the share of the attribution on the border, a ring along the edge, and, where masks of the objects
-are given, outside of them; its enrichment is that share over the area's. Two questions come before it. Do the
-maps name pixels that matter: does the class's probability fall sooner when these are blurred, or rise
-sooner when they are made sharp, than in random order (Petsiuk et al. 2018)? Do the maps show what was
-learnt: do they change when weights are made random, from the output down (Adebayo et al. 2018)? Networks
-all of whose weights are random, with batch statistics of their own, are also the null for the shares: a class
-is flagged if its share is surely higher than in every one of them on the same images (one-sided sign-flip
-tests of the paired differences, the largest p-value over the networks, corrected over classes by Holm 1979)
-and above the highest by a margin, provided that the maps do name pixels that matter. Random networks are
-asked for the class that they predict: with a random head no class of theirs is one of ours. The first method
-named gives the shares that are tested.
+are given, outside of them; its enrichment is that share over the area's. Networks all of whose weights are
+random are the null for the shares: a class is flagged if its share is surely higher than in every one of them
+on the same images (one-sided sign-flip tests of the paired differences, the largest p-value over the
+networks, corrected over classes by Holm 1979) and above the highest by a margin, provided that the maps do
+name pixels that matter: that deletion or insertion (Petsiuk et al. 2018) is surely better by the map than in
+random order. The first method named gives the shares that are tested.
 
 How the result misleads: a map says where, not what: a network that looks at the object may still judge by its
 texture or colour. Objects that fill the picture, or stand at its edge, put attribution on the border rightly;

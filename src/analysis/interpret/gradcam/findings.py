@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 from analysis.contract import FindingKind, findings_of
-from analysis.interpret.gradcam.explained_images import Explained
+from analysis.interpret.attributed_images import Attributed
 from analysis.interpret.gradcam.figures import REGION_NAMES
 
 MAX_IMAGES_FOUND = 6  # images of a flagged class in the ledger, those with most attribution in the region
@@ -19,11 +19,11 @@ CONTEXT = FindingKind(
 )
 
 
-def find_context(explained: Explained, shares: dict[str, np.ndarray], tests: pd.DataFrame) -> pd.DataFrame:
+def find_context(attributed: Attributed, shares: dict[str, np.ndarray], tests: pd.DataFrame) -> pd.DataFrame:
     """The images of each flagged class with most attribution in the region, beyond every random network's."""
     parts = [findings_of(CONTEXT, item_id=[])]
     for row in tests[tests["is_flagged"]].itertuples():
-        of_class = explained.images["is_right"] & (explained.images["label"] == row.label)
+        of_class = attributed.images["is_right"] & (attributed.images["label"] == row.label)
         share = pd.Series(shares[row.region])[of_class].sort_values(ascending=False).head(MAX_IMAGES_FOUND)
         detail = [
             f"{value:.0%} of its attribution lies {REGION_NAMES[row.region]}. Class mean {row.share:.0%} of "
@@ -32,7 +32,7 @@ def find_context(explained: Explained, shares: dict[str, np.ndarray], tests: pd.
             f"d = {row.effect_size:.1f})"
             for value in share
         ]
-        item_id = explained.images.loc[share.index, "item_id"]
+        item_id = attributed.images.loc[share.index, "item_id"]
         parts.append(
             findings_of(CONTEXT, item_id=item_id, label=[row.label] * len(share), score=share, detail=detail)
         )

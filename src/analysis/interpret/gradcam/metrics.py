@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from analysis.interpret.gradcam.explained_images import Explained
-from analysis.interpret.gradcam.shares import mean_of_present
+from analysis.interpret.attributed_images import Attributed
+from analysis.statistics.missing import mean_of_present
 
 
 def metrics_of(
-    explained: Explained,
+    attributed: Attributed,
     regions: dict[str, np.ndarray],
     shares: dict[str, np.ndarray],
     tests: pd.DataFrame,
@@ -18,7 +18,7 @@ def metrics_of(
     cascade: pd.DataFrame,
 ) -> dict[str, float]:
     """Of the first method."""
-    is_right = explained.images["is_right"].to_numpy()
+    is_right = attributed.images["is_right"].to_numpy()
     of_region = {}
     for name, region in regions.items():
         area = mean_of_present(region.mean(axis=(1, 2))[is_right])
@@ -31,7 +31,7 @@ def metrics_of(
             f"{name}_share_of_random_networks": mean_of_present(random_shares),
             f"{name}_share_of_mistakes": mean_of_present(shares[name][~is_right]),
         }
-    areas = areas[areas["method"] == explained.method].set_index("measure")
+    areas = areas[areas["method"] == attributed.method].set_index("measure")
     return {
         "n_classes_flagged": tests.loc[tests["is_flagged"], "label"].nunique(),
         **of_region["border"],
@@ -39,17 +39,17 @@ def metrics_of(
         "deletion_auc_random": areas.loc["deletion", "auc_random"],
         "insertion_auc": areas.loc["insertion", "auc"],
         "insertion_auc_random": areas.loc["insertion", "auc_random"],
-        **similarity_to_random(cascade, explained.method),
+        **similarity_to_random(cascade, attributed.method),
         "n_right": int(is_right.sum()),
         "n_wrong": int((~is_right).sum()),
-        "n_without_attribution": count_blank(explained),
+        "n_without_attribution": count_blank(attributed),
         "n_with_mask": count_masked(regions),
         **of_region["background"],
     }
 
 
-def count_blank(explained: Explained) -> int:
-    return int((explained.maps[explained.method].max(axis=(1, 2)) == 0).sum())
+def count_blank(attributed: Attributed) -> int:
+    return int((attributed.maps[attributed.method].max(axis=(1, 2)) == 0).sum())
 
 
 def count_masked(regions: dict[str, np.ndarray]) -> int:

@@ -6,8 +6,7 @@ import numpy as np
 import pandas as pd
 
 from analysis.contract import NO_FILE
-from analysis.interpret.gradcam.attribution import map_side_px
-from analysis.interpret.gradcam.explained_images import Explained
+from analysis.interpret.attributed_images import Attributed
 from analysis.interpret.gradcam.figures import METHOD_NAMES
 from analysis.interpret.gradcam.metrics import count_blank, count_masked, similarity_to_random
 from analysis.interpret.gradcam.parameters import GradcamParameters
@@ -30,17 +29,17 @@ CAPTIONS = {
 }
 
 
-def summary_of(explained: Explained, tests: pd.DataFrame) -> str:
-    n_right, n = len(explained.right), len(explained.images)
+def summary_of(attributed: Attributed, tests: pd.DataFrame) -> str:
+    n_right, n = len(attributed.right), len(attributed.images)
     n_flagged = tests.loc[tests["is_flagged"], "label"].nunique()
     return (
-        f"{METHOD_NAMES[explained.method]} at {explained.layer} of {n_right:,} right and {n - n_right:,} "
+        f"{METHOD_NAMES[attributed.method]} at {attributed.layer} of {n_right:,} right and {n - n_right:,} "
         f"wrong predictions, {n_flagged} classes told by border or background"
     )
 
 
 def notes_on(
-    explained: Explained,
+    attributed: Attributed,
     regions: dict[str, np.ndarray],
     tests: pd.DataFrame,
     areas: pd.DataFrame,
@@ -50,30 +49,30 @@ def notes_on(
 ) -> list[str]:
     notes = [
         split_note(split),
-        _layer_note(explained),
-        *_gap_notes(explained, tests, parameters.significance_level),
-        _mask_note(explained, regions, parameters.masks),
-        *(_trust_notes(explained, areas, cascade) if len(explained.right) else ()),
+        _layer_note(attributed),
+        *_gap_notes(attributed, tests, parameters.significance_level),
+        _mask_note(attributed, regions, parameters.masks),
+        *(_trust_notes(attributed, areas, cascade) if len(attributed.right) else ()),
     ]
     return [note for note in notes if note]
 
 
-def _layer_note(explained: Explained) -> str:
-    cells = map_side_px(explained.classifier, explained.layer)
+def _layer_note(attributed: Attributed) -> str:
+    cells = attributed.layer_cells
     return (
-        f"Grad-CAM is taken at {explained.layer}, whose map has {cells}×{cells} cells for images of "
-        f"{explained.classifier.input_px} px; gradcam.layer chooses another."
+        f"Grad-CAM is taken at {attributed.layer}, whose map has {cells}×{cells} cells for images of "
+        f"{attributed.side_px} px; attributions.layer chooses another."
     )
 
 
-def _gap_notes(explained: Explained, tests: pd.DataFrame, significance_level: float) -> list[str]:
+def _gap_notes(attributed: Attributed, tests: pd.DataFrame, significance_level: float) -> list[str]:
     """What there was too little of."""
     border = tests[tests["region"] == "border"]
     # the smallest p-value that n pairs can give, corrected for the number of tests
     is_testable = 0.5 ** border["n_images"] * tests["p_value"].notna().sum() < significance_level
     n_untested = int((~is_testable | border["p_value"].isna()).sum())
-    n_blank = count_blank(explained)
-    n, n_right = len(explained.images), len(explained.right)
+    n_blank = count_blank(attributed)
+    n, n_right = len(attributed.images), len(attributed.right)
     return [
         f"{n_untested} of {len(border)} classes have too few right predictions for a test of their shares."
         if n_untested
@@ -86,16 +85,16 @@ def _gap_notes(explained: Explained, tests: pd.DataFrame, significance_level: fl
     ]
 
 
-def _mask_note(explained: Explained, regions: dict[str, np.ndarray], folder: Path) -> str:
+def _mask_note(attributed: Attributed, regions: dict[str, np.ndarray], folder: Path) -> str:
     n_masked = count_masked(regions)
     if n_masked:
-        return f"{n_masked:,} of {len(explained.images):,} images have a mask of their object."
+        return f"{n_masked:,} of {len(attributed.images):,} images have a mask of their object."
     if folder == Path(NO_FILE):
         return ""
     return f"None of the masks in {folder} belongs to one of the images; see gradcam.masks in params.yaml."
 
 
-def _trust_notes(explained: Explained, areas: pd.DataFrame, cascade: pd.DataFrame) -> list[str]:
+def _trust_notes(attributed: Attributed, areas: pd.DataFrame, cascade: pd.DataFrame) -> list[str]:
     """In words, which maps are no better than chance, and which do not depend on the weights."""
     notes = []
     for method, rows in areas.groupby("method", sort=False):
@@ -105,13 +104,13 @@ def _trust_notes(explained: Explained, areas: pd.DataFrame, cascade: pd.DataFram
                 f"{METHOD_NAMES[method]} is not surely better than random order by {' and '.join(lacking)} "
                 f"({rows['n_images'].max()} images): read its maps with care."
             )
-    is_of_first = areas["method"] == explained.method
+    is_of_first = areas["method"] == attributed.method
     if not areas.loc[is_of_first, "is_surely_better"].any():
         notes.append(
             "No class is flagged for its border or background, because the maps do not surely name the "
-            "pixels that matter. Try another gradcam.layer, or more gradcam.n_checked_images."
+            "pixels that matter. Try another attributions.layer, or more attributions.n_checked_images."
         )
-    for method in explained.maps:
+    for method in attributed.maps:
         likeness = similarity_to_random(cascade, method)["rank_correlation_with_random"]
         if likeness > SIMILAR_BEYOND:
             notes.append(

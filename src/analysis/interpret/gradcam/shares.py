@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 from scipy.special import stdtrit
 
+from analysis.statistics.missing import mean_of_present
 from analysis.statistics.rank_tests import holm
 
 N_SIGN_PATTERNS = 19_999  # at most, of a test; the smallest p-value of many images is 1 / 20,000
@@ -82,12 +83,6 @@ def compare_with_random(trained: np.ndarray, random: np.ndarray, *, seed: int) -
         "effect_size": _standardised_mean(differences_to_mean),
         "p_value": _extreme(p_values, np.max),
     }
-
-
-def mean_of_present(values: np.ndarray) -> float:
-    """Mean of the values that are not NaN; NaN of none."""
-    present = values[np.isfinite(values)]
-    return float(present.mean()) if len(present) else float("nan")
 
 
 def _extreme(values: np.ndarray, extreme: Callable[[np.ndarray], float]) -> float:

@@ -1,20 +1,20 @@
 from __future__ import annotations
 
-from pathlib import Path
-
+import numpy as np
 import pandas as pd
 
 from analysis.contract import Artifacts, Figure
 from analysis.dataset.readable import readable_images
+from analysis.interpret.attributed_images import Attributed
 from analysis.interpret.gradcam.comparison import (
     CLASS_COLUMNS,
     compare_classes,
+    is_surely_better,
     regions_of,
+    shares_of_random,
     tabulate_shares,
     tabulate_steps,
 )
-from analysis.interpret.gradcam.explained_images import Explained, explain_predictions, sample_predictions
-from analysis.interpret.gradcam.faithfulness import check_removal, is_surely_better
 from analysis.interpret.gradcam.figures import (
     plot_cascade,
     plot_class_shares,
@@ -28,117 +28,98 @@ from analysis.interpret.gradcam.findings import CONTEXT, find_context
 from analysis.interpret.gradcam.metrics import metrics_of
 from analysis.interpret.gradcam.notes import CAPTIONS, notes_on, summary_of
 from analysis.interpret.gradcam.parameters import GradcamParameters
-from analysis.interpret.gradcam.randomisation import cascade_likeness, random_shares
 from analysis.interpret.gradcam.shares import flag_shares, share_inside
 
 
 def gradcam(
     cleaned_manifest: pd.DataFrame,
     scan: pd.DataFrame,
-    predictions: pd.DataFrame,
-    model: Path,
+    attributed_images: pd.DataFrame,
+    attributed_pixels: np.ndarray,
     *,
+    attribution_maps: np.ndarray,
+    actual_class_maps: np.ndarray,
+    random_maps: np.ndarray,
+    removal_curves: pd.DataFrame,
+    removal_areas: pd.DataFrame,
+    cascade: pd.DataFrame,
     parameters: GradcamParameters,
     seed: int,
 ) -> Artifacts:
-    """Attribute a sample of predictions, check the maps, and test where they lie.
+    """Test where the maps of `attributions` lie, and say what they are worth.
 
     Raises
     ------
     InputError
-        If no image has both a picture and a label, the classifier is of other classes than the manifest, or
-        a mask cannot be read or leads out of its folder.
+        If a mask cannot be read or leads out of its folder.
     """
-    readable = readable_images(cleaned_manifest, scan)
     classes = list(cleaned_manifest["label"].cat.categories)
-    explained, split = _explain_sample(readable, predictions, model, classes, parameters, seed=seed)
-    regions = regions_of(explained, readable["path"], parameters)
-    maps = explained.maps[explained.method]
+    rows = cleaned_manifest.set_index("item_id").loc[attributed_images["item_id"]]
+    split = rows["split"].iloc[0]
+    attributed = Attributed(
+        images=attributed_images.assign(path=rows["path"].to_numpy()),
+        pixels=attributed_pixels,
+        maps=dict(zip(removal_areas["method"].unique(), attribution_maps, strict=True)),
+        actual_maps=actual_class_maps,
+        layer=attributed_images["layer"].iloc[0],
+        layer_cells=attributed_images["layer_cells"].iloc[0],
+    )
+    regions = regions_of(attributed, readable_images(cleaned_manifest, scan)["path"], parameters)
+    maps = attributed.maps[attributed.method]
     shares = {name: share_inside(maps, region) for name, region in regions.items()}
-    checked = explained.right_sample(parameters.n_checked_images, seed=seed)
-    curves, areas = check_removal(explained, checked, n_steps=parameters.n_removal_steps, seed=seed)
-    areas = areas.assign(is_surely_better=is_surely_better(areas))
-    of_random = random_shares(explained, regions, n_networks=parameters.n_random_networks, seed=seed)
+    areas = removal_areas.assign(is_surely_better=is_surely_better(removal_areas))
+    of_random = shares_of_random(random_maps, regions, attributed.right)
     tests = flag_shares(
-        compare_classes(explained, classes, regions, shares, of_random, seed=seed),
-        is_faithful=areas.loc[areas["method"] == explained.method, "is_surely_better"].any(),
+        compare_classes(attributed, classes, regions, shares, of_random, seed=seed),
+        is_faithful=areas.loc[areas["method"] == attributed.method, "is_surely_better"].any(),
         significance_level=parameters.significance_level,
         min_excess_share=parameters.min_excess_share,
     )
-    cascade = cascade_likeness(explained, checked, seed=seed)
+    shown = {"n_random": len(random_maps), "n_per_class": parameters.shown_per_class}
     return Artifacts(
-        summary=summary_of(explained, tests),
-        metrics=metrics_of(explained, regions, shares, tests, areas, cascade),
+        summary=summary_of(attributed, tests),
+        metrics=metrics_of(attributed, regions, shares, tests, areas, cascade),
         tables={
             "class_shares": tests[CLASS_COLUMNS].round(4),
-            "image_shares": tabulate_shares(explained, regions),
+            "image_shares": tabulate_shares(attributed, regions),
             "faithfulness": areas.round(4),
             "randomisation": tabulate_steps(cascade).round(4),
         },
         captions=CAPTIONS,
-        figures=_figures(explained, classes, split, tests, curves, cascade, parameters),
-        findings=find_context(explained, shares, tests),
+        figures=_figures(attributed, classes, split, tests, removal_curves, cascade, **shown),
+        findings=find_context(attributed, shares, tests),
         kinds=(CONTEXT,),
-        notes=notes_on(explained, regions, tests, areas, cascade, split, parameters),
+        notes=notes_on(attributed, regions, tests, areas, cascade, split, parameters),
     )
-
-
-def _explain_sample(
-    readable: pd.DataFrame,
-    predictions: pd.DataFrame,
-    model: Path,
-    classes: list[str],
-    parameters: GradcamParameters,
-    *,
-    seed: int,
-) -> tuple[Explained, str]:
-    """Maps of a sample of the judged split's predictions, and that split's name."""
-    images, split = sample_predictions(
-        readable,
-        predictions,
-        right_per_class=parameters.right_per_class,
-        wrong_per_class=parameters.wrong_per_class,
-        seed=seed,
-    )
-    explained = explain_predictions(
-        model,
-        images,
-        classes,
-        methods=parameters.methods,
-        layer=parameters.layer,
-        batch_images=parameters.batch_images,
-        device=parameters.device,
-    )
-    return explained, split
 
 
 def _figures(
-    explained: Explained,
+    attributed: Attributed,
     classes: list[str],
     split: str,
     tests: pd.DataFrame,
     curves: pd.DataFrame,
     cascade: pd.DataFrame,
-    parameters: GradcamParameters,
+    *,
+    n_random: int,
+    n_per_class: int,
 ) -> list[Figure]:
-    pixels = explained.pixels.permute(0, 2, 3, 1).numpy()  # (N, 3, H, W) -> (N, H, W, 3)
-    images, maps, method = explained.images, explained.maps[explained.method], explained.method
-    shown = {"classes": classes, "n_per_class": parameters.shown_per_class}
+    images, pixels, method = attributed.images, attributed.pixels, attributed.method
+    maps = attributed.maps[method]
+    shown = {"classes": classes, "n_per_class": n_per_class}
     figures = []
-    if len(explained.right):
+    if len(attributed.right):
         figures.append(plot_right(images, pixels, maps, method=method, split=split, **shown))
-    if len(explained.right) < len(images):
+    if len(attributed.right) < len(images):
         figures.append(
-            plot_wrong(images, pixels, maps, explained.actual_maps, method=method, split=split, **shown)
+            plot_wrong(images, pixels, maps, attributed.actual_maps, method=method, split=split, **shown)
         )
-    if len(explained.right) == 0:
+    if len(attributed.right) == 0:
         return figures
-    if len(explained.maps) > 1:
-        figures.append(plot_methods(images, pixels, explained.maps, **shown))
+    if len(attributed.maps) > 1:
+        figures.append(plot_methods(images, pixels, attributed.maps, **shown))
     figures.append(plot_mean_maps(images, maps, classes=classes, method=method))
     for region, rows in tests.groupby("region", sort=False):
-        figures.append(
-            plot_class_shares(rows, region=region, method=method, n_random=parameters.n_random_networks)
-        )
+        figures.append(plot_class_shares(rows, region=region, method=method, n_random=n_random))
     n_checked = int(curves["n_images"].max())
     return [*figures, plot_removal(curves), plot_cascade(cascade, n_images=n_checked)]

@@ -13,8 +13,7 @@ from torch import Tensor
 from torch.nn import functional
 from torchvision.transforms.functional import gaussian_blur
 
-from analysis.interpret.gradcam.attribution import map_side_px
-from analysis.interpret.gradcam.explained_images import Explained
+from analysis.interpret.attributions.explained_images import Explained
 from analysis.pipeline.progress import progress
 from analysis.statistics.proportions import Z_95
 from models.networks.classifier import ImageClassifier, in_unit_range
@@ -41,8 +40,8 @@ def check_removal(
     curves, areas = [], []
     for method, maps in explained.maps.items():
         rng = np.random.default_rng(seed)  # the same random order whichever methods are asked for
-        side_px = explained.classifier.input_px
-        cells = map_side_px(explained.classifier, explained.layer) if method == "gradcam" else side_px
+        side_px = explained.side_px
+        cells = explained.layer_cells if method == "gradcam" else side_px
         orders = {"map": maps[rows], "random": random_maps(len(rows), cells=cells, side_px=side_px, rng=rng)}
         found = {
             order: _curves_by(explained, rows, pixel_ranks(values, rng=rng), n_steps=n_steps)
@@ -57,18 +56,12 @@ def check_removal(
     return pd.concat(curves, ignore_index=True), pd.DataFrame(areas)
 
 
-def is_surely_better(areas: pd.DataFrame) -> pd.Series:
-    """Which rows of `areas` are better than random order: deletion surely lower, insertion surely higher."""
-    is_deletion = areas["measure"] == "deletion"
-    return (areas["difference_high"] < 0).where(is_deletion, areas["difference_low"] > 0)
-
-
 def _curves_by(
     explained: Explained, rows: np.ndarray, ranks: np.ndarray, *, n_steps: int
 ) -> dict[str, np.ndarray]:
     return removal_curves(
         explained.classifier,
-        explained.pixels[rows],
+        explained.tensors(rows),
         explained.images["predicted_index"].to_numpy()[rows],
         ranks,
         n_steps=n_steps,

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from analysis.interpret.gradcam.attribution import (
+from analysis.interpret.attributions.attribution import (
     INTEGRATION_STEPS,
     attribution_maps,
     choose_layer,
@@ -190,7 +190,7 @@ def test_integrated_gradients_are_complete(make_random_classifier, monkeypatch) 
     baseline = classifier.mean.expand(3, 3, 16, 16)
     rise = (classifier(images) - classifier(baseline)).gather(1, targets[:, None])[:, 0]
     for n_steps, tolerance in ((INTEGRATION_STEPS, 0.1), (256, 0.01)):
-        monkeypatch.setattr("analysis.interpret.gradcam.attribution.INTEGRATION_STEPS", n_steps)
+        monkeypatch.setattr("analysis.interpret.attributions.attribution.INTEGRATION_STEPS", n_steps)
         found = integrated_gradients(classifier, images, targets).sum(dim=(1, 2, 3))
         assert torch.allclose(found, rise, atol=tolerance * float(rise.abs().max()))
 

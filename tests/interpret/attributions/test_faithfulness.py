@@ -3,7 +3,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from analysis.interpret.gradcam.faithfulness import (
+from analysis.interpret.attributions.faithfulness import (
     area_under,
     blurred_baseline,
     pixel_ranks,

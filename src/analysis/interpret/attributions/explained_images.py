@@ -8,10 +8,12 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import torch
 from torch import Tensor
 
 from analysis.dataset.samples import balanced_sample
-from analysis.interpret.gradcam.attribution import attribution_maps, choose_layer
+from analysis.interpret.attributed_images import Attributed
+from analysis.interpret.attributions.attribution import attribution_maps, choose_layer, map_side_px
 from analysis.interpret.judged_images import split_to_judge
 from models.data.decoding import decode
 from models.networks.checkpoint import classifier_on
@@ -19,38 +21,16 @@ from models.networks.classifier import ImageClassifier
 
 
 @dataclass(frozen=True)
-class Explained:
-    """Sampled predictions, and where the classifier found its evidence for them.
-
-    Attributes
-    ----------
-    images
-        Row i is of picture i; see `sample_predictions`.
-    pixels
-        uint8 (N, 3, H, W).
-    maps
-        By method, float32 (N, H, W), for the predicted class.
-    actual_maps
-        float32 (N, H, W) by the first method, for the actual class.
-    """
+class Explained(Attributed):
+    """With the classifier that was asked, to ask it and others again."""
 
     classifier: ImageClassifier
-    images: pd.DataFrame
-    pixels: Tensor
-    layer: str
     batch_images: int
-    maps: dict[str, np.ndarray]
-    actual_maps: np.ndarray
 
-    @property
-    def method(self) -> str:
-        """The first one named."""
-        return next(iter(self.maps))
-
-    @property
-    def right(self) -> np.ndarray:
-        """Row numbers of the right predictions."""
-        return np.flatnonzero(self.images["is_right"])
+    def tensors(self, rows: np.ndarray) -> Tensor:
+        """uint8 (R, 3, H, W) of the pictures in `rows`."""
+        # (R, H, W, 3) -> (R, 3, H, W), in memory too: sums of another order would differ in the last digit
+        return torch.from_numpy(self.pixels[rows]).permute(0, 3, 1, 2).contiguous()
 
     def right_sample(self, n: int, *, seed: int) -> np.ndarray:
         """Row numbers of at most `n` right predictions, as many of each class."""
@@ -60,7 +40,7 @@ class Explained:
     def maps_of(self, network: ImageClassifier, rows: np.ndarray, *, method: str) -> np.ndarray:
         """Maps of the pictures in `rows` under another network, for the class that it predicts."""
         return attribution_maps(
-            network, self.pixels[rows], None, method=method, layer=self.layer, batch_images=self.batch_images
+            network, self.tensors(rows), None, method=method, layer=self.layer, batch_images=self.batch_images
         )
 
 
@@ -137,4 +117,13 @@ def explain_predictions(
     maps = {method: maps_for(everything, "predicted_index", method) for method in methods}
     actual_maps = maps[methods[0]].copy()
     actual_maps[wrong] = maps_for(wrong, "class_index", methods[0])
-    return Explained(classifier, images, pixels, chosen, batch_images, maps, actual_maps)
+    return Explained(
+        images=images,
+        pixels=pixels.permute(0, 2, 3, 1).numpy(),  # (N, 3, H, W) -> (N, H, W, 3)
+        maps=maps,
+        actual_maps=actual_maps,
+        layer=chosen,
+        layer_cells=map_side_px(classifier, chosen),
+        classifier=classifier,
+        batch_images=batch_images,
+    )

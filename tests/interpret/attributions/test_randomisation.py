@@ -3,7 +3,7 @@ import pytest
 import torch
 from scipy.stats import spearmanr
 
-from analysis.interpret.gradcam.randomisation import STEPS, randomised, ssim_of_maps
+from analysis.interpret.attributions.randomisation import STEPS, randomised, ssim_of_maps
 from analysis.statistics.correlation import rank_correlation_of_maps
 from models.networks.classifier import ImageClassifier
 from models.seeding import seeded_torch

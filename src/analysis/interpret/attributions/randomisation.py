@@ -6,17 +6,18 @@ A map that stays the same when the weights are random shows the picture, not the
 from __future__ import annotations
 
 import copy
+from collections.abc import Iterator
 
 import numpy as np
 import pandas as pd
 import torch
 from torch import Tensor, nn
 
-from analysis.interpret.gradcam.explained_images import Explained
-from analysis.interpret.gradcam.shares import mean_of_present, share_inside
+from analysis.interpret.attributions.explained_images import Explained
 from analysis.pipeline.progress import progress
 from analysis.statistics.correlation import rank_correlation_of_maps
 from analysis.statistics.image_similarity import ssim_of_pair
+from analysis.statistics.missing import mean_of_present
 from models.networks.classifier import ImageClassifier, in_unit_range
 from models.seeding import seeded_torch
 
@@ -70,26 +71,21 @@ def _calibrate(network: ImageClassifier, norms: list[nn.BatchNorm2d], pixels: Te
         norm.eval()
 
 
-def random_shares(
-    explained: Explained, regions: dict[str, np.ndarray], *, n_networks: int, seed: int
-) -> dict[str, np.ndarray]:
-    """By region, (n_networks, R): shares of the R right predictions' pictures under random networks.
+def maps_of_random_networks(explained: Explained, *, n_networks: int, seed: int) -> Iterator[np.ndarray]:
+    """Yield float32 (R, H, W) for each random network: its maps of the R right predictions' pictures.
 
-    `regions` holds (N, H, W) for all pictures. By the first method, for the class that a network predicts:
-    with a random head none of its classes is one of the trained network's.
+    By the first method, for the class that a network predicts: with a random head none of its classes is one
+    of the trained network's.
     """
     right = explained.right
-    shares = {region: np.empty((n_networks, len(right))) for region in regions}
-    if len(right) == 0:
-        return shares
     for i in progress(range(n_networks), description="random networks", unit="networks"):
+        if len(right) == 0:
+            yield np.empty((0, *explained.maps[explained.method].shape[1:]), dtype=np.float32)
+            continue
         network = randomised(
-            explained.classifier, explained.pixels[right], down_to=STEPS[-1], seed=_nth(seed, i)
+            explained.classifier, explained.tensors(right), down_to=STEPS[-1], seed=_nth(seed, i)
         )
-        maps = explained.maps_of(network, right, method=explained.method)
-        for region, weights in regions.items():
-            shares[region][i] = share_inside(maps, weights[right])
-    return shares
+        yield explained.maps_of(network, right, method=explained.method)
 
 
 def cascade_likeness(explained: Explained, rows: np.ndarray, *, seed: int) -> pd.DataFrame:
@@ -106,7 +102,7 @@ def cascade_likeness(explained: Explained, rows: np.ndarray, *, seed: int) -> pd
     for i in progress(networks, description="randomising step by step", unit="networks"):
         for step in STEPS:
             network = randomised(
-                explained.classifier, explained.pixels[rows], down_to=step, seed=_nth(seed, i)
+                explained.classifier, explained.tensors(rows), down_to=step, seed=_nth(seed, i)
             )
             for method, trained in explained.maps.items():
                 maps = explained.maps_of(network, rows, method=method)
