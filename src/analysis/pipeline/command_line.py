@@ -64,8 +64,8 @@ def audit(arguments: argparse.Namespace) -> int:
         )
     if dataset.is_file() and dataset.parent in workspace.parents:
         raise InputError(
-            f"{workspace} lies in {dataset.parent}, where {dataset.name} names images: that folder is watched "
-            "as a whole, and the results would be in it. Give --out a folder outside, such as "
+            f"{workspace} lies in {dataset.parent}, where {dataset.name} names images: that folder is "
+            "watched as a whole, and the results would be in it. Give --out a folder outside, such as "
             f"--out ~/audits/{dataset.stem}."
         )
     _set_up(workspace, dataset, is_named=arguments.out is not None, settings=_settings(arguments.set))
