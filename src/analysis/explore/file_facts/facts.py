@@ -52,8 +52,8 @@ def _binned(values: pd.Series) -> pd.Series:
 
 
 def _pattern(path: str, label: object) -> str:
-    """A file's name without its numbers and the name of its class: `IMG_0042.jpg` is `IMG_#.jpg`."""
-    name = PurePath(path).name
+    """A file's name without extension, numbers and the name of its class: `IMG_0042.jpg` is `IMG_#`."""
+    name = PurePath(path).stem
     if isinstance(label, str) and len(label) > 1:
         name = re.sub(re.escape(label), "*", name, flags=re.IGNORECASE)
     name = re.sub(r"[0-9a-f]{8,}", "#", name, flags=re.IGNORECASE)  # a hash is a number too
