@@ -17,6 +17,7 @@ from analysis.explore.class_imbalance.stage import class_imbalance
 from analysis.explore.feature_exploration.stage import feature_exploration
 from analysis.explore.image_stats.stage import image_stats
 from analysis.explore.label_analysis.stage import label_analysis
+from analysis.explore.latent_layout.stage import latent_layout
 from analysis.explore.latent_structure.stage import latent_structure
 from analysis.explore.split_comparison.stage import split_comparison as characterize_splits
 from analysis.obtain.embed.stage import embed
@@ -84,6 +85,7 @@ class Audit:
             label_analysis,
             image_stats,
             feature_exploration,
+            latent_layout,
             latent_structure,
             characterize_splits,
             class_imbalance,

@@ -1,36 +1,30 @@
-"""Components, neighbours, maps and outliers, against scikit-learn and on points whose structure is known."""
+"""Purity and outliers, against scikit-learn and on points whose structure is known."""
 
 import io
 
 import numpy as np
 import pandas as pd
 import pytest
-from scipy.spatial.distance import cdist
-from sklearn.decomposition import PCA
-from sklearn.manifold import trustworthiness
-from sklearn.neighbors import LocalOutlierFactor, NearestNeighbors
+from sklearn.neighbors import LocalOutlierFactor
 
 from analysis.contract import Artifacts
-from analysis.explore.latent_structure.components import as_vectors, fit_components, fit_pixels
-from analysis.explore.latent_structure.layout import lay_out, map_quality
-from analysis.explore.latent_structure.neighbours import (
-    find_neighbours,
-    kept_fraction,
-    label_purity,
-    mixed_with,
-    purity_of_classes,
-)
+from analysis.explore.latent_layout.neighbours import find_neighbours
+from analysis.explore.latent_layout.parameters import LatentLayoutParameters
+from analysis.explore.latent_layout.stage import latent_layout
 from analysis.explore.latent_structure.outliers import local_outlier_factor, measure_outliers, most_unusual
 from analysis.explore.latent_structure.parameters import LatentStructureParameters
+from analysis.explore.latent_structure.purity import label_purity, mixed_with, purity_of_classes
 from analysis.explore.latent_structure.stage import latent_structure
 
-SETTINGS = {
+LAYOUT = {
     "n_neighbours": 10,
     "perplexity": 15,
     "max_fitted_images": 10_000,
     "n_components": 20,
     "max_component_images": 1000,
     "n_permutations": 19,
+}
+JUDGING = {
     "outlier_significance_level": 0.01,
     "min_outlier_factor": 1.5,
     "max_unusual_shown": 8,
@@ -68,70 +62,27 @@ def dataset(
     return manifest, scan, thumbnails, embeddings.astype(np.float32)
 
 
-def analyse(*tables: object, **changes: object) -> Artifacts:
-    parameters = LatentStructureParameters.model_validate(SETTINGS | changes)
-    artifacts = latent_structure(*tables, parameters=parameters, seed=0)
+def laid_out(*tables: object, **changes: object) -> dict[str, pd.DataFrame]:
+    parameters = LatentLayoutParameters.model_validate(LAYOUT | changes)
+    return dict(latent_layout(*tables, parameters=parameters, seed=0).tables)
+
+
+def analyse(
+    manifest: pd.DataFrame,
+    scan: pd.DataFrame,
+    thumbnails: np.ndarray,
+    embeddings: np.ndarray,
+    **changes: object,
+) -> Artifacts:
+    layout = laid_out(scan, thumbnails, embeddings, **changes)
+    parameters = LatentStructureParameters.model_validate(JUDGING)
+    artifacts = latent_structure(manifest, scan, thumbnails, **layout, parameters=parameters)
     for figure in artifacts.figures:  # drawn to the end, as the runner does
         figure.drawing.savefig(io.BytesIO(), format="png", dpi=30)
     return artifacts
 
 
-# ---- components ------------------------------------------------------------------------------------------
-
-
-def test_components_are_those_of_scikit_learn() -> None:
-    values = gaussian(200, 12) @ gaussian(12, 12, seed=1)
-    fitted = fit_components(values, n_components=5, n_permutations=19, seed=0)
-    reference = PCA(n_components=5).fit(values)
-    assert fitted.shares == pytest.approx(reference.explained_variance_ratio_, rel=1e-3)
-    assert np.abs(fitted.scores(values)) == pytest.approx(np.abs(reference.transform(values)), abs=0.02)
-
-
-def test_parallel_analysis_counts_planted_directions() -> None:
-    planted = 3 * gaussian(500, 4) @ np.linalg.qr(gaussian(30, 4, seed=2))[0].T
-    fitted = fit_components(planted + gaussian(500, 30, seed=1), n_components=10, n_permutations=49, seed=0)
-    assert fitted.n_above_chance == 4
-
-
-def test_parallel_analysis_finds_next_to_nothing_in_noise() -> None:
-    counts = [
-        fit_components(gaussian(300, 20, seed), n_components=5, n_permutations=19, seed=seed).n_above_chance
-        for seed in range(20)
-    ]
-    assert np.mean([count > 0 for count in counts]) <= 0.2  # 5% asked, of 20 trials
-
-
-def test_upscaled_grey_images_are_compared_at_their_own_size() -> None:
-    small = np.random.default_rng(0).integers(0, 256, (50, 8, 8, 1)).astype(np.uint8)
-    thumbnails = np.broadcast_to(small.repeat(4, axis=1).repeat(4, axis=2), (50, 32, 32, 3))
-    scan = pd.DataFrame({"width_px": [8] * 50, "height_px": [9] * 50})
-    options = {"max_images": 50, "n_components": 5, "n_permutations": 19, "seed": 0}
-    pixels = fit_pixels(thumbnails, scan, np.arange(50), **options)
-    assert (pixels.side, pixels.n_channels) == (8, 1)
-    assert (as_vectors(thumbnails, 8, 1) * 255).round() == pytest.approx(small.reshape(50, 64))
-    assert pixels.pictures(as_vectors(thumbnails, 8, 1))[..., 2] == pytest.approx(small[..., 0])
-
-
 # ---- neighbours ------------------------------------------------------------------------------------------
-
-
-def test_neighbours_are_those_of_scikit_learn() -> None:
-    points = gaussian(300, 6)
-    distances, places = find_neighbours(points, points, 7, own_places=np.arange(300))
-    expected = NearestNeighbors(n_neighbors=7).fit(points).kneighbors()
-    assert distances == pytest.approx(expected[0], abs=1e-3)
-    assert (places == expected[1]).mean() > 0.999  # but for ties in single precision
-
-
-def test_no_image_is_its_own_neighbour_even_among_copies() -> None:
-    points = np.repeat(gaussian(3, 4), 20, axis=0)
-    _, places = find_neighbours(points, points, 5, own_places=np.arange(60))
-    assert not (places == np.arange(60)[:, None]).any()
-
-
-def test_kept_fraction_by_hand() -> None:
-    kept = kept_fraction(np.array([[1, 2, 3, 4], [0, 2, 5, 6]]), np.array([[4, 9, 1, 8], [7, 8, 9, 1]]))
-    assert kept.tolist() == [0.5, 0.0]
 
 
 def test_label_purity_leaves_unlabelled_images_out() -> None:
@@ -151,48 +102,6 @@ def test_mixed_with_names_the_other_class_most_often_near() -> None:
     codes = np.array([0, 1, 2, 2])
     neighbours = np.array([[1, 2, 3], [1, 1, 1], [0, 1, 3], [0, 0, 2]])
     assert mixed_with(codes, neighbours, 3).tolist() == [2, -1, 0]
-
-
-# ---- maps ------------------------------------------------------------------------------------------------
-
-
-def two_clouds(n: int) -> np.ndarray:
-    return np.concatenate([gaussian(n // 2, 10), gaussian(n - n // 2, 10, seed=1) + 12])
-
-
-def place(features: np.ndarray, **changes: object) -> object:
-    options = {"perplexity": 10, "n_neighbours": 8, "max_fitted_images": 10_000, "seed": 0, "name": "test"}
-    return lay_out(features, **options | changes)
-
-
-def test_map_keeps_clouds_apart_and_is_the_same_again() -> None:
-    features = two_clouds(120)
-    layout, again = place(features), place(features)
-    first, second = layout.positions[:60], layout.positions[60:]
-    assert cdist(first, second).min() > 2 * np.median(
-        NearestNeighbors(n_neighbors=1).fit(first).kneighbors()[0]
-    )
-    assert layout.positions.tobytes() == again.positions.tobytes()
-
-
-def test_images_that_were_not_fitted_are_placed_beside_their_likes() -> None:
-    features = two_clouds(200)
-    layout = place(features, max_fitted_images=100)
-    assert layout.is_fitted.sum() == 100
-    assert layout.is_fitted[layout.neighbours].all()
-    cloud = np.arange(200) >= 100
-    assert (cloud[layout.neighbours] == cloud[:, None]).all()
-    assert (cloud[layout.map_neighbours] == cloud[:, None]).all()
-
-
-def test_map_quality_is_that_of_scikit_learn() -> None:
-    features = two_clouds(150)
-    layout = place(features)
-    quality = map_quality(features, layout, seed=0)
-    expected = trustworthiness(features, layout.positions, n_neighbors=8)
-    assert quality["trustworthiness"] == pytest.approx(expected)
-    assert quality["n_sampled"] == 150
-    assert 0.2 < quality["neighbours_kept_fraction"] < 1
 
 
 # ---- outliers --------------------------------------------------------------------------------------------
@@ -296,7 +205,7 @@ def test_one_class_is_mapped_and_noted() -> None:
 
 def test_blank_labels_are_mapped_but_count_in_no_purity() -> None:
     manifest, *rest = dataset()
-    manifest["label"] = pd.Series([None] * len(manifest), dtype=object)
+    manifest["label"] = pd.Categorical([None] * len(manifest))
     artifacts = analyse(manifest, *rest)
     assert artifacts.tables["map"]["embeddings_x"].notna().all()
     assert artifacts.tables["class_purity"].empty
@@ -330,3 +239,15 @@ def test_hundred_classes_can_be_drawn() -> None:
     labels = [f"kind {i % 100}" for i in range(120)]
     artifacts = analyse(manifest.assign(label=pd.Categorical(labels)), scan, thumbnails, embeddings)
     assert "Named are 30 of 100 classes" in artifacts.figures[0].caption
+
+
+@pytest.mark.parametrize(("min_factor", "outliers"), [(1.5, [5]), (3.0, [])])
+def test_a_threshold_judges_what_was_measured_before(min_factor: float, outliers: list[int]) -> None:
+    """Neither embeddings nor the search for neighbours come in again, nor, but to be shown, the pictures."""
+    manifest, scan, thumbnails, embeddings = dataset()
+    embeddings[5] = -embeddings[5]
+    layout = laid_out(scan, thumbnails, embeddings)
+    parameters = LatentStructureParameters.model_validate(JUDGING | {"min_outlier_factor": min_factor})
+    blank = np.zeros_like(thumbnails)
+    artifacts = latent_structure(manifest, scan, blank, **layout, parameters=parameters)
+    assert artifacts.findings["item_id"].tolist() == outliers

@@ -21,9 +21,9 @@ from analysis.drawing.class_axis import (
 )
 from analysis.drawing.pictures import plot_image_grid, show_image
 from analysis.drawing.style import ACCENT, MUTED, SEQUENTIAL, WARNING, class_colours, new_figure
-from analysis.explore.latent_structure.components import Components, Pixels
-from analysis.explore.latent_structure.neighbours import purity_of_classes
-from analysis.explore.latent_structure.spaces import View
+from analysis.explore.latent_structure.purity import purity_of_classes
+from analysis.explore.latent_structure.views import View
+from analysis.explore.pixel_components import Components, Pixels
 
 MAX_NAMED = 30  # classes named on a map
 MAX_IN_LEGEND = 12

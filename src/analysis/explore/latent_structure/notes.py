@@ -5,8 +5,9 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
-from analysis.explore.latent_structure.components import Pixels
-from analysis.explore.latent_structure.spaces import MIN_IMAGES, SPACES, View
+from analysis.explore.latent_structure.views import View
+from analysis.explore.layouts import MIN_IMAGES, SPACES
+from analysis.explore.pixel_components import Pixels
 
 CAPTIONS = {
     "map": "One row per image: its place on the map of each space, and whether t-SNE fitted it itself or "
@@ -70,7 +71,7 @@ def notes_on(labels: pd.Series, views: Mapping[str, View]) -> list[str]:
         if name not in views
     ]
     for name, view in views.items():
-        n, n_fitted = len(view.space.rows), int(view.layout.is_fitted.sum())
+        n, n_fitted = len(view.item_ids), int(view.layout.is_fitted.sum())
         if n_fitted < n:
             notes.append(
                 f"Of {n:,} images on the map of {name}, {n_fitted:,} (a random sample) were fitted by t-SNE "

@@ -8,14 +8,6 @@ from analysis.contract import StageParameters
 
 
 class LatentStructureParameters(StageParameters):
-    """Sizes of samples and neighbourhoods; see params.yaml."""
-
-    n_neighbours: Annotated[int, Field(ge=2, le=90)]
-    perplexity: Annotated[float, Field(ge=2, le=500)]
-    max_fitted_images: Annotated[int, Field(ge=100)]
-    n_components: Annotated[int, Field(ge=2, le=200)]
-    max_component_images: Annotated[int, Field(ge=20)]
-    n_permutations: Annotated[int, Field(ge=19)]
     outlier_significance_level: Annotated[float, Field(gt=0, lt=1)]
     min_outlier_factor: Annotated[float, Field(ge=1)]
     max_unusual_shown: Annotated[int, Field(ge=0, le=60)]

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from analysis.contract import Artifacts, Figure
-from analysis.explore.latent_structure.components import Pixels, fit_pixels, tabulate_components
+from analysis.dataset.readable import is_readable
 from analysis.explore.latent_structure.figures import (
     plot_class_purity,
     plot_component_pictures,
@@ -19,58 +19,36 @@ from analysis.explore.latent_structure.findings import OUTLIER, find_outliers
 from analysis.explore.latent_structure.notes import CAPTIONS, metrics_of, notes_on, summary_of
 from analysis.explore.latent_structure.outliers import measure_outliers, most_unusual
 from analysis.explore.latent_structure.parameters import LatentStructureParameters
-from analysis.explore.latent_structure.spaces import (
-    MIN_IMAGES,
+from analysis.explore.latent_structure.views import (
     View,
-    decoded_rows,
-    make_spaces,
     tabulate_class_purity,
+    tabulate_components,
     tabulate_map,
     tabulate_trust,
     view_spaces,
 )
+from analysis.explore.layouts import layouts_in
+from analysis.explore.pixel_components import Pixels, pixels_in
 
 
 def latent_structure(
     manifest: pd.DataFrame,
     scan: pd.DataFrame,
     thumbnails: np.ndarray,
-    embeddings: np.ndarray,
+    layouts: pd.DataFrame,
+    map_quality: pd.DataFrame,
+    pixels: pd.DataFrame,
     *,
     parameters: LatentStructureParameters,
-    seed: int,
 ) -> Artifacts:
-    """Find components, neighbours, maps and outliers in the space of embeddings and in that of thumbnails.
+    """Judge from where images lie whether classes keep together, and which images lie apart from all.
 
-    Parameters
-    ----------
-    thumbnails
-        (n, 32, 32, 3) uint8, row by row the images of manifest and scan; read in parts.
-    embeddings
-        (n, d), NaN where the image was not decoded.
+    `thumbnails` are those of all images, by `item_id`, for the pictures shown; the tables after them are
+    of the stage `latent_layout`.
     """
     labels = manifest["label"]
-    decoded = decoded_rows(scan)
-    pixels = None
-    if len(decoded) >= MIN_IMAGES:
-        pixels = fit_pixels(
-            thumbnails,
-            scan,
-            decoded,
-            max_images=parameters.max_component_images,
-            n_components=parameters.n_components,
-            n_permutations=parameters.n_permutations,
-            seed=seed,
-        )
-    spaces = make_spaces(scan, thumbnails, embeddings, pixels)
-    views = view_spaces(
-        spaces,
-        labels,
-        n_neighbours=parameters.n_neighbours,
-        perplexity=parameters.perplexity,
-        max_fitted_images=parameters.max_fitted_images,
-        seed=seed,
-    )
+    fitted = pixels_in(pixels)
+    views = view_spaces(layouts_in(layouts), labels)
     unusual = most_unusual(
         measure_outliers(_neighbourhoods(views)),
         significance_level=parameters.outlier_significance_level,
@@ -78,17 +56,17 @@ def latent_structure(
     )
     tables = {
         "map": tabulate_map(manifest, views),
-        "trust": tabulate_trust(views, seed=seed),
+        "trust": tabulate_trust(map_quality, views),
         "class_purity": tabulate_class_purity(labels.cat.categories, views),
-        "pca": tabulate_components(pixels.components if pixels else None),
+        "pca": tabulate_components(fitted.components if fitted else None),
     }
     return Artifacts(
         summary=summary_of(tables["trust"], unusual),
-        metrics=metrics_of(tables, views, pixels, unusual, n_not_decoded=len(manifest) - len(decoded)),
+        metrics=metrics_of(tables, views, fitted, unusual, n_not_decoded=int((~is_readable(scan)).sum())),
         tables=tables,
         captions=CAPTIONS,
         figures=_figures(
-            manifest, thumbnails, views, pixels, tables, unusual.head(parameters.max_unusual_shown)
+            manifest, thumbnails, views, fitted, tables, unusual.head(parameters.max_unusual_shown)
         ),
         findings=find_outliers(unusual),
         kinds=(OUTLIER,),
@@ -98,7 +76,7 @@ def latent_structure(
 
 def _neighbourhoods(views: Mapping[str, View]) -> dict[str, tuple[np.ndarray, np.ndarray, np.ndarray]]:
     return {
-        name: (view.space.rows, view.layout.distances, view.layout.neighbours) for name, view in views.items()
+        name: (view.item_ids, view.layout.distances, view.layout.neighbours) for name, view in views.items()
     }
 
 

@@ -2,42 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 from openTSNE import TSNEEmbedding, initialization
 from openTSNE.affinity import PerplexityBasedNN
 from openTSNE.nearest_neighbors import PrecomputedNeighbors
 from sklearn.manifold import trustworthiness
 
-from analysis.explore.latent_structure.neighbours import distance_correlation, find_neighbours, kept_fraction
+from analysis.explore.latent_layout.neighbours import distance_correlation, find_neighbours, kept_fraction
+from analysis.explore.layouts import Layout
 from analysis.pipeline.progress import progress
 
 EARLY_ITERATIONS, EARLY_EXAGGERATION, ITERATIONS, MOMENTUM = 250, 12, 500, 0.8  # openTSNE's own
 ITERATIONS_A_STEP = 50  # of the progress bar
 NEIGHBOURS_A_PLACE = 5  # an image that was not fitted is placed at the median of so many
 TRUST_IMAGES = 3_000  # trustworthiness compares all pairs of a sample
-
-
-@dataclass(frozen=True)
-class Layout:
-    """A space and its map. Neighbours are searched among the fitted images; `neighbours` names rows.
-
-    Attributes
-    ----------
-    positions
-        (n, 2) float32.
-    is_fitted
-        (n,) whether t-SNE placed the image itself, rather than its nearest neighbours.
-    distances, neighbours, map_neighbours
-        (n, k), the nearest first: in the space, and on the map.
-    """
-
-    positions: np.ndarray
-    is_fitted: np.ndarray
-    distances: np.ndarray
-    neighbours: np.ndarray
-    map_neighbours: np.ndarray
 
 
 def lay_out(
