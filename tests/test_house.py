@@ -8,6 +8,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+import yaml
 
 from analysis.pipeline.code_inputs import imported_files
 from analysis.pipeline.dag import CHAPTERS, load_stages
@@ -376,3 +377,11 @@ def test_the_way_of_the_data_tells_of_every_stage_in_order():
     of_stage = {stage.name.split("@")[0]: stage.chapter for stage in STAGES.values()}
     stages = [name for name in declared if name in of_stage or name == "train_recipe"]
     assert told == [(name, of_stage.get(name, "Model")) for name in stages]
+
+
+@pytest.mark.parametrize("name", ["default", "slurm"])
+def test_profiles_name_stages_that_are_there(name: str):
+    text = (REPOSITORY / "workflow" / "profiles" / name / "config.yaml").read_text(encoding="utf-8")
+    profile = yaml.safe_load(text)
+    named = {stage for key in ("set-threads", "set-resources") for stage in profile[key]}
+    assert named <= {stage.rule_name for stage in STAGES.values()}
