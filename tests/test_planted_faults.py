@@ -70,7 +70,10 @@ class Audit:
         images.mkdir(parents=True)
         settings = PARAMETERS["dataset"] | {"source": "folder", "path": str(root), "validation_fraction": 0}
         dataset = DatasetParameters(**settings)
-        prepared = prepare(dataset=dataset, seed=0, images=images, memory=workspace / ".deepsight")
+        outputs = {"images": images}
+        prepared = prepare(
+            dataset=dataset, seed=0, images=images, outputs=outputs, memory=workspace / ".deepsight"
+        )
         self.tables = dict(prepared.tables)
         (part,) = scan(self.tables["manifest"])
         self.tables |= part

@@ -49,7 +49,7 @@ class ProbeParameters(StageParameters):
 PLAIN = """
 def probe(rows, parameters: ProbeParameters, seed, extra: Path, inputs):
     (extra / "note.txt").write_text(f"{seed} {sorted(inputs)}")
-    kind = FindingKind("odd", "Odd", "low", "why", "what")
+    kind = FindingKind(name="odd", title="Odd", severity="low", why="why", action="what")
     found = findings_of(kind, item_id=[1, 0], score=[0.2, 0.9])
     return Artifacts(
         "3 rows", {"n": np.int64(3), "nothing": float("nan")}, tables(len(rows) * parameters.factor),

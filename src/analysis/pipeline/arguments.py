@@ -73,6 +73,8 @@ class Arguments:
             return sys.argv[1:]
         if name == "inputs":
             return dict(self.inputs)
+        if name == "outputs":
+            return dict(self.outputs)
         if name == "tables":
             return {stem: read_input(path) for stem, path in self.inputs.items()}
         if name == "root":

@@ -15,6 +15,7 @@ The runner looks the stage up in `dvc.yaml` by its command and fills the functio
 - `root`: the folder that the images' paths start from, which CSV outputs leave out of them;
 - `memory`: a folder that outlives the run, for what spares work and changes no result;
 - `inputs`: every declared input that is data, as paths by stem; `tables`: the same, read;
+- `outputs`: every declared output, as the path at which it will lie, by stem;
 - `stages`: the DAG; `run_records`: what each stage's last run here took; for the report.
 
 It writes what the returned `Artifacts` hold to the declared outputs, all of them to temporary names first.

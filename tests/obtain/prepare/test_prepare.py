@@ -32,7 +32,8 @@ def run(seed: int = 0, **settings: Any) -> Artifacts:
     partial = Path("data", ".partial", "images")
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
-    return prepare(dataset=dataset, seed=seed, images=partial, memory=Path(".deepsight"))
+    outputs = {"images": Path("data", "images")}
+    return prepare(dataset=dataset, seed=seed, images=partial, outputs=outputs, memory=Path(".deepsight"))
 
 
 def write_classes(root: Path, **sizes: int) -> Path:

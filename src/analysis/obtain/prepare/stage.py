@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -26,7 +26,9 @@ from analysis.obtain.prepare.torchvision_source import write_torchvision
 from analysis.obtain.prepare.wording import listed
 
 
-def prepare(*, dataset: DatasetParameters, seed: int, images: Path, memory: Path) -> Artifacts:
+def prepare(
+    *, dataset: DatasetParameters, seed: int, images: Path, outputs: Mapping[str, Path], memory: Path
+) -> Artifacts:
     """List the dataset, complete its splits, and draw the sample that the parameters ask for.
 
     Parameters
@@ -37,6 +39,8 @@ def prepare(*, dataset: DatasetParameters, seed: int, images: Path, memory: Path
         For splits and samples.
     images
         Empty folder for the images of a source that brings no files of its own.
+    outputs
+        `images` is where they will lie in the end.
     memory
         Folder that outlives the run: contents that were hashed before, and downloads.
 
@@ -59,7 +63,7 @@ def prepare(*, dataset: DatasetParameters, seed: int, images: Path, memory: Path
     classes = sorted(rows["label"].dropna().unique(), key=natural_key)
     _check(rows, classes, dataset)
     kept = rows[_sample(rows, classes, dataset, seed)]
-    manifest = _manifest(kept, classes, images)
+    manifest = _manifest(kept, classes, written=images, final=outputs["images"])
     skipped = {
         "n_left_out": len(rows) - len(kept),
         "n_hidden": listing.n_hidden,
@@ -161,13 +165,13 @@ def _sample(rows: pd.DataFrame, classes: Sequence[str], dataset: DatasetParamete
     return is_kept
 
 
-def _manifest(rows: pd.DataFrame, classes: Sequence[str], images: Path) -> pd.DataFrame:
+def _manifest(rows: pd.DataFrame, classes: Sequence[str], *, written: Path, final: Path) -> pd.DataFrame:
     rows = rows.reset_index(drop=True)
     splits = [name for name in SPLITS if (rows["split"] == name).any()]
     return pd.DataFrame(
         {
             "item_id": np.arange(len(rows), dtype=np.int64),
-            "path": _final_paths(rows["path"], images),
+            "path": _moved(rows["path"], written, final),
             "label": pd.Categorical(rows["label"], categories=classes),
             "split": pd.Categorical(rows["split"], categories=splits),
             "bytes": rows["bytes"],
@@ -178,7 +182,7 @@ def _manifest(rows: pd.DataFrame, classes: Sequence[str], images: Path) -> pd.Da
     )
 
 
-def _final_paths(paths: pd.Series, images: Path) -> list[str]:
-    """The runner has us write to `data/.partial/images` and moves that to `data/images` when all is well."""
-    partial, final = images.as_posix() + "/", (images.parent.parent / images.name).as_posix() + "/"
-    return [final + path.removeprefix(partial) if path.startswith(partial) else path for path in paths]
+def _moved(paths: pd.Series, written: Path, final: Path) -> list[str]:
+    """Those within `written` as they will be called within `final`."""
+    old, new = written.as_posix() + "/", final.as_posix() + "/"
+    return [new + path.removeprefix(old) if path.startswith(old) else path for path in paths]
