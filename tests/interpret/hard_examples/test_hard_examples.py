@@ -10,17 +10,10 @@ from analysis.contract import Artifacts, InputError
 from analysis.interpret.hard_examples.figures import plot_class_hardness
 from analysis.interpret.hard_examples.parameters import HardExamplesParameters
 from analysis.interpret.hard_examples.stage import hard_examples, tabulate_class_hardness
-from analysis.model.baseline_resnet.parameters import BaselineResnetParameters
 
 PARAMETERS_FILE = Path(__file__).parents[3] / "params.yaml"
 CONTENT = yaml.safe_load(PARAMETERS_FILE.read_text(encoding="utf-8"))
 DEFAULTS = HardExamplesParameters.model_validate(CONTENT["hard_examples"])
-BASELINE = BaselineResnetParameters.model_validate(CONTENT["baseline_resnet"]).model_copy(
-    update={"device": "cpu", "input_px": 8, "epochs": 1}
-)
-CHANNELS = pd.DataFrame({"channel": ["red", "green", "blue"], "mean": 0.5, "std": 0.3})
-AUGMENTATIONS = pd.DataFrame({"transform": [], "label": [], "verdict": []})
-METHODS = pd.DataFrame({"method": ["bilinear"], "is_recommended": [True]})
 CLASSES = ["cat", "dog", "owl"]
 
 
@@ -66,13 +59,7 @@ def rank(make_dataset) -> Callable[..., Artifacts]:
             predictions,
             dynamics,
             doubts,
-            thumbnails=np.arange(len(manifest), dtype=np.uint8),  # no two images alike
-            channel_statistics=CHANNELS,
-            interpolation_methods=METHODS,
-            augmentation_verdicts=AUGMENTATIONS,
             parameters=DEFAULTS.model_copy(update=changes),
-            baseline_resnet=BASELINE,
-            seed=0,
         )
 
     return run
@@ -162,25 +149,12 @@ def test_classes_count_outcomes_of_training_by_hand(rank):
 
 
 # ---- second training -------------------------------------------------------------------------------------
-def test_second_training_is_compared_on_what_is_held_out(rank):
-    rows = [*rows_of("train", 4), *rows_of("validation", 2), *rows_of("test", 3)]
-    artifacts = rank(rows, forgotten=dict.fromkeys(range(12), 0) | {3: 2}, retrain=True, n_pairs=1)
-    table = artifacts.tables["mining"]
-    assert table["n_items"].tolist() == [
-        4,
-        2,
-        6,
-        6,
-        3,
-        9,
-    ]  # one pair of three classes; validation, then test
-    assert "2 times more often" in artifacts.captions["mining"]
-
-
-def test_no_second_training_unless_asked_for(rank):
-    artifacts = rank([*rows_of("train", 2), *rows_of("test", 1)], forgotten={0: 1, 1: 0})
-    assert artifacts.tables["mining"].empty
-    assert "mining" not in artifacts.captions
+def test_what_is_worth_repeating_is_marked(rank):
+    rows = [*rows_of("train", 4), *rows_of("test", 1)]
+    artifacts = rank(rows, forgotten=dict.fromkeys(range(12), 0) | {3: 2}, suspected=[5], n_pairs=1)
+    table = artifacts.tables["hard_examples"].set_index("item_id")
+    assert table.loc[3, "is_worth_repeating"]
+    assert not table.loc[[5, 12, 13, 14], "is_worth_repeating"].any()
 
 
 # ---- what is lacking -------------------------------------------------------------------------------------

@@ -13,6 +13,7 @@ from analysis.interpret.hard_examples.hardness import (
     percentile_within,
     rank_within,
     tabulate_pairs,
+    worth_repeating,
 )
 
 CLASSES = ["cat", "dog", "owl"]
@@ -189,3 +190,16 @@ def test_odds_ratio_without_overlap_is_finite_and_without_suspects_unknown():
     first = pd.Series([True, False, False, False])
     assert np.isfinite(odds_ratio(first, pd.Series([False, True, False, False]))["odds_ratio_high"])
     assert np.isnan(odds_ratio(first, pd.Series([False] * 4))["odds_ratio"])
+
+
+def test_hard_images_and_those_near_a_boundary_are_repeated_but_not_doubted_or_unseen_ones():
+    images = pd.DataFrame(
+        {
+            "item_id": [10, 11, 12, 13, 14, 15],
+            "was_trained_on": [True, True, True, True, False, True],
+            "is_suspected": [False, False, True, False, False, False],
+            "hardness_percentile": [0.9, 0.1, 0.9, 0.1, 0.9, 0.1],
+            "pair_log_odds": [9.0, -0.1, 0.0, 8.0, 0.0, np.nan],
+        }
+    )
+    assert worth_repeating(images, 0.5).tolist() == [True, True, False, False, False, False]

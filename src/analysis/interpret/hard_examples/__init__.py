@@ -11,16 +11,11 @@ a new dataset says which to trust more. The agreement of the rankings is Spearma
 of the hardest images that two of them have in common. The odds ratio sets hard images against those whose
 label `label_issues` doubts.
 
-With `retrain`, a network is trained again from the same start, to which the images hard in training and those
-nearest to the boundaries of the confused pairs are shown more often, but for those with a doubted label; it
-is held against a control that sees as many more images drawn at random.
-
 How the result misleads: hard for this classifier is not hard for a person, nor for a larger network. A wrong
 label is hard too, and is often learnt by heart in the end: then its loss is low, its margin is not. Training
 harder on such images teaches errors, so relabel them first. `label_issues` uses another model, but it too
 finds rare views doubtful, so overlap is no proof. Few epochs leave few chances to forget. Pleiss et al. find
 the margin below which a label is wrong by giving some images to a class that does not exist; training here
-has no such class, so that only the order of margins can be read, not their sign. A second training is one
-training: another seed may turn the sign of a small gain, whatever its interval over images says. The
-intervals treat images as independent; that of a correlation is approximate where most images tie.
+has no such class, so that only the order of margins can be read, not their sign. The intervals treat
+images as independent; that of a correlation is approximate where most images tie.
 """

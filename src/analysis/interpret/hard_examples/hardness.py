@@ -88,6 +88,22 @@ def hardest_by(percentile: pd.Series, fraction: float) -> pd.Series:
     return percentile.ge(min(1 - fraction, percentile.max())) & percentile.gt(0.5)
 
 
+def worth_repeating(images: pd.DataFrame, fraction: float) -> pd.Series:
+    """Whether to train on an image more: if it is hard, or near the boundary of a confused pair.
+
+    Images with a doubted label are left out: relabel these.
+
+    Parameters
+    ----------
+    images
+        With `hardness_percentile`, `was_trained_on`, `is_suspected`, `pair_log_odds`.
+    """
+    distance = images["pair_log_odds"].abs().where(images["was_trained_on"])
+    is_near = distance.le(distance.quantile(fraction))
+    is_hard = hardest_by(images["hardness_percentile"], fraction)
+    return (is_hard | is_near) & images["was_trained_on"] & ~images["is_suspected"]
+
+
 # ---- confused pairs --------------------------------------------------------------------------------------
 def confused_pairs(
     probabilities: np.ndarray, actual: np.ndarray, classes: Sequence[str], *, n_pairs: int

@@ -10,7 +10,7 @@ CAPTIONS = {
     "hard_examples": "One row per labelled, readable image: loss in nats, forgetting events and area under "
     "the margin (null if not trained on), its ranks (1 the hardest) and hardness (0 to 1) among images of "
     "its split, the confused pair it is nearest to and the log odds of its label against the "
-    "pair's other class.",
+    "pair's other class. is_worth_repeating: what retrain_on_hard would show more often.",
     "hardest": "The images with the highest hardness, which is their mean percentile by loss, forgetting and "
     "area under the margin within their split, 1 the hardest. label_doubted says whether label_issues lists "
     "the label as probably wrong: look at these first, and relabel rather than train on them harder.",
@@ -21,20 +21,15 @@ CAPTIONS = {
     "agreement": "One row two rankings of the same images. spearman is 1 if they agree, 0 if they have "
     "nothing in common; shared_fraction the share of the images hardest by either that are hardest by both. "
     "label_doubt ranks by the out-of-sample probability of the label in label_issues.",
-    "mining": "One row per split and group of classes: accuracy of a network that saw the hard images "
-    "{n_repeats} times more often, and of its control, which saw as many more images at random; gain is the "
-    "difference on the same images, with its 95% interval (Newcombe 1998), p_value_holm that of McNemar's "
-    "test. Validation chose the pairs and the epochs: believe test.",
     "label_doubt": "Are hard images those with doubtful labels? One row per ranking: of n_items, n_hard are "
     "the hardest by it, n_suspected have a label that label_issues lists, n_both are both. The odds ratio is "
     "1 if these have nothing to do with each other.",
 }
 
 
-def captions_of(pairs: Pairs, gains: pd.DataFrame, n_repeats: int) -> dict[str, str]:
-    """Without that of the second training if there was none: the report shows no empty table."""
-    facts = {"chosen_on": pairs.chosen_on, "judged": pairs.judged, "n_repeats": n_repeats}
-    return {name: text.format(**facts) for name, text in CAPTIONS.items() if name != "mining" or len(gains)}
+def captions_of(pairs: Pairs) -> dict[str, str]:
+    facts = {"chosen_on": pairs.chosen_on, "judged": pairs.judged}
+    return {name: text.format(**facts) for name, text in CAPTIONS.items()}
 
 
 def summary_of(images: pd.DataFrame, by_class: pd.DataFrame) -> str:

@@ -8,8 +8,6 @@ from analysis.contract import StageParameters
 
 
 class HardExamplesParameters(StageParameters):
-    retrain: bool
-    n_repeats: Annotated[int, Field(ge=1, le=20)]
     hardest_fraction: Annotated[float, Field(gt=0, le=0.5)]
     n_pairs: Annotated[int, Field(ge=1, le=20)]
     n_listed: Annotated[int, Field(ge=1, le=10_000)]

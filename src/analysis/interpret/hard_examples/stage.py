@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import numpy as np
 import pandas as pd
 
 from analysis.contract import Artifacts, Figure, InputError
@@ -12,14 +11,17 @@ from analysis.interpret.hard_examples.figures import (
     plot_hardest_by_margin,
     plot_pair_images,
 )
-from analysis.interpret.hard_examples.hardness import CRITERIA, hardest_by, measure_hardness, rank_within
-from analysis.interpret.hard_examples.mining import compare_training, hard_to_repeat, tabulate_gains
+from analysis.interpret.hard_examples.hardness import (
+    CRITERIA,
+    hardest_by,
+    measure_hardness,
+    rank_within,
+    worth_repeating,
+)
 from analysis.interpret.hard_examples.notes import captions_of, metrics_of, notes_on, summary_of
 from analysis.interpret.hard_examples.pairs import Pairs, with_pairs
 from analysis.interpret.hard_examples.parameters import HardExamplesParameters
 from analysis.statistics.proportions import proportion_of, wilson_interval
-from models.training.inputs import TrainingInputs, advice_of
-from models.training.parameters import TrainingParameters
 
 
 def hard_examples(
@@ -29,17 +31,9 @@ def hard_examples(
     training_dynamics: pd.DataFrame,
     label_issues: pd.DataFrame,
     *,
-    thumbnails: np.ndarray,
-    channel_statistics: pd.DataFrame,
-    interpolation_methods: pd.DataFrame,
-    augmentation_verdicts: pd.DataFrame,
     parameters: HardExamplesParameters,
-    baseline_resnet: TrainingParameters,
-    seed: int,
 ) -> Artifacts:
     """Rank every labelled, predicted image, and compare the rankings with one another and with label doubts.
-
-    `thumbnails` and the tables after it serve the second training alone.
 
     Raises
     ------
@@ -54,15 +48,7 @@ def hard_examples(
     agreement = tabulate_agreement(images, parameters.hardest_fraction)
     doubts = tabulate_label_doubts(images, parameters.hardest_fraction)
     by_class = tabulate_class_hardness(images, parameters.hardest_fraction)
-    advice = advice_of(channel_statistics, interpolation_methods, augmentation_verdicts)
-    gains = _retrain(
-        images,
-        pairs,
-        TrainingInputs(cleaned_manifest, scan, thumbnails, advice),
-        parameters=parameters,
-        baseline=baseline_resnet,
-        seed=seed,
-    )
+    images = images.assign(is_worth_repeating=worth_repeating(images, parameters.hardest_fraction))
     return Artifacts(
         summary=summary_of(images, by_class),
         metrics=metrics_of(images, agreement, doubts, pairs),
@@ -72,9 +58,8 @@ def hard_examples(
             "confused_pairs": pairs.table.drop(columns=["first", "second"]).round(4),
             "agreement": agreement.round(4),
             "label_doubt": doubts.round(3),
-            "mining": gains.round(4),
         },
-        captions=captions_of(pairs, gains, parameters.n_repeats),
+        captions=captions_of(pairs),
         figures=_figures(images, by_class, pairs, cleaned_manifest, scan, parameters),
         notes=notes_on(images, pairs),
     )
@@ -89,30 +74,6 @@ def _with_doubts(images: pd.DataFrame, label_issues: pd.DataFrame) -> pd.DataFra
         is_suspected=merged["is_issue"].eq(True).to_numpy() & is_same.to_numpy(),
         label_doubt=(1 - merged["self_confidence"]).where(is_same).to_numpy(),
     )
-
-
-def _retrain(
-    images: pd.DataFrame,
-    pairs: Pairs,
-    inputs: TrainingInputs,
-    *,
-    parameters: HardExamplesParameters,
-    baseline: TrainingParameters,
-    seed: int,
-) -> pd.DataFrame:
-    """What a second training on the hard images gains, if one is asked for; see `mining`."""
-    if not (parameters.retrain and images["was_trained_on"].any()):
-        return pd.DataFrame(columns=["split"])
-    is_hard = hardest_by(images["hardness_percentile"], parameters.hardest_fraction)
-    predictions = compare_training(
-        inputs,
-        trained_on=images.loc[images["was_trained_on"], "item_id"],
-        repeated=hard_to_repeat(images, is_hard, parameters.hardest_fraction),
-        n_repeats=parameters.n_repeats,
-        baseline=baseline,
-        seed=seed,
-    )
-    return tabulate_gains(predictions, {*pairs.table["first_label"], *pairs.table["second_label"]})
 
 
 def tabulate_class_hardness(images: pd.DataFrame, fraction: float) -> pd.DataFrame:

@@ -26,21 +26,6 @@ from models.training.parameters import TrainingParameters
 GROUPS = ("confused classes", "other classes", "all classes")
 
 
-def hard_to_repeat(images: pd.DataFrame, is_hard: pd.Series, fraction: float) -> pd.Series:
-    """The item_ids to train on more: hard ones, and those nearest to the boundaries of the confused pairs.
-
-    Images with a doubted label are left out: relabel these.
-
-    Parameters
-    ----------
-    images
-        With `was_trained_on`, `is_suspected`, `pair_log_odds`.
-    """
-    distance = images["pair_log_odds"].abs().where(images["was_trained_on"])
-    is_near = distance.le(distance.quantile(fraction))
-    return images.loc[(is_hard | is_near) & images["was_trained_on"] & ~images["is_suspected"], "item_id"]
-
-
 def compare_training(
     inputs: TrainingInputs,
     *,

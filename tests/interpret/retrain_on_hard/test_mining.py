@@ -3,24 +3,11 @@ import pandas as pd
 import pytest
 from scipy.stats import binomtest
 
-from analysis.interpret.hard_examples import mining as hard_example_mining
-from analysis.interpret.hard_examples.mining import compare_training, hard_to_repeat, tabulate_gains
+from analysis.interpret.retrain_on_hard import mining
+from analysis.interpret.retrain_on_hard.mining import compare_training, tabulate_gains
 from models.training.inputs import TrainingInputs
 
 CLASSES = ["cat", "dog", "owl"]
-
-
-def test_hard_images_and_those_near_a_boundary_are_repeated_but_not_doubted_or_unseen_ones():
-    images = pd.DataFrame(
-        {
-            "item_id": [10, 11, 12, 13, 14, 15],
-            "was_trained_on": [True, True, True, True, False, True],
-            "is_suspected": [False, False, True, False, False, False],
-            "pair_log_odds": [9.0, -0.1, 0.0, 8.0, 0.0, np.nan],
-        }
-    )
-    is_hard = pd.Series([True, False, True, False, True, False])
-    assert hard_to_repeat(images, is_hard, 0.5).tolist() == [10, 11]
 
 
 def test_gains_are_paired_by_hand():
@@ -66,7 +53,7 @@ def test_hard_images_and_their_control_add_as_many_rows_and_nothing_else_changes
         seen.append(table)
         return table[table["split"] != "train"][["item_id", "split"]].assign(label="x", predicted_label="x")
 
-    monkeypatch.setattr(hard_example_mining, "_predict_after_training", note)
+    monkeypatch.setattr(mining, "_predict_after_training", note)
     found = compare_training(
         TrainingInputs(manifest, scan=None, thumbnails=None, advice=None),
         trained_on=pd.Series([0, 1, 2, 3]),  # a sample left the fifth out
