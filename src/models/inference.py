@@ -37,20 +37,42 @@ class Predictions:
         return cls(*(np.concatenate([vars(b)[name] for b in batches]) for name in cls.__dataclass_fields__))
 
 
+def decoded_batches(
+    images: pd.DataFrame,
+    *,
+    input_px: int,
+    batch_images: int,
+    device: torch.device,
+    description: str,
+    interpolation: str = "bilinear",
+) -> Iterator[Tensor]:
+    """Yield the pictures of `images` (`path`, `is_truncated`) on `device`, float32 (n, 3, H, W) in [0, 1]."""
+    with progress(description=description, unit="images", total=len(images)) as bar:
+        for start in range(0, max(1, len(images)), batch_images):  # of no images one batch of none
+            rows = images.iloc[start : start + batch_images]
+            pixels = decode(rows, input_px=input_px, interpolation=interpolation)
+            bar.update(len(rows))
+            yield in_unit_range(pixels.to(device))
+
+
 def predict_batches(
     classifier: ImageClassifier, images: pd.DataFrame, *, batch_images: int, device: torch.device
 ) -> Iterator[Predictions]:
     """Yield probabilities and embeddings of `images` (`path`, `is_truncated`), as they are decoded."""
     classifier.eval().to(device)
-    size = {"input_px": classifier.input_px, "interpolation": classifier.interpolation}
-    with progress(description="predicting", unit="images", total=len(images)) as bar:
-        for start in range(0, max(1, len(images)), batch_images):  # of no images one batch of none
-            pixels = decode(images.iloc[start : start + batch_images], **size).to(device)
-            with torch.inference_mode():
-                embedded = classifier.embed(in_unit_range(pixels))
-                probabilities = classifier.head(embedded).softmax(dim=1)
-            bar.update(len(pixels))
-            yield Predictions(probabilities.cpu().numpy(), embedded.cpu().numpy())
+    batches = decoded_batches(
+        images,
+        input_px=classifier.input_px,
+        interpolation=classifier.interpolation,
+        batch_images=batch_images,
+        device=device,
+        description="predicting",
+    )
+    for batch in batches:
+        with torch.inference_mode():
+            embedded = classifier.embed(batch)
+            probabilities = classifier.head(embedded).softmax(dim=1)
+        yield Predictions(probabilities.cpu().numpy(), embedded.cpu().numpy())
 
 
 def predict_images(

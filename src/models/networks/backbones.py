@@ -10,9 +10,7 @@ from torchvision.models import get_model, get_model_weights
 from torchvision.transforms.functional import normalize
 
 from analysis.contract import InputError
-from analysis.pipeline.progress import progress
-from models.data.decoding import decode
-from models.networks.classifier import in_unit_range
+from models.inference import decoded_batches
 from models.networks.pretrained import IMAGENET_MEAN, IMAGENET_STD, imagenet_state
 
 
@@ -48,11 +46,8 @@ def penultimate_features(
 ) -> np.ndarray:
     """The backbone's output for `images` (`path`, `is_truncated`), decoded batch by batch: float32 (N, d)."""
     backbone.eval().to(device)
-    parts = []
-    with progress(description="embed", unit="images", total=len(images)) as bar:
-        for start in range(0, len(images), batch_images):
-            pixels = decode(images.iloc[start : start + batch_images], input_px=input_px).to(device)
-            batch = normalize(in_unit_range(pixels), IMAGENET_MEAN, IMAGENET_STD)
-            parts.append(backbone(batch).cpu().numpy())
-            bar.update(len(pixels))
-    return np.concatenate(parts)
+    batches = decoded_batches(
+        images, input_px=input_px, batch_images=batch_images, device=device, description="embed"
+    )
+    normalised = (normalize(batch, IMAGENET_MEAN, IMAGENET_STD) for batch in batches)
+    return np.concatenate([backbone(batch).cpu().numpy() for batch in normalised])
