@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 import http.client
 import socket
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -66,7 +67,7 @@ def _downloaded(address: str) -> Path:
     file.parent.mkdir(parents=True, exist_ok=True)
     try:
         with _socket_timeout(HUB_TIMEOUT_SECONDS):
-            torch.hub.download_url_to_file(address, str(file))
+            torch.hub.download_url_to_file(address, str(file), progress=sys.stderr.isatty())
     except (OSError, http.client.HTTPException) as error:
         raise InputError(f"baseline_resnet.weights: {address} could not be fetched ({error}).") from error
     return file
@@ -76,7 +77,7 @@ def imagenet_state(weights: WeightsEnum) -> dict[str, Tensor] | None:
     """From torch's cache or, in one attempt, from the hub; None if neither has them."""
     try:
         with _socket_timeout(HUB_TIMEOUT_SECONDS):
-            return weights.get_state_dict(progress=True, check_hash=True, weights_only=True)
+            return weights.get_state_dict(progress=sys.stderr.isatty(), check_hash=True, weights_only=True)
     except (OSError, http.client.HTTPException, RuntimeError):  # no network; cut off; not what was asked for
         return None
 
