@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 import pytest
 import yaml
+from PIL import Image
 from pydantic import ValidationError
 
 from analysis.contract import Artifacts, InputError
@@ -381,3 +382,25 @@ def test_groups_stay_on_one_side_and_straddling_ones_are_said() -> None:
     given.assign(split=["train", "test"] * 60).to_csv("images.csv", index=False)
     notes = run(source="csv", path="images.csv", image_root=".", group_column="patient").notes
     assert "1 group of images; in several splits: 'one': the test measures what was learnt of them." in notes
+
+
+def test_dataset_of_pointers_is_refused_with_what_brings_the_pictures() -> None:
+    for label in ("cat", "dog"):
+        for number in range(5):
+            file = Path("photos", label, f"{number}.jpg")
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(f"version https://git-lfs.github.com/spec/v1\noid sha256:{label}{number}\n")
+    with pytest.raises(InputError, match=r"of 10 files .* 10 are each a Git LFS pointer: `git lfs pull`"):
+        run(source="folder", path="photos")
+
+
+def test_images_without_an_extension_are_read_and_other_kinds_counted_by_class() -> None:
+    write_classes(Path("photos"), cat=5, dog=5)
+    Image.new("L", (8, 8)).save("photos/cat/unnamed", "PNG")
+    Path("photos/dog/pipe.heic").parent.mkdir(exist_ok=True)
+    for number in range(3):
+        Path(f"photos/dog/{number}.heic").write_bytes(b"\0\0\0\x18ftypheic" + bytes([number]))
+    os.mkfifo("photos/dog/pipe")
+    artifacts = run(source="folder", path="photos")
+    assert artifacts.tables["manifest"]["path"].str.endswith("cat/unnamed").sum() == 1
+    assert "Left out: 3 HEIC pictures (dog 3): convert it to JPEG or PNG." in artifacts.notes

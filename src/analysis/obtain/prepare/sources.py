@@ -12,6 +12,7 @@ from __future__ import annotations
 import functools
 import os
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
@@ -22,6 +23,7 @@ import pandas as pd
 from PIL import Image
 
 from analysis.contract import InputError, nearest
+from analysis.dataset.file_kinds import IMAGE, Kind, kind_of
 from analysis.dataset.splits import SPLITS, split_named
 from analysis.obtain.prepare.folder_walk import IMAGE_EXTENSIONS, Entry, is_inside, natural_key, walk_folder
 from analysis.obtain.prepare.label_text import read_labels
@@ -29,9 +31,10 @@ from analysis.obtain.prepare.layout import Layout, understand
 from analysis.obtain.prepare.masks import find_masks
 from analysis.obtain.prepare.path_repair import repaired
 from analysis.obtain.prepare.table_file import read_table
-from analysis.obtain.prepare.wording import listed
+from analysis.obtain.prepare.wording import counted, listed
 
 ROW = ["path", "label", "split", "status", "group"]
+TEXTS = {".csv", ".html", ".json", ".md", ".py", ".rst", ".tsv", ".txt", ".xml", ".yaml", ".yml"}
 NO_ROW = {"folder", "hidden", "other"}  # what a folder holds besides images
 
 
@@ -113,6 +116,7 @@ def read_folder(
     """
     _check_is_folder(root)
     entries, n_excluded = _without_excluded(list(walk_folder(root)), exclude)
+    entries, strange = _with_unnamed_images(entries, root)
     named = [entry for entry in entries if entry.status not in NO_ROW]
     n_other_files = sum(entry.status == "other" for entry in entries)
     if not named:
@@ -135,8 +139,42 @@ def read_folder(
         n_other_files=n_other_files,
         n_masks=len(masks),
         n_excluded=n_excluded,
-        notes=[*layout.notes, *_empty_folder_notes(entries, rows, layout)],
+        notes=[
+            *layout.notes,
+            *_empty_folder_notes(entries, rows, layout),
+            *_strange_notes(strange, layout),
+        ],
     )
+
+
+def _with_unnamed_images(entries: list[Entry], root: Path) -> tuple[list[Entry], list[tuple[Entry, Kind]]]:
+    """The entries, of which those without an image's extension are images where their bytes say so.
+
+    Beside them, the files of other known kinds. Links are not followed, and files named as text not opened.
+    """
+    found, strange = [], []
+    for entry in entries:
+        kind = _kind_of_other(root.joinpath(*entry.names)) if entry.status == "other" else None
+        found.append(entry._replace(status="ok") if kind == IMAGE else entry)
+        if kind not in (None, IMAGE):
+            strange.append((entry, kind))
+    return found, strange
+
+
+def _kind_of_other(path: Path) -> Kind | None:
+    is_looked_at = path.suffix.casefold() not in TEXTS and not path.is_symlink() and path.is_file()
+    return kind_of(path) if is_looked_at else None
+
+
+def _strange_notes(strange: Sequence[tuple[Entry, Kind]], layout: Layout) -> list[str]:
+    """How many files of each other kind lie in which class: one that loses images by it is told."""
+    notes = []
+    for kind in dict.fromkeys(kind for _, kind in strange):
+        of_kind = [entry for entry, other in strange if other == kind]
+        labels = Counter(str(layout.read(entry.names[:-1])[0] or "no class") for entry in of_kind)
+        classes = ", ".join(f"{label} {n:,}" for label, n in labels.most_common(10))
+        notes.append(f"Left out: {counted(len(of_kind), kind.name)} ({classes}): {kind.advice}.")
+    return notes
 
 
 def _groups_by(pattern: str, images: Sequence[Entry]) -> list[str | None]:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import pandas as pd
 
 from analysis.contract import Artifacts, InputError
 from analysis.dataset.content_hash import examine_files
+from analysis.dataset.file_kinds import IMAGE, kind_of
 from analysis.dataset.splits import SPLITS
 from analysis.obtain.prepare.folder_walk import natural_key
 from analysis.obtain.prepare.notes import (
@@ -24,6 +26,8 @@ from analysis.obtain.prepare.sources import Listing, read_csv, read_folder, writ
 from analysis.obtain.prepare.splits import complete_splits, sample_classes, sample_long_tail
 from analysis.obtain.prepare.torchvision_source import write_torchvision
 from analysis.obtain.prepare.wording import listed
+
+N_LOOKED_AT = 100  # files, to see whether any is an image at all
 
 
 def prepare(
@@ -130,6 +134,7 @@ def _check(rows: pd.DataFrame, classes: Sequence[str], dataset: DatasetParameter
             f"'{first['path']}', is {FAULTS_IN_WORDS[first['status']]}. "
             + ("Correct dataset.image_root in params.yaml." if is_csv else "Mend the files, or give access.")
         )
+    _check_are_images(rows)
     if len(classes) < 2:
         found = f"only one class, '{classes[0]}'" if classes else "no class"
         raise InputError(
@@ -149,6 +154,19 @@ def _check(rows: pd.DataFrame, classes: Sequence[str], dataset: DatasetParameter
         raise InputError(
             f"{dataset.path} has no labelled image for training: its splits are {listed(labelled)}. Add a "
             "training split, or set dataset.path in params.yaml to a folder without splits; all are made."
+        )
+
+
+def _check_are_images(rows: pd.DataFrame) -> None:
+    """Stop where none of some files, spread over the dataset, is an image, but a pointer or a page."""
+    paths = rows.loc[rows["status"] == "ok", "path"]
+    kinds = [kind_of(path) for path in paths.iloc[:: max(1, len(paths) // N_LOOKED_AT)]]
+    known = [kind for kind in kinds if kind is not None]
+    if known and len(known) == len(kinds) and IMAGE not in known:
+        commonest, n = Counter(known).most_common(1)[0]
+        raise InputError(
+            f"of {len(paths):,} files that are named as images none of the {len(kinds)} looked at is one; "
+            f"{n} are each a {commonest.name}: {commonest.advice}."
         )
 
 
