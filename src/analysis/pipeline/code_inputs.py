@@ -1,8 +1,8 @@
 """Which of our own files decide a stage's result; `make deps` writes them into dvc.yaml.
 
 A stage's inputs are its own folder and each module of ours beyond it that it imports, directly or through
-others. A folder of `models` of which every module is used stands there as a folder. What every stage stands
-on (the contract, the pipeline) is left out: a change there is one of the house, not of one stage's result.
+others. A folder of which every module is used stands there as a folder. What every stage stands on (the
+contract, the pipeline) is left out: a change there is one of the house, not of one stage's result.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ def code_inputs(module_name: str, workspace: Path = Path()) -> list[str]:
     own = source.joinpath(*module_name.split("."))
     files = _closure(own.rglob("*.py"), source)
     others = {file for file in files if own not in file.parents and not _is_house(file, source)}
-    for folder in {file.parent for file in others if source / "models" in file.parents} - {source / "models"}:
+    for folder in {file.parent for file in others} - {source / "models"}:
         modules = {file for file in folder.glob("*.py") if file.name != "__init__.py"}
         if modules <= others and len(modules) > 1:
             others = others - modules | {folder}
