@@ -37,7 +37,6 @@ from PIL import (
 )
 
 from analysis.contract import InputError
-from analysis.dataset.file_kinds import IMAGE, N_BYTES, kind_of_bytes
 
 # Most pictures take up to 15 bytes a pixel while they are measured: 1.5 GB at this size.
 MAX_MEGAPIXELS = 100
@@ -184,18 +183,9 @@ def _decode_file(file: BinaryIO) -> Decoding:
         except UnidentifiedImageError:
             if file.seek(0, os.SEEK_END) == 0:
                 return Decoding("empty", "the file has no bytes")
-            return Decoding("unreadable", _what_it_is(file))
+            return Decoding("unreadable", f"no sound header of a known image format ({', '.join(FORMATS)})")
         except Exception as error:  # a damaged file can make Pillow's parsers raise anything at all
             return Decoding("unreadable", _sentence(error))
-
-
-def _what_it_is(file: BinaryIO) -> str:
-    """Of a file that no decoder takes."""
-    file.seek(0)
-    kind = kind_of_bytes(file.read(N_BYTES))
-    if kind is None or kind == IMAGE:
-        return f"no sound header of a known image format ({', '.join(FORMATS)})"
-    return f"it is no image but a {kind.name}: {kind.advice}"
 
 
 def _decode_opened(image: Image.Image) -> Decoding:

@@ -378,3 +378,14 @@ def test_each_picture_is_measured_once(tmp_path: Path, monkeypatch: pytest.Monke
 def test_no_files_have_no_measures() -> None:
     paths: Sequence[str] = []
     assert len(measure_files(paths).measures) == 0
+
+
+def test_file_that_is_no_image_is_named_by_its_content(tmp_path: Path) -> None:
+    (tmp_path / "a.jpg").write_bytes(b"version https://git-lfs.github.com/spec/v1")
+    (tmp_path / "b.jpg").write_bytes(b"nothing known")
+    (tmp_path / "c.jpg").write_bytes(b"\xff\xd8\xff rest of no JPEG")
+    found = measure_files([str(tmp_path / name) for name in ("a.jpg", "b.jpg", "c.jpg")])
+    assert found.columns["status"] == ["unreadable"] * 3
+    errors = found.columns["error"]
+    assert errors[0] == "it is no image but a Git LFS pointer: `git lfs pull` brings the picture"
+    assert [error.startswith("it is no image") for error in errors] == [True, False, False]

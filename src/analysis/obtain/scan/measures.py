@@ -13,12 +13,13 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
 from PIL import Image
 
+from analysis.dataset.file_kinds import IMAGE, kind_of
 from analysis.dataset.images import Decoding, decode_file
 
 WORKING_SIZE_PX = (
@@ -94,7 +95,7 @@ def measure_files(paths: Sequence[str]) -> FileMeasures:
     decodings: list[Decoding] = []
     waiting: dict[tuple[int, int], list[tuple[int, Image.Image]]] = defaultdict(list)
     for row, path in enumerate(paths):
-        decoding = decode_file(path)
+        decoding = _told_by_kind(decode_file(path), path)
         decodings.append(decoding.without_picture())
         if decoding.picture is None:
             continue
@@ -106,6 +107,14 @@ def measure_files(paths: Sequence[str]) -> FileMeasures:
     for stack in waiting.values():
         _measure_waiting(stack, measures)
     return FileMeasures.of_decodings(decodings, measures)
+
+
+def _told_by_kind(decoding: Decoding, path: str) -> Decoding:
+    """Of a file that no decoder takes, what it is instead, where its first bytes say so."""
+    kind = kind_of(path) if decoding.status == "unreadable" and decoding.header is None else None
+    if kind in (None, IMAGE):
+        return decoding
+    return replace(decoding, error=f"it is no image but a {kind.name}: {kind.advice}")
 
 
 def _measure_waiting(stack: list[tuple[int, Image.Image]], measures: np.ndarray) -> None:
