@@ -20,6 +20,7 @@ from analysis.explore.label_analysis.stage import label_analysis
 from analysis.explore.latent_layout.stage import latent_layout
 from analysis.explore.latent_structure.stage import latent_structure
 from analysis.explore.split_comparison.stage import split_comparison as characterize_splits
+from analysis.explore.visual_features.stage import visual_features
 from analysis.obtain.embed.stage import embed
 from analysis.obtain.prepare.parameters import DatasetParameters
 from analysis.obtain.prepare.stage import prepare
@@ -87,6 +88,7 @@ class Audit:
             label_issues,
             label_analysis,
             image_stats,
+            visual_features,
             feature_exploration,
             latent_layout,
             latent_structure,

@@ -12,10 +12,11 @@ from analysis.contract import Artifacts
 from analysis.explore.feature_exploration.notes import CAPTIONS
 from analysis.explore.feature_exploration.parameters import FeatureExplorationParameters
 from analysis.explore.feature_exploration.stage import feature_exploration
-from analysis.explore.feature_exploration.visual_features import FEATURES
+from analysis.explore.visual_features.features import FEATURES
+from analysis.explore.visual_features.parameters import VisualFeaturesParameters
+from analysis.explore.visual_features.stage import visual_features
 
 SETTINGS = {
-    "max_images": 1000,
     "min_images": 10,
     "max_indistinguishable_auroc": 0.6,
     "unvaried_below": 0.25,
@@ -48,9 +49,20 @@ def dataset_of(folder: Path, counts: dict[str | None, int], *, split: str = "tra
     return manifest, scan, pictures, (measures / lengths).astype(np.float32)
 
 
-def run(dataset: Dataset, **changes: float) -> Artifacts:
+def measured(dataset: Dataset, *, max_images: int = 1000) -> pd.DataFrame:
+    manifest, scan, _, embeddings = dataset
+    parameters = VisualFeaturesParameters(max_images=max_images)
+    artifacts = visual_features(manifest, scan, embeddings, parameters=parameters, seed=0)
+    return artifacts.tables["picture_features"]
+
+
+def run(dataset: Dataset, *, max_images: int = 1000, **changes: float) -> Artifacts:
+    return judged(dataset, measured(dataset, max_images=max_images), **changes)
+
+
+def judged(dataset: Dataset, picture_features: pd.DataFrame, **changes: float) -> Artifacts:
     parameters = FeatureExplorationParameters(**SETTINGS | changes)
-    artifacts = feature_exploration(*dataset, parameters=parameters, seed=0)
+    artifacts = feature_exploration(*dataset, picture_features, parameters=parameters, seed=0)
     for figure in artifacts.figures:  # drawn to the end, as the runner does
         figure.drawing.savefig(io.BytesIO(), format="png", dpi=30)
     assert set(CAPTIONS) == set(artifacts.tables)
@@ -145,3 +157,15 @@ def test_two_runs_give_the_same_tables(tmp_path: Path) -> None:
     a, b = (run(dataset, max_images=36).tables for _ in range(2))
     for name in a:
         pd.testing.assert_frame_equal(a[name], b[name])
+
+
+def test_a_threshold_judges_what_was_measured_without_opening_a_picture(tmp_path: Path) -> None:
+    dataset = dataset_of(tmp_path, {"dark": 150, "light": 150, "also dark": 150, "smooth": 12})
+    features = measured(dataset)
+    for path in dataset[0]["path"]:
+        Path(path).unlink()
+    for max_auroc, n_found in ((0.5, 0), (0.75, 1)):
+        artifacts = judged(dataset, features, max_indistinguishable_auroc=max_auroc)
+        assert len(artifacts.findings) == n_found
+    left = judged(dataset, features, min_images=13).tables["separability"]["label"].tolist()
+    assert left == ["dark", "light", "also dark"]

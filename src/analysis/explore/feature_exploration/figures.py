@@ -12,7 +12,6 @@ from analysis.contract import Figure
 from analysis.drawing.class_axis import MAX_CLASSES, label_class_axis, note_on_shown, short_label, spread_over
 from analysis.drawing.style import ACCENT, DIVERGING, MUTED, WARNING, new_figure
 from analysis.explore.discriminant import class_means
-from analysis.explore.feature_exploration.visual_features import FEATURES
 
 ROW_INCHES = 0.21
 PICTURES_PER_CLASS = 6
@@ -128,12 +127,13 @@ def plot_cosines(matrix: np.ndarray, names: Sequence[str], *, ax: Axes) -> Axes:
 
 
 def plot_class_features(
-    features: np.ndarray, codes: np.ndarray, classes: Sequence[str], explained: pd.DataFrame
+    features: pd.DataFrame, codes: np.ndarray, classes: Sequence[str], explained: pd.DataFrame
 ) -> Figure:
-    """Heat map of class means in standard deviations; `features` (n, FEATURES) are standardised."""
+    """Heat map of class means in standard deviations; `features`, a column per feature, are standardised."""
     eta = explained.set_index("feature")["eta_squared"]
-    varying = [name for name in FEATURES if features[:, FEATURES.index(name)].any()]
-    means = pd.DataFrame(class_means(features, codes, len(classes)), columns=FEATURES)[varying]
+    varying = [name for name in features if features[name].any()]
+    by_class = class_means(features.to_numpy(), codes, len(classes))
+    means = pd.DataFrame(by_class, columns=list(features))[varying]
     means.insert(0, "label", classes)
     shown = means.iloc[spread_over(list(range(len(classes))), MAX_CLASSES)]
     drawing, axes = new_figure(width=9, height=2.6 + ROW_INCHES * len(shown))

@@ -67,7 +67,7 @@ def notes_on(
     if n_few:
         notes.append(
             f"{n_few:,} of the classes have fewer than {parameters.min_images} images in the sample and are "
-            "left out (feature_exploration.min_images, max_images)."
+            "left out (feature_exploration.min_images, visual_features.max_images)."
         )
     if images.empty:
         return [*notes, "No class has enough readable, labelled images to compare."]
@@ -75,7 +75,7 @@ def notes_on(
     where = "of training" if images["split"].eq("train").all() else "of all splits"
     notes.append(
         f"Measured on {len(images):,} of {n_usable:,} readable, labelled images, {where}, the "
-        "same number of each class where there are enough (feature_exploration.max_images)."
+        "same number of each class where there are enough (visual_features.max_images)."
     )
     if images["label"].nunique() == 1:
         notes.append("With one class there is nothing to tell it from.")

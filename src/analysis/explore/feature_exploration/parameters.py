@@ -10,9 +10,8 @@ N_FOLDS = 5
 
 
 class FeatureExplorationParameters(StageParameters):
-    """Size of the sample and thresholds of the findings; see params.yaml."""
+    """Thresholds of the findings, and what is shown; see params.yaml."""
 
-    max_images: Annotated[int, Field(ge=10)]
     min_images: Annotated[int, Field(ge=2 * N_FOLDS)]
     max_indistinguishable_auroc: Annotated[float, Field(ge=0.5, le=1)]
     unvaried_below: Annotated[float, Field(ge=0, le=1)]

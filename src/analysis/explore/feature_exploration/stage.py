@@ -6,8 +6,6 @@ import numpy as np
 import pandas as pd
 
 from analysis.contract import Artifacts, Figure
-from analysis.dataset.readable import is_usable
-from analysis.dataset.samples import sample_of_training
 from analysis.explore.feature_exploration.figures import (
     plot_alike_pairs,
     plot_class_features,
@@ -35,7 +33,6 @@ from analysis.explore.feature_exploration.similarity import (
     mean_cosines,
     principal_components,
 )
-from analysis.explore.feature_exploration.visual_features import FEATURES, measure_images
 from analysis.statistics.rank_tests import holm, kruskal_wallis
 
 MAX_PAIRS = 5000  # compared in full; of more, those whose embeddings have the most similar means
@@ -46,21 +43,22 @@ def feature_exploration(
     scan: pd.DataFrame,
     thumbnails: np.ndarray,
     embeddings: np.ndarray,
+    picture_features: pd.DataFrame,
     *,
     parameters: FeatureExplorationParameters,
     seed: int,
 ) -> Artifacts:
-    """Compare the classes on a balanced sample of the labelled training images.
-
-    Without a training split the sample is of all splits.
-    """
-    images, n_few = sample_images(manifest, scan, embeddings, parameters, seed)
+    """Compare the classes on the sample of images that the stage `visual_features` has measured."""
+    images, n_few = images_of_enough(manifest, picture_features["item_id"], min_images=parameters.min_images)
     classes = list(images["label"].cat.categories)
     codes = images["label"].cat.codes.to_numpy().astype(int)
-    features = measure_images(images["path"])
+    features = picture_features.set_index("item_id").loc[images.index]
+    # row after row in memory, however a file was read: the last digit of sums depends on it
+    features = pd.DataFrame(np.ascontiguousarray(features), columns=features.columns)
+    standardised = _standardised(features)
     spaces = {
         "embedding": np.asarray(embeddings[images.index], dtype=float),
-        "feature": _standardised(features),
+        "feature": standardised.to_numpy(dtype=float),
     }
     distances = {
         name: held_out_distances(points, codes, len(classes), seed=seed) for name, points in spaces.items()
@@ -82,39 +80,33 @@ def feature_exploration(
         metrics=metrics_of(tables, findings, len(images)),
         tables=tables,
         captions=CAPTIONS,
-        figures=_figures(images, thumbnails, spaces, distances, cosines, tables, parameters),
+        figures=_figures(images, thumbnails, standardised, spaces, distances, cosines, tables, parameters),
         findings=pd.concat(findings, ignore_index=True),
         kinds=(INDISTINGUISHABLE, UNVARIED),
         notes=notes_on(manifest, scan, images, n_few, parameters),
     )
 
 
-def sample_images(
-    manifest: pd.DataFrame,
-    scan: pd.DataFrame,
-    embeddings: np.ndarray,
-    parameters: FeatureExplorationParameters,
-    seed: int,
+def images_of_enough(
+    manifest: pd.DataFrame, item_ids: pd.Series, *, min_images: int
 ) -> tuple[pd.DataFrame, int]:
-    """A sample of the classes that have enough images (`path`, `label`), and how many classes have too few.
+    """Those of the images whose classes have enough (`label`, `split`), and how many classes have too few.
 
     The index is the image's row in the manifest, the thumbnails and the embeddings.
     """
-    images = manifest[["path", "label", "split"]].reset_index(drop=True)
-    images["label"] = images["label"].cat.rename_categories(str)
-    images = images[is_usable(manifest, scan) & ~np.isnan(embeddings[:, 0])]
-    sample = sample_of_training(images, parameters.max_images, seed=seed)
+    sample = manifest.set_index("item_id").loc[item_ids, ["label", "split"]]
+    sample["label"] = sample["label"].cat.rename_categories(str)
     n_images = sample["label"].value_counts()
-    is_enough = sample["label"].map(n_images).astype(int) >= parameters.min_images
+    is_enough = sample["label"].map(n_images).astype(int) >= min_images
     sample = sample[is_enough.to_numpy()]
-    n_few = int((n_images < parameters.min_images).sum())
+    n_few = int((n_images < min_images).sum())
     return sample.assign(label=sample["label"].cat.remove_unused_categories()), n_few
 
 
-def _standardised(features: pd.DataFrame) -> np.ndarray:
+def _standardised(features: pd.DataFrame) -> pd.DataFrame:
     """Mean 0 and standard deviation 1; a value that a small picture lacks becomes the mean."""
     spread = features.std(ddof=0)
-    return ((features - features.mean()) / spread.where(spread > 1e-9)).fillna(0).to_numpy(dtype=float)
+    return ((features - features.mean()) / spread.where(spread > 1e-9)).fillna(0)
 
 
 def compare_pairs(
@@ -167,7 +159,7 @@ def explain_features(features: pd.DataFrame, codes: np.ndarray, classes: list[st
     """One row per feature, that which the class explains best first."""
     medians = features.groupby(codes).median()
     rows = []
-    for feature in FEATURES:
+    for feature in features:
         values = features[feature].to_numpy()
         is_known = np.isfinite(values)
         test = kruskal_wallis(values[is_known], codes[is_known])
@@ -191,6 +183,7 @@ def explain_features(features: pd.DataFrame, codes: np.ndarray, classes: list[st
 def _figures(
     images: pd.DataFrame,
     thumbnails: np.ndarray,
+    features: pd.DataFrame,
     spaces: dict[str, np.ndarray],
     distances: dict[str, np.ndarray],
     cosines: dict[str, np.ndarray],
@@ -201,9 +194,9 @@ def _figures(
     if not classes:
         return []
     codes = images["label"].cat.codes.to_numpy()
-    features = plot_class_features(spaces["feature"], codes, classes, tables["features"])
+    by_class = plot_class_features(features, codes, classes, tables["features"])
     if len(classes) == 1:
-        return [features]
+        return [by_class]
     pictures = np.asarray(thumbnails[images.index])
     hardest = tables["class_pairs"].head(parameters.n_pairs_shown)
     recalls = {name: class_recall(distances[name], codes) for name in spaces}
@@ -211,5 +204,5 @@ def _figures(
         plot_alike_pairs(hardest, pictures, images["label"].to_numpy(), distances["embedding"], classes),
         plot_separability(recalls, classes),
         plot_similarity(cosines, classes),
-        features,
+        by_class,
     ]

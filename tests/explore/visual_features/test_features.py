@@ -9,7 +9,7 @@ from PIL import Image
 from skimage.color import rgb2lab
 
 from analysis.contract import InputError
-from analysis.explore.feature_exploration.visual_features import FEATURES, measure_images, measure_picture
+from analysis.explore.visual_features.features import FEATURES, measure_images, measure_picture
 
 
 def features_of(pixels: np.ndarray) -> dict[str, float]:
