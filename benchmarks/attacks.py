@@ -22,9 +22,9 @@ from captum.robust import PGD
 from torch import Tensor
 
 from analysis.dataset.readable import readable_images
+from analysis.interpret.attack_trials.attack_sweep import sweep
+from analysis.interpret.attack_trials.attacks import Norm, Target, cross_entropies
 from analysis.interpret.judged_images import sample_of_judged
-from analysis.interpret.robustness_deepdive.attack_sweep import sweep
-from analysis.interpret.robustness_deepdive.attacks import Norm, Target, cross_entropies
 from models.data.decoding import decode
 from models.networks.checkpoint import load_classifier
 from models.networks.classifier import in_unit_range

@@ -1,6 +1,6 @@
 """What the stage `predict` makes of small datasets, for the tests of the stages that judge it."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -60,3 +60,18 @@ def predict_grey(tmp_path: Path, make_dataset, make_grey_classifier, drained) ->
         return manifest, scan, joined | dict(rest.tables)
 
     return predicted
+
+
+@pytest.fixture
+def written_and_read(tmp_path: Path) -> Callable[[Mapping[str, Any]], dict[str, Any]]:
+    """A stage's tables as the next one gets them."""
+
+    def read(tables: Mapping[str, Any]) -> dict[str, Any]:
+        found = dict(tables)
+        for name, table in tables.items():
+            if isinstance(table, pd.DataFrame):
+                table.to_parquet(tmp_path / f"{name}.parquet", index=False)
+                found[name] = pd.read_parquet(tmp_path / f"{name}.parquet")
+        return found
+
+    return read

@@ -70,19 +70,8 @@ def picture(shows: str, rng: np.random.Generator) -> Image.Image:
     return Image.fromarray(pixels)
 
 
-def written_and_read(tables: dict, folder: Path) -> dict:
-    """The tables as the next stage gets them."""
-    read = {}
-    for name, table in tables.items():
-        if isinstance(table, pd.DataFrame):
-            table.to_parquet(folder / f"{name}.parquet", index=False)
-            table = pd.read_parquet(folder / f"{name}.parquet")
-        read[name] = table
-    return read
-
-
 @pytest.fixture
-def attribute(tmp_path: Path, drained) -> Callable[..., Artifacts]:
+def attribute(tmp_path: Path, drained, written_and_read) -> Callable[..., Artifacts]:
     """Judge the maps of pictures of (label, what it shows, split), which are predicted as what they show.
 
     By then there is neither a classifier nor an image file any more.
@@ -136,7 +125,7 @@ def attribute(tmp_path: Path, drained) -> Callable[..., Artifacts]:
         return gradcam(
             manifest,
             scan,
-            **written_and_read(rest.tables, tmp_path),
+            **written_and_read(rest.tables),
             random_maps=random_maps,
             parameters=DEFAULTS.model_copy(update={"masks": folder, **changes}),
             seed=0,

@@ -7,6 +7,8 @@ import pytest
 import yaml
 
 from analysis.contract import FINDING_COLUMNS, Artifacts, InputError
+from analysis.interpret.attack_trials.parameters import AttackTrialsParameters
+from analysis.interpret.attack_trials.stage import attack_trials
 from analysis.interpret.robustness_deepdive.figures import plot_occlusion, plot_spectra
 from analysis.interpret.robustness_deepdive.findings import find_fine_texture
 from analysis.interpret.robustness_deepdive.parameters import RobustnessDeepdiveParameters
@@ -15,9 +17,9 @@ from models.networks.checkpoint import load_classifier
 from models.networks.classifier import ImageClassifier
 
 PARAMETERS_FILE = Path(__file__).parents[3] / "params.yaml"
-DEFAULTS = RobustnessDeepdiveParameters.model_validate(
-    yaml.safe_load(PARAMETERS_FILE.read_text(encoding="utf-8"))["robustness_deepdive"]
-)
+SECTIONS = yaml.safe_load(PARAMETERS_FILE.read_text(encoding="utf-8"))
+DEFAULTS = RobustnessDeepdiveParameters.model_validate(SECTIONS["robustness_deepdive"])
+WORK = AttackTrialsParameters.model_validate(SECTIONS["attack_trials"])
 SMALL = {"device": "cpu", "linf_epsilons": (8.0, 64.0), "l2_epsilons": (0.1, 1.0), "n_wave_steps": 1}
 CLASSES, CENTRES = ["dark", "grey", "light"], [0.0, 0.5, 1.0]
 BOUNDARY = 0.75  # between grey and light
@@ -27,7 +29,7 @@ Row = tuple[str | None, str, int | None]
 
 
 @pytest.fixture
-def dive(tmp_path: Path, make_dataset, make_grey_classifier) -> Callable[..., Artifacts]:
+def dive(tmp_path: Path, make_dataset, make_grey_classifier, written_and_read) -> Callable[..., Artifacts]:
     """Attack the classifier that knows dark, grey and light on images of (label, split, level)."""
 
     def run(
@@ -45,8 +47,18 @@ def dive(tmp_path: Path, make_dataset, make_grey_classifier) -> Callable[..., Ar
         )
         right = predictions["predicted_label"].astype(str) == manifest["label"].astype(str)
         predictions["is_correct"] = pd.array(right if is_correct is None else is_correct, dtype="boolean")
-        parameters = DEFAULTS.model_copy(update=SMALL | changes)
-        return robustness_deepdive(manifest, scan, predictions, path, parameters=parameters, seed=0)
+        work = {name: changes.pop(name) for name in WORK.model_dump() if name in changes}
+        trials = attack_trials(
+            manifest, scan, predictions, path, parameters=WORK.model_copy(update=SMALL | work), seed=0
+        )
+        for file in (path, *map(Path, manifest["path"])):
+            file.unlink()  # to judge, neither the classifier nor an image is needed
+        return robustness_deepdive(
+            manifest,
+            **written_and_read(trials.tables),
+            parameters=DEFAULTS.model_copy(update=changes),
+            seed=0,
+        )
 
     return run
 
@@ -73,7 +85,7 @@ def test_sizes_are_in_pixels_before_normalisation(dive, tmp_path, monkeypatch) -
         classifier.backbone.conv1.weight.data.mul_(0.01)
         return classifier
 
-    monkeypatch.setattr("analysis.interpret.robustness_deepdive.sample.load_classifier", load_normalised)
+    monkeypatch.setattr("models.networks.checkpoint.load_classifier", load_normalised)
     scaled = dive([("grey", "test", GREY)] * 3).metrics["median_minimal_epsilon_linf"]
     assert scaled == pytest.approx(plain, rel=0.01)
 
@@ -135,12 +147,6 @@ def test_other_split_is_judged_where_there_is_no_test(dive) -> None:
 def test_nothing_to_judge_is_refused(dive) -> None:
     with pytest.raises(InputError, match="nothing to evaluate"):
         dive([(None, "test", GREY)])
-
-
-@pytest.mark.parametrize("sizes", [[], [4, 2], [0, 1], [1, 1]])
-def test_sizes_must_ascend(sizes: list[float]) -> None:
-    with pytest.raises(ValueError, match=r"ascend|at least 1"):
-        RobustnessDeepdiveParameters.model_validate(DEFAULTS.model_dump() | {"linf_epsilons": sizes})
 
 
 # ---- findings --------------------------------------------------------------------------------------------

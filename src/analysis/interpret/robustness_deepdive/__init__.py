@@ -1,6 +1,7 @@
 """How little does it take to mislead the classifier, and does it see shapes or fine texture?
 
-Method: images of the judged split, the same number of each class, are changed until the classifier is wrong.
+Method: images of the judged split, the same number of each class, are changed until the classifier is wrong
+(`attack_trials`).
 **Attacks** are random noise, one step up the loss (FGSM, Goodfellow et al. 2015) and many (PGD, Madry et al.
 2018, from the image and from random points, up the cross-entropy and the margin by turns), within ε of the
 image: L∞ bounds the change of each pixel, here in 1/255, L2 its length over all pixels in [0, 1]. ε is

@@ -7,20 +7,25 @@ import pandas as pd
 
 from analysis.contract import Artifacts, Figure
 from analysis.dataset.samples import balanced_sample
-from analysis.interpret.robustness_deepdive.attack_checks import check_attacks
-from analysis.interpret.robustness_deepdive.attack_sweep import Sweep, accuracy_table, median_smallest, sweep
+from analysis.interpret.attack_trials.parameters import LEVELS
 from analysis.interpret.robustness_deepdive.figures import plot_adversarial_examples, plot_robust_accuracy
-from analysis.interpret.robustness_deepdive.findings import LEVELS, find_noise
-from analysis.interpret.robustness_deepdive.sample import PartInputs, SampledImages, as_pictures
+from analysis.interpret.robustness_deepdive.findings import find_noise
+from analysis.interpret.robustness_deepdive.parameters import RobustnessDeepdiveParameters
+from analysis.interpret.robustness_deepdive.trials import (
+    AttackOutcome,
+    Trials,
+    accuracy_table,
+    median_smallest,
+    outcomes_of,
+)
 
+EXAMPLE_COLUMNS = ["probability", "misled_to", "misled_probability"]
 UNIT = {"linf": LEVELS, "l2": 1}  # by which a size in pixels of [0, 1] is multiplied to be shown
 CHECK_COLUMNS = ["check", "norm", "passed", "found", "expected"]
 
 
-# ---- attacks ---------------------------------------------------------------------------------------------
-def attack(attacked: SampledImages, inputs: PartInputs) -> Artifacts:
-    parameters = inputs.parameters
-    if len(inputs.classes) < 2:
+def judge_attacks(trials: Trials, parameters: RobustnessDeepdiveParameters, *, seed: int) -> Artifacts:
+    if len(trials.classes) < 2:
         return Artifacts(
             summary="one class, nothing to mistake it for",
             tables={
@@ -29,38 +34,25 @@ def attack(attacked: SampledImages, inputs: PartInputs) -> Artifacts:
             },
             notes=["There is one class only, so that no attack can mislead the classifier."],
         )
-    epsilons = {"linf": np.divide(parameters.linf_epsilons, LEVELS), "l2": np.array(parameters.l2_epsilons)}
-    budget = {"n_steps": parameters.n_steps, "n_restarts": parameters.n_restarts, "seed": inputs.seed}
-    sweeps = [
-        sweep(inputs.target, attacked.pixels, attacked.labels, norm=norm, epsilons=sizes, **budget)
-        for norm, sizes in epsilons.items()
-    ]
-    checks = check_attacks(
-        inputs.target,
-        attacked.pixels,
-        attacked.labels,
-        sweeps,
-        evaluated_right=attacked.is_right,
-        n_steps=parameters.n_steps,
-    )
-    accuracy = pd.concat([_in_shown_units(accuracy_table(result)) for result in sweeps], ignore_index=True)
-    medians = {result.norm: median_smallest(result) * UNIT[result.norm] for result in sweeps}
+    outcomes, checks = outcomes_of(trials.attack_outcomes), trials.attack_checks
+    accuracy = pd.concat([_in_shown_units(accuracy_table(result)) for result in outcomes], ignore_index=True)
+    medians = {result.norm: median_smallest(result) * UNIT[result.norm] for result in outcomes}
     failed = checks[~checks["passed"]]
     return Artifacts(
         summary=_summary_of(medians, checks),
         metrics=_attack_metrics(accuracy, medians, failed),
         tables={"attack_checks": checks, "robust_accuracy": accuracy.round(4)},
         figures=[
-            plot_robust_accuracy(accuracy, medians, split=inputs.split),
-            *_example_figures(attacked, sweeps[0], inputs),
+            plot_robust_accuracy(accuracy, medians, split=trials.split),
+            *_example_figures(trials, outcomes[0], parameters.n_examples, seed=seed),
         ],
         findings=find_noise(
-            attacked.rows["item_id"].to_numpy(),
-            sweeps[0],
+            trials.attacked["item_id"].to_numpy(),
+            outcomes[0],
             largest=parameters.invisible_epsilon / LEVELS,
             max_errors=parameters.max_noise_errors,
         ),
-        notes=_attack_notes(attacked, failed),
+        notes=_attack_notes(trials.attacked, failed),
     )
 
 
@@ -92,38 +84,34 @@ def _attack_metrics(
     return metrics
 
 
-def _attack_notes(attacked: SampledImages, failed: pd.DataFrame) -> list[str]:
+def _attack_notes(attacked: pd.DataFrame, failed: pd.DataFrame) -> list[str]:
     notes = [
         f"A check of the attacks failed, so robust accuracy may be overstated: {row.check} ({row.norm}): "
         f"{row.found}."
         for row in failed.itertuples()
     ]
-    if not attacked.is_right.any():
+    if not attacked["is_right"].any():
         notes.append("No attacked image is rightly recognised, so that there is nothing to mislead.")
     return notes
 
 
-def _example_figures(attacked: SampledImages, result: Sweep, inputs: PartInputs) -> list[Figure]:
+def _example_figures(trials: Trials, result: AttackOutcome, n: int, *, seed: int) -> list[Figure]:
     """Images misled by PGD, the same number of each class; none if it misled none."""
-    codes = attacked.rows["class_index"].to_numpy()
+    attacked = trials.attacked
     misled = np.flatnonzero(result.is_right & np.isfinite(result.smallest))
-    shown = misled[balanced_sample(codes[misled], inputs.parameters.n_examples, seed=inputs.seed)]
+    codes = attacked["class_index"].to_numpy()[misled]
+    shown = misled[balanced_sample(codes, n, seed=seed)]
     if len(shown) == 0:
         return []
-    before, after = (
-        inputs.target.logits(pixels[shown]).softmax(dim=1).cpu().numpy()
-        for pixels in (attacked.pixels, result.search.perturbed)
-    )
-    names = np.array(inputs.classes, dtype=object)
+    item_ids = attacked["item_id"].to_numpy()[shown]
+    kept = trials.adversarial_examples.set_index("item_id")
     table = pd.DataFrame(
         {
-            "item_id": attacked.rows["item_id"].to_numpy()[shown],
-            "label": names[codes[shown]],
-            "probability": before[np.arange(len(shown)), codes[shown]],
-            "misled_to": names[after.argmax(axis=1)],
-            "misled_probability": after.max(axis=1),
+            "item_id": item_ids,
+            "label": attacked["label"].astype(object).to_numpy()[shown],
+            **{name: kept.loc[item_ids, name].to_numpy() for name in EXAMPLE_COLUMNS},
             "epsilon": result.smallest[shown] * UNIT["linf"],
         }
     )
-    changed = as_pictures(result.search.perturbed[shown])
-    return [plot_adversarial_examples(attacked[shown].pictures, changed, table, split=inputs.split)]
+    changed = trials.adversarial_pictures[kept.index.get_indexer(item_ids)]
+    return [plot_adversarial_examples(trials.pictures(item_ids), changed, table, split=trials.split)]

@@ -7,10 +7,10 @@ import pandas as pd
 from scipy.stats import binomtest
 
 from analysis.contract import FindingKind, findings_of
-from analysis.interpret.robustness_deepdive.attack_sweep import Sweep
+from analysis.interpret.attack_trials.parameters import LEVELS
+from analysis.interpret.robustness_deepdive.trials import AttackOutcome
 from analysis.statistics.proportions import wilson_interval
 
-LEVELS = 255  # steps of an 8-bit picture, in which L∞ sizes are given
 NOISE = FindingKind(
     name="misled_by_invisible_noise",
     title="Noise that nobody sees changes the prediction",
@@ -33,7 +33,9 @@ FINE_TEXTURE = FindingKind(
 KINDS = (NOISE, FINE_TEXTURE)
 
 
-def find_noise(item_ids: np.ndarray, result: Sweep, *, largest: float, max_errors: float) -> pd.DataFrame:
+def find_noise(
+    item_ids: np.ndarray, result: AttackOutcome, *, largest: float, max_errors: float
+) -> pd.DataFrame:
     """Images misled by random noise of the greatest ε up to `largest`, if they are surely too many.
 
     Surely: the lower end of the 95% interval of their share, among the images that are right untouched, is

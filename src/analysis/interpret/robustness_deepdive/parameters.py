@@ -2,35 +2,16 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import AfterValidator, Field
+from pydantic import Field
 
-from analysis.contract import Device, StageParameters
-
-
-def _ascending(values: tuple[float, ...]) -> tuple[float, ...]:
-    if any(b <= a for a, b in zip((0.0, *values), values, strict=False)):
-        raise ValueError("sizes must be above 0 and ascend")
-    return values
-
-
-Sizes = Annotated[tuple[float, ...], Field(min_length=1), AfterValidator(_ascending)]
+from analysis.contract import StageParameters
+from analysis.interpret.attack_trials.parameters import MAX_EXAMPLES
 
 
 class RobustnessDeepdiveParameters(StageParameters):
-    """Sample, sizes and thresholds; see params.yaml."""
+    """Thresholds, and what is shown; see params.yaml."""
 
-    n_images: Annotated[int, Field(ge=1)]
-    n_attacked: Annotated[int, Field(ge=1)]
-    linf_epsilons: Sizes
-    l2_epsilons: Sizes
-    n_steps: Annotated[int, Field(ge=1)]
-    n_restarts: Annotated[int, Field(ge=1)]
-    wave_rms: Annotated[float, Field(gt=0, le=1)]
-    n_wave_steps: Annotated[int, Field(ge=1)]
-    patch_fraction: Annotated[float, Field(gt=0, le=1)]
-    n_examples: Annotated[int, Field(ge=0, le=20)]
+    n_examples: Annotated[int, Field(ge=0, le=MAX_EXAMPLES)]
     invisible_epsilon: Annotated[float, Field(gt=0)]
     max_noise_errors: Annotated[float, Field(ge=0, le=1)]
     significance_level: Annotated[float, Field(gt=0, lt=1)]
-    batch_images: Annotated[int, Field(ge=1)]
-    device: Device

@@ -1,19 +1,18 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from analysis.contract import Artifacts
-from analysis.dataset.samples import balanced_sample
 from analysis.interpret.judged_images import split_note
-from analysis.interpret.robustness_deepdive.attack_part import attack
+from analysis.interpret.robustness_deepdive.attack_part import judge_attacks
 from analysis.interpret.robustness_deepdive.findings import KINDS
-from analysis.interpret.robustness_deepdive.frequency_part import add_waves, filter_images, measure_spectra
-from analysis.interpret.robustness_deepdive.occlusion import occlude
+from analysis.interpret.robustness_deepdive.frequency_part import judge_filters, judge_spectra, judge_waves
+from analysis.interpret.robustness_deepdive.occlusion_part import show_occlusion
 from analysis.interpret.robustness_deepdive.parameters import RobustnessDeepdiveParameters
-from analysis.interpret.robustness_deepdive.sample import PartInputs, draw_sample, target_of
+from analysis.interpret.robustness_deepdive.trials import Trials
 
 CAPTIONS = {
     "attack_checks": "One row per check of the attacks themselves. Where one failed, the classifier may only "
@@ -28,33 +27,45 @@ CAPTIONS = {
 
 def robustness_deepdive(
     cleaned_manifest: pd.DataFrame,
-    scan: pd.DataFrame,
-    predictions: pd.DataFrame,
-    model: Path,
     *,
+    trial_images: pd.DataFrame,
+    trial_pixels: np.ndarray,
+    attack_outcomes: pd.DataFrame,
+    attack_checks: pd.DataFrame,
+    adversarial_examples: pd.DataFrame,
+    adversarial_pictures: np.ndarray,
+    filter_outcomes: pd.DataFrame,
+    wave_errors: pd.DataFrame,
+    spectra: np.ndarray,
+    occluded_images: pd.DataFrame,
+    occlusion_maps: np.ndarray,
     parameters: RobustnessDeepdiveParameters,
     seed: int,
 ) -> Artifacts:
-    """Attack the classifier in `model`, filter its images, add waves to them and cover parts of them.
-
-    Raises
-    ------
-    InputError
-        If no image has both a picture and a label, or the classifier is of other classes than the manifest.
-    """
-    classes = list(cleaned_manifest["label"].cat.categories)
-    target = target_of(model, classes, parameters)
-    sample, split = draw_sample(cleaned_manifest, scan, predictions, target, parameters, seed=seed)
-    codes = sample.rows["class_index"].to_numpy()
-    attacked = sample[balanced_sample(codes, parameters.n_attacked, seed=seed)]
-    inputs = PartInputs(target, parameters, classes, split, seed)
+    """Judge what `attack_trials` found out."""
+    split = cleaned_manifest.set_index("item_id")["split"][trial_images["item_id"].iloc[0]]
+    trials = Trials(
+        classes=list(cleaned_manifest["label"].cat.categories),
+        split=split,
+        trial_images=trial_images,
+        trial_pixels=trial_pixels,
+        attack_outcomes=attack_outcomes,
+        attack_checks=attack_checks,
+        adversarial_examples=adversarial_examples,
+        adversarial_pictures=adversarial_pictures,
+        filter_outcomes=filter_outcomes,
+        wave_errors=wave_errors,
+        spectra=spectra,
+        occluded_images=occluded_images,
+        occlusion_maps=occlusion_maps,
+    )
     parts = Artifacts.joined(
         [
-            attack(attacked, inputs),
-            filter_images(sample, inputs),
-            add_waves(attacked, inputs),
-            measure_spectra(sample, inputs),
-            occlude(sample, inputs),
+            judge_attacks(trials, parameters, seed=seed),
+            judge_filters(trials, parameters),
+            judge_waves(trials),
+            judge_spectra(trials),
+            show_occlusion(trials, parameters.n_examples, seed=seed),
         ]
     )
     notes = [note for note in (split_note(split), *parts.notes) if note]

@@ -15,7 +15,7 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from analysis.interpret.robustness_deepdive.attacks import (
+from analysis.interpret.attack_trials.attacks import (
     LOSSES,
     Norm,
     Target,
@@ -28,10 +28,8 @@ from analysis.interpret.robustness_deepdive.attacks import (
     unit_noise,
     unit_starts,
 )
+from analysis.interpret.attack_trials.parameters import ATTACKS
 from analysis.pipeline.progress import progress
-from analysis.statistics.proportions import wilson_interval
-
-ATTACKS = ("noise", "fgsm", "pgd")  # from the weakest to the strongest
 
 
 @dataclass(frozen=True)
@@ -223,30 +221,6 @@ def strongest(
     return worst, highest
 
 
-def accuracy_table(result: Sweep) -> pd.DataFrame:
-    """One row per ε, the first without an attack: accuracy under each attack, and PGD's 95% interval."""
-    n = len(result.is_right)
-    n_right = {
-        attack: np.r_[result.is_right.sum(), n - result.is_wrong[attack].sum(axis=1)] for attack in ATTACKS
-    }
-    low, high = wilson_interval(n_right["pgd"], n)
-    return pd.DataFrame(
-        {"norm": result.norm, "epsilon": np.r_[0, result.epsilons], "n_images": n}
-        | {f"accuracy_{attack}": n_right[attack] / n for attack in ATTACKS}
-        | {"pgd_low": low, "pgd_high": high}
-    )
-
-
-def median_smallest(result: Sweep) -> float:
-    """Median size of the smallest perturbations found of images that are right untouched.
-
-    NaN if there are none, or half of them withstood the largest ε.
-    """
-    found = result.smallest[result.is_right]
-    median = float(np.median(found)) if len(found) else np.nan
-    return median if np.isfinite(median) else np.nan
-
-
 def _extent(perturbed: Tensor, images: Tensor, *, norm: Norm, epsilon: float) -> dict[str, float]:
     """How far the perturbed images reach; NaN of none."""
     if len(images) == 0:
@@ -256,3 +230,28 @@ def _extent(perturbed: Tensor, images: Tensor, *, norm: Norm, epsilon: float) ->
         "lowest_value": float(perturbed.min()),
         "highest_value": float(perturbed.max()),
     }
+
+
+def tabulate_sweeps(sweeps: Sequence[Sweep], item_ids: np.ndarray) -> pd.DataFrame:
+    """One row per norm, size and image.
+
+    Returns
+    -------
+    DataFrame
+        `norm`, `epsilon` in pixels of [0, 1], `item_id`; `is_right` untouched; `is_wrong_<attack>` within ε;
+        `smallest` as in `Search`.
+    """
+    parts = [
+        pd.DataFrame(
+            {
+                "norm": result.norm,
+                "epsilon": np.repeat(result.epsilons, len(item_ids)),
+                "item_id": np.tile(item_ids, len(result.epsilons)),
+                "is_right": np.tile(result.is_right, len(result.epsilons)),
+                **{f"is_wrong_{attack}": result.is_wrong[attack].ravel() for attack in ATTACKS},
+                "smallest": np.tile(result.smallest, len(result.epsilons)),
+            }
+        )
+        for result in sweeps
+    ]
+    return pd.concat(parts, ignore_index=True)

@@ -2,8 +2,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from analysis.interpret.robustness_deepdive.attacks import Target
-from analysis.interpret.robustness_deepdive.occlusion import occlusion_maps
+from analysis.interpret.attack_trials.attacks import Target
+from analysis.interpret.attack_trials.occlusion import occlusion_maps
 
 MEAN = torch.tensor([0.2, 0.4, 0.6]).view(1, 3, 1, 1)
 

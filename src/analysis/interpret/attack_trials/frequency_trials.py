@@ -7,10 +7,9 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from analysis.interpret.robustness_deepdive.attacks import Target
-from analysis.interpret.robustness_deepdive.frequency import fourier_wave, half_plane, pass_above, pass_below
+from analysis.interpret.attack_trials.attacks import Target
+from analysis.interpret.attack_trials.frequency import fourier_wave, half_plane, pass_above, pass_below
 from analysis.pipeline.progress import progress
-from analysis.statistics.proportions import wilson_interval
 
 N_CUTOFFS = (
     7  # from 1 cycle per image to the highest frequency along an axis, each about as much above the last
@@ -35,14 +34,17 @@ def right_when_filtered(
     return {name: np.stack(found) for name, found in is_right.items()}
 
 
-def filter_table(is_right: dict[str, np.ndarray], cutoffs: np.ndarray) -> pd.DataFrame:
-    """One row per cut-off: accuracy on what is below it and on what is above, with 95% intervals."""
-    n = is_right["low_pass"].shape[1]
-    columns = {"cutoff_cycles": cutoffs, "n_images": n}
-    for name, right in is_right.items():
-        low, high = wilson_interval(right.sum(axis=1), n)
-        columns |= {name: right.mean(axis=1), f"{name}_low": low, f"{name}_high": high}
-    return pd.DataFrame(columns)
+def tabulate_filters(
+    is_right: dict[str, np.ndarray], cutoffs: np.ndarray, item_ids: np.ndarray
+) -> pd.DataFrame:
+    """One row per cut-off and image: whether it is right about what is below it, and about what is above."""
+    return pd.DataFrame(
+        {
+            "cutoff_cycles": np.repeat(cutoffs, len(item_ids)),
+            "item_id": np.tile(item_ids, len(cutoffs)),
+            **{name: right.ravel() for name, right in is_right.items()},
+        }
+    )
 
 
 def fourier_errors(

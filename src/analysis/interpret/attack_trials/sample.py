@@ -1,4 +1,4 @@
-"""The images under test, and what every part of the stage needs to know."""
+"""The images under test."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ import torch
 from torch import Tensor
 
 from analysis.dataset.readable import readable_images
+from analysis.interpret.attack_trials.attacks import Target
+from analysis.interpret.attack_trials.parameters import AttackTrialsParameters
 from analysis.interpret.judged_images import sample_of_judged
-from analysis.interpret.robustness_deepdive.attacks import Target
-from analysis.interpret.robustness_deepdive.parameters import RobustnessDeepdiveParameters
 from models.data.decoding import decode
 from models.networks.checkpoint import classifier_on
 from models.networks.classifier import in_unit_range
@@ -51,23 +51,12 @@ class SampledImages:
         return as_pictures(self.pixels)
 
 
-@dataclass(frozen=True)
-class PartInputs:
-    """What every part of the stage needs to know."""
-
-    target: Target
-    parameters: RobustnessDeepdiveParameters
-    classes: list[str]
-    split: str
-    seed: int
-
-
 def as_pictures(pixels: Tensor) -> np.ndarray:
     """(N, 3, H, W) -> (N, H, W, 3)"""
     return pixels.permute(0, 2, 3, 1).cpu().numpy()
 
 
-def target_of(model: Path, classes: list[str], parameters: RobustnessDeepdiveParameters) -> Target:
+def target_of(model: Path, classes: list[str], parameters: AttackTrialsParameters) -> Target:
     return Target(classifier_on(model, classes, parameters.device), parameters.batch_images)
 
 
@@ -76,7 +65,7 @@ def draw_sample(
     scan: pd.DataFrame,
     predictions: pd.DataFrame,
     target: Target,
-    parameters: RobustnessDeepdiveParameters,
+    parameters: AttackTrialsParameters,
     *,
     seed: int,
 ) -> tuple[SampledImages, str]:

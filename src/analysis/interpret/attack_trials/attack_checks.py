@@ -16,8 +16,8 @@ import torch
 from captum.robust import FGSM
 from torch import Tensor
 
-from analysis.interpret.robustness_deepdive.attack_sweep import Sweep
-from analysis.interpret.robustness_deepdive.attacks import Target, margins, pgd, project
+from analysis.interpret.attack_trials.attack_sweep import Sweep
+from analysis.interpret.attack_trials.attacks import Target, margins, pgd, project
 
 ROUNDING = 1e-4  # of ε, by which float32 may exceed it
 MAX_RETRIED = 16  # images that withstood an ε, for each of which PGD takes all its steps once more

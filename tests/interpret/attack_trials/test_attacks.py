@@ -5,9 +5,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from analysis.interpret.robustness_deepdive.attack_checks import check_attacks
-from analysis.interpret.robustness_deepdive.attack_sweep import accuracy_table, median_smallest, sweep
-from analysis.interpret.robustness_deepdive.attacks import (
+from analysis.interpret.attack_trials.attack_checks import check_attacks
+from analysis.interpret.attack_trials.attack_sweep import sweep
+from analysis.interpret.attack_trials.attacks import (
     LOSSES,
     Loss,
     Target,
@@ -21,6 +21,7 @@ from analysis.interpret.robustness_deepdive.attacks import (
     unit_noise,
     unit_starts,
 )
+from analysis.interpret.robustness_deepdive.trials import accuracy_table, median_smallest
 
 NORMS = ["linf", "l2"]
 SHAPE = (6, 3, 4, 4)

@@ -4,8 +4,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from analysis.interpret.robustness_deepdive.attacks import Target
-from analysis.interpret.robustness_deepdive.frequency import (
+from analysis.interpret.attack_trials.attacks import Target
+from analysis.interpret.attack_trials.frequency import (
     fast_fraction,
     fourier_wave,
     half_plane,
@@ -13,12 +13,12 @@ from analysis.interpret.robustness_deepdive.frequency import (
     pass_below,
     radial_spectrum,
 )
-from analysis.interpret.robustness_deepdive.frequency_trials import (
+from analysis.interpret.attack_trials.frequency_trials import (
     filter_cutoffs,
-    filter_table,
     fourier_errors,
     right_when_filtered,
 )
+from analysis.interpret.robustness_deepdive.trials import filter_table
 
 PX = 32
 

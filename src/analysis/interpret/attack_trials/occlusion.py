@@ -8,11 +8,10 @@ import torch
 from captum.attr import Occlusion
 from torch import Tensor
 
-from analysis.contract import Artifacts
 from analysis.dataset.samples import balanced_sample
-from analysis.interpret.robustness_deepdive.attacks import Target
-from analysis.interpret.robustness_deepdive.figures import plot_occlusion
-from analysis.interpret.robustness_deepdive.sample import PartInputs, SampledImages
+from analysis.interpret.attack_trials.attacks import Target
+from analysis.interpret.attack_trials.parameters import MAX_EXAMPLES
+from analysis.interpret.attack_trials.sample import SampledImages
 
 N_STRIDES = 2  # a patch is moved by this part of its side, so that each pixel is covered several times
 
@@ -50,26 +49,24 @@ def occlusion_maps(target: Target, images: Tensor, *, patch_px: int) -> tuple[Te
     )  # the channels are covered together: (N, 3, H, H) -> (N, H, H)
 
 
-# ---- occlusion -------------------------------------------------------------------------------------------
-def occlude(sample: SampledImages, inputs: PartInputs) -> Artifacts:
-    """Maps of some right and some wrong predictions, the same number of each class."""
-    codes = sample.rows["class_index"].to_numpy()
-    n = inputs.parameters.n_examples
+def occlude(
+    sample: SampledImages, target: Target, *, patch_fraction: float, seed: int
+) -> dict[str, pd.DataFrame | np.ndarray]:
+    """Maps of so many right and wrong predictions as may be shown, the same number of each class.
+
+    Returns
+    -------
+    dict
+        `occluded_images`: `item_id`, `probability` of what is predicted, `patch_px`; row by row of it
+        `occlusion_maps`: float32 (M, H, H).
+    """
+    codes, px = sample.rows["class_index"].to_numpy(), sample.pixels.shape[-1]
+    patch_px = max(1, round(patch_fraction * px))
     places = [np.flatnonzero(mask) for mask in (sample.is_right, ~sample.is_right)]
-    shown = np.concatenate([rows[balanced_sample(codes[rows], n, seed=inputs.seed)] for rows in places])
-    if len(shown) == 0:
-        return Artifacts()
-    chosen = sample[shown]
-    patch_px = max(1, round(inputs.parameters.patch_fraction * chosen.pixels.shape[-1]))
-    maps, probabilities = occlusion_maps(inputs.target, chosen.pixels, patch_px=patch_px)
-    table = pd.DataFrame(
-        {
-            "item_id": chosen.rows["item_id"],
-            "label": chosen.rows["label"].astype(str),
-            "predicted_label": chosen.rows["predicted_label"].astype(str),
-            "probability": probabilities.cpu().numpy(),
-            "largest_drop": maps.amax(dim=(1, 2)).cpu().numpy(),
-        }
-    )
-    figure = plot_occlusion(chosen.pictures, maps.cpu().numpy(), table, patch_px=patch_px, split=inputs.split)
-    return Artifacts(figures=[figure])
+    kept = np.concatenate([rows[balanced_sample(codes[rows], MAX_EXAMPLES, seed=seed)] for rows in places])
+    maps, probabilities = occlusion_maps(target, sample[kept].pixels, patch_px=patch_px)
+    table = sample.rows[["item_id"]].iloc[kept].reset_index(drop=True)
+    return {
+        "occluded_images": table.assign(probability=probabilities.cpu().numpy(), patch_px=patch_px),
+        "occlusion_maps": maps.cpu().numpy(),
+    }
