@@ -22,7 +22,7 @@ from analysis.dataset.decisions import DECISIONS_FILE, take_over
 from analysis.pipeline.dag import CHAPTERS, Stage, and_after, load_stages
 from analysis.pipeline.dataset_tree import first_unhashable, unhashable_inputs
 from analysis.pipeline.parameters import read_parameters
-from analysis.pipeline.reproduce import stale_stages
+from analysis.pipeline.stale import stale_stages
 from analysis.pipeline.workspace import (
     check_settings,
     is_workspace,

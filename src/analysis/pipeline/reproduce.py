@@ -14,65 +14,12 @@ import logging
 import os
 import subprocess
 import sys
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-from analysis.contract import InputError
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from dvc.repo import Repo
-
-
-def stale_stages(
-    workspace: Path = Path(), *, except_for: Collection[str] = (), needs_cache: bool = True
-) -> dict[str, str]:
-    """Stage -> what differs from `dvc.lock`, for each stage of the workspace that would run first.
-
-    Stages after a stale one are listed only if something of their own differs: whether they run is known once
-    the stale one has. With `needs_cache`, an output that is in its place but not in DVC's cache is stale too.
-
-    Raises
-    ------
-    InputError
-        If an input cannot be read, or another process is writing to it.
-    """
-    from dvc.exceptions import DvcException
-    from dvc.repo import lock_repo
-    from dvc.stage import PipelineStage
-
-    reasons = {}
-    repo = _open_repo(workspace)
-    with lock_repo(repo):
-        for stage in repo.index.stages:
-            if not isinstance(stage, PipelineStage) or stage.name in except_for:
-                continue
-            try:
-                changes = list(_flatten(stage.status().get(stage.addressing, [])))
-            except (DvcException, OSError) as error:
-                raise InputError(f"{stage.name}: {error}") from error
-            if not needs_cache:
-                changes = [(name, state) for name, state in changes if state != "not in cache"]
-            if changes:
-                has_run = any(out.hash_info for out in stage.outs)
-                reasons[stage.name] = _in_words(changes) if has_run else "it has not run yet"
-    return reasons
-
-
-def _flatten(changes: list[str | dict[str, Any]]) -> Iterator[tuple[str, str]]:
-    """DVC's account of a stage as pairs such as ("scan.batch_images", "modified")."""
-    for change in changes:
-        if isinstance(change, str):  # of the stage itself: "changed checksum", "always changed"
-            yield "its block in dvc.yaml", change
-            continue
-        for paths in change.values():
-            for path, state in paths.items():
-                yield from state.items() if isinstance(state, dict) else [(path, state)]
-
-
-def _in_words(changes: list[tuple[str, str]]) -> str:
-    words = ", ".join(f"{name} {state}" for name, state in changes[:3])
-    return words + (f" and {len(changes) - 3} more" if len(changes) > 3 else "")
 
 
 def reproduce(
@@ -84,13 +31,13 @@ def reproduce(
     """
     from dvc.logger import set_loggers_level
 
-    repo = _open_repo(waits=single_item)
+    repo = open_repo(waits=single_item)
     with set_loggers_level(logging.WARNING):  # a stage says itself what it did
         ran = repo.reproduce(list(names), single_item=single_item, force=force, no_commit=not commit)
     return bool(ran)
 
 
-def _open_repo(workspace: Path = Path(), *, waits: bool = True) -> Repo:
+def open_repo(workspace: Path = Path(), *, waits: bool = True) -> Repo:
     """With `waits`, another's lock is waited for: parallel jobs hold it while they hash what they made."""
     from dvc.repo import Repo
 
@@ -137,7 +84,7 @@ def _parse_arguments() -> argparse.Namespace:
 
 
 def _run_unrecorded(name: str) -> int:
-    stage = _open_repo().stage.get_target(name)
+    stage = open_repo().stage.get_target(name)
     return subprocess.run(stage.cmd, shell=True, check=False).returncode
 
 
