@@ -18,6 +18,7 @@ SOURCE = REPOSITORY / "src"
 FILES = sorted(SOURCE.rglob("*.py"))
 STAGES = load_stages(REPOSITORY)
 MAX_FILES = 15  # more than that are not seen at a glance
+MAX_LINES = 60  # of a function; past them something wants a name
 # Rooms from the floor up; each may use those before it.
 FLOORS = ("contract", "cores", "progress", "drawing", "statistics", "dataset", "models")
 FOR_ALL = {"cores", "progress"}  # of the pipeline: how many may work at once, and how far that has come
@@ -150,6 +151,16 @@ OURS = {"analysis", "models"}
 
 def test_imports_of_our_own_modules_stand_at_the_top():
     assert [name for file in FILES for name in functions_that_import_ours(file)] == []
+
+
+def test_no_function_is_longer_than_a_screen():
+    found = [
+        f"{'.'.join(parts(file))}.{node.name}: {node.end_lineno - node.lineno + 1} lines"
+        for file in FILES
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
+        if isinstance(node, ast.FunctionDef) and node.end_lineno - node.lineno + 1 > MAX_LINES
+    ]
+    assert found == []
 
 
 def test_no_folder_of_code_holds_more_than_can_be_seen_at_a_glance():

@@ -46,10 +46,9 @@ def clean(
     """
     decisions = read_decisions(inputs["decisions"])
     located = locate(decisions, manifest, root=root)
-    found = [quality_checks_findings, duplicates_findings, label_issues_findings]
-    findings = decide(pd.concat(found, ignore_index=True), located.rows)
+    findings = pd.concat([quality_checks_findings, duplicates_findings, label_issues_findings])
+    findings = decide(findings.reset_index(drop=True), located.rows)
     pairs = open_pairs(duplicate_pairs, findings)
-
     images = working_images(manifest, scan)
     reviewed, spared = apply_decisions(images, located.rows)
     repaired = with_repaired_splits(reviewed, pairs)
@@ -63,21 +62,16 @@ def clean(
         splits_are_repaired=parameters.repair_splits,
     )
     planned = apply_drops(base, proposed)
-    if parameters.apply:
-        used = planned
-    else:
-        used = with_repaired_splits(images, pairs) if parameters.repair_splits else images
-
+    unreviewed = with_repaired_splits(images, pairs) if parameters.repair_splits else images
+    used = planned if parameters.apply else unreviewed
     answers = tabulate_answers(located.rows, proposed)
     counts = count_classes(images, planned)
     changes = tabulate_changes(manifest, planned)
+    n_to_move = int((repaired["split"] != reviewed["split"]).sum())
+    metrics = metrics_of(decisions, located, proposed) | metrics_of_use(manifest, used)
     return Artifacts(
         summary=summary_of(located, proposed, used),
-        metrics={
-            **metrics_of(decisions, located, proposed),
-            **metrics_of_use(manifest, used),
-            "n_to_move": int((repaired["split"] != reviewed["split"]).sum()),
-        },
+        metrics={**metrics, "n_to_move": n_to_move},
         tables={
             "cleaned_manifest": cleaned_manifest(manifest, used),
             "proposed": proposed[COLUMNS].assign(label=escape_formulas(proposed["label"].astype(str))),

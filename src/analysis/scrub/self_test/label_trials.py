@@ -58,6 +58,18 @@ def try_flips(
     judged = (
         judged.reindex(np.arange(len(sample))).astype({"is_issue": "boolean"}).fillna({"is_issue": False})
     )
+    return _outcome(sample, judged, flipped, min_score=judging.min_score, target_rate=target_rate)
+
+
+def _outcome(
+    sample: PlantedSample,
+    judged: pd.DataFrame,
+    flipped: NDArray[np.int64],
+    *,
+    min_score: float,
+    target_rate: float,
+) -> Outcome:
+    """What was found of the `flipped` rows; `judged` has one row per image, with `score` and `is_issue`."""
     is_issue, is_flipped = judged["is_issue"].to_numpy(bool), np.isin(np.arange(len(sample)), flipped)
     score = judged["score"].fillna(0).to_numpy()
     suggested = quantile_above(score[~is_flipped], target_rate)
@@ -73,7 +85,7 @@ def try_flips(
     )
     threshold = Threshold(
         "label_issues.min_score",
-        judging.min_score,
+        min_score,
         int((~is_flipped).sum()),
         int((is_issue & ~is_flipped).sum()),
         float(is_issue[flipped].mean()),
