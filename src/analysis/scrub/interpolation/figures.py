@@ -9,8 +9,7 @@ from matplotlib.axes import Axes
 from analysis.contract import Figure
 from analysis.drawing.class_axis import label_class_axis
 from analysis.drawing.style import ACCENT, MUTED, OKABE_ITO, WARNING, new_figure
-from analysis.scrub.interpolation.resampling import ANTIALIASED, METHODS
-from analysis.scrub.interpolation.resampling_loss import N_BANDS, central_part
+from analysis.scrub.resampling import ANTIALIASED, METHODS, N_BANDS, central_part
 from analysis.statistics.proportions import Z_95
 
 PANELS = {

@@ -46,8 +46,8 @@ def notes_on(images: pd.DataFrame, scan: pd.DataFrame, target_px: int, direction
         return ["No image could be read whole, so nothing was resized; bilinear stays the method."]
     notes = [
         f"Measured on {len(images):,} of {int(scan['status'].eq('ok').sum()):,} whole images, the same "
-        f"number of each class where there are enough, resized to {target_px}×{target_px} px (interpolation."
-        "sample_images, baseline_resnet.input_px)."
+        f"number of each class where there are enough, resized to {target_px}×{target_px} px ("
+        "resampling_losses.sample_images, baseline_resnet.input_px)."
     ]
     if direction == "kept":
         notes.append("Most images have the training size already: no interpolation touches them.")

@@ -6,18 +6,13 @@ import numpy as np
 import pandas as pd
 
 from analysis.contract import Artifacts, Figure
-from analysis.dataset.images import open_scanned
 from analysis.dataset.input_size import suited_input_px
-from analysis.dataset.samples import balanced_sample
-from analysis.pipeline.progress import progress
 from analysis.scrub.interpolation.figures import plot_losses, plot_pictures, plot_spectra
 from analysis.scrub.interpolation.notes import CAPTIONS, metrics_of, notes_on, summary_of
 from analysis.scrub.interpolation.parameters import InterpolationParameters
-from analysis.scrub.interpolation.resampling import ANTIALIASED, METHODS
-from analysis.scrub.interpolation.resampling_loss import central_part, measure_picture
+from analysis.scrub.resampling import ANTIALIASED, MEASURES, METHODS
 from analysis.statistics.proportions import Z_95
 
-MEASURES = ["psnr_db", "ssim", "fine_detail_fraction", "stray_fraction"]
 METHOD_COLUMNS = [
     "method",
     "is_antialiased",
@@ -34,17 +29,18 @@ METHOD_COLUMNS = [
 
 
 def interpolation(
-    manifest: pd.DataFrame,
     scan: pd.DataFrame,
+    losses: pd.DataFrame,
+    powers: np.ndarray,
+    example: np.ndarray,
     *,
     parameters: InterpolationParameters,
     input_px: Literal["auto"] | int,
-    seed: int,
 ) -> Artifacts:
-    """Resize a sample, the same number of each class, to the side that training uses."""
+    """Recommend a method by what the stage `resampling_losses` has measured, and draw it."""
     target_px = suited_input_px(scan) if input_px == "auto" else input_px
-    images = sample_images(manifest, scan, parameters.sample_images, seed)
-    losses, powers, example = measure_sample(images, target_px)
+    sizes = scan[["width_px", "height_px"]]
+    images = sizes.iloc[losses["item_id"].unique().astype(int)].astype(int)
     methods = summarise_methods(losses, parameters.min_ssim_gain)
     direction = _direction(images, target_px)
     return Artifacts(
@@ -55,44 +51,6 @@ def interpolation(
         figures=_figures(methods, losses, powers, example, target_px, direction),
         notes=notes_on(images, scan, target_px, direction),
     )
-
-
-def sample_images(manifest: pd.DataFrame, scan: pd.DataFrame, n: int, seed: int) -> pd.DataFrame:
-    """At most `n` whole images, of each class (or without a label) the same number: `path` and size."""
-    images = manifest[["path"]].reset_index(drop=True)
-    sizes = scan[["width_px", "height_px"]].reset_index(drop=True)
-    is_whole = scan["status"].eq("ok").to_numpy()
-    images = pd.concat([images, sizes], axis=1)[is_whole].astype({"width_px": int, "height_px": int})
-    codes = manifest["label"].cat.codes.to_numpy()[is_whole]
-    return images.iloc[balanced_sample(codes, n, seed=seed)]
-
-
-def measure_sample(
-    images: pd.DataFrame, target_px: int
-) -> tuple[pd.DataFrame, np.ndarray, np.ndarray | None]:
-    """Losses (one row per image and method), summed power by frequency, and the image that loses most.
-
-    Raises
-    ------
-    InputError
-        If an image cannot be opened: the file changed after it was scanned.
-    """
-    parts, powers, example, most_stray = [], [], None, -1.0
-    for path in progress(images["path"], description="resizing", unit="images"):
-        picture, shape = central_part(_luma(path), target_px)
-        losses, power = measure_picture(picture, shape)
-        parts.append(losses.assign(path=path))
-        powers.append(power)
-        stray = losses["stray_fraction"].max()
-        if stray > most_stray:
-            example, most_stray = picture, stray
-    if not parts:
-        return pd.DataFrame(columns=["method", *MEASURES, "path"]), np.zeros((0, 3, 1)), None
-    return pd.concat(parts, ignore_index=True), np.sum(powers, axis=0), example
-
-
-def _luma(path: str) -> np.ndarray:
-    return np.asarray(open_scanned(path).convert("L"), dtype=np.float32) / 255
 
 
 def summarise_methods(losses: pd.DataFrame, min_ssim_gain: float) -> pd.DataFrame:
@@ -125,11 +83,11 @@ def _figures(
     methods: pd.DataFrame,
     losses: pd.DataFrame,
     powers: np.ndarray,
-    example: np.ndarray | None,
+    example: np.ndarray,
     target_px: int,
     direction: str,
 ) -> list[Figure]:
-    if example is None or direction == "kept":
+    if not example.size or direction == "kept":
         return []
     return [
         plot_pictures(example, methods, target_px),

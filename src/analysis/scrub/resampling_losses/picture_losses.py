@@ -6,24 +6,10 @@ import numpy as np
 import pandas as pd
 from scipy.fft import idctn
 
-from analysis.scrub.interpolation.resampling import METHODS, cut_spectrum, low_passed, spectrum
+from analysis.scrub.resampling import METHODS, N_BANDS, cut_spectrum, low_passed, spectrum
 from analysis.statistics.image_similarity import psnr_of, ssim_of_pair
 
-MAX_PIXELS = 512**2  # measured of one picture; of a larger one its middle, at the same scale
-SMALLEST_SIDE_PX = 4  # of that middle, resized
-N_BANDS = 16
 FINE_FROM = 0.5  # of the frequencies that both pictures can hold, those above are fine detail
-
-
-def central_part(picture: np.ndarray, target_px: int) -> tuple[np.ndarray, tuple[int, int]]:
-    """The picture, or its middle if it is large, and the shape it is resized to at the same scale."""
-    share = min(1.0, np.sqrt(MAX_PIXELS / picture.size))
-    if share == 1:
-        return picture, (target_px, target_px)
-    side = max(SMALLEST_SIDE_PX, round(target_px * share))
-    sizes = [round(length * side / target_px) for length in picture.shape]
-    top, left = ((length - size) // 2 for length, size in zip(picture.shape, sizes, strict=True))
-    return picture[top : top + sizes[0], left : left + sizes[1]], (side, side)
 
 
 def measure_picture(picture: np.ndarray, shape: tuple[int, int]) -> tuple[pd.DataFrame, np.ndarray]:

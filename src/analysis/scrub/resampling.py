@@ -17,6 +17,10 @@ import numpy as np
 from PIL import Image
 from scipy.fft import dctn, idctn
 
+MAX_PIXELS = 512**2  # measured of one picture; of a larger one its middle, at the same scale
+SMALLEST_SIDE_PX = 4  # of that middle, resized
+MEASURES = ["psnr_db", "ssim", "fine_detail_fraction", "stray_fraction"]
+N_BANDS = 16  # of frequency, in which power is counted
 Resize = Callable[[np.ndarray, tuple[int, int]], np.ndarray]
 
 
@@ -73,3 +77,14 @@ def cut_spectrum(coefficients: np.ndarray, shape: tuple[int, int]) -> np.ndarray
 def low_passed(picture: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
     """What of the picture one of `shape` can hold, at the picture's own size."""
     return idctn(cut_spectrum(cut_spectrum(spectrum(picture), shape), picture.shape), norm="ortho")
+
+
+def central_part(picture: np.ndarray, target_px: int) -> tuple[np.ndarray, tuple[int, int]]:
+    """The picture, or its middle if it is large, and the shape it is resized to at the same scale."""
+    share = min(1.0, np.sqrt(MAX_PIXELS / picture.size))
+    if share == 1:
+        return picture, (target_px, target_px)
+    side = max(SMALLEST_SIDE_PX, round(target_px * share))
+    sizes = [round(length * side / target_px) for length in picture.shape]
+    top, left = ((length - size) // 2 for length, size in zip(picture.shape, sizes, strict=True))
+    return picture[top : top + sizes[0], left : left + sizes[1]], (side, side)
