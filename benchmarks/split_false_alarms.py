@@ -25,7 +25,7 @@ from analysis.explore.image_features import image_features
 from analysis.explore.split_comparison.comparison import CLASSIFIER, compare_splits, rows_of
 from analysis.explore.split_comparison.parameters import SplitComparisonParameters
 from analysis.obtain.scan.measures import measure
-from analysis.pipeline.progress import progress
+from analysis.progress import progress
 from analysis.statistics.proportions import wilson_interval
 
 REPOSITORY = Path(__file__).resolve().parents[1]

@@ -21,7 +21,6 @@ MAX_FILES = 15  # more than that are not seen at a glance
 MAX_LINES = 60  # of a function; past them something wants a name
 # Rooms from the floor up; each may use those before it.
 FLOORS = ("contract", "cores", "progress", "drawing", "statistics", "dataset", "models")
-FOR_ALL = {"cores", "progress"}  # of the pipeline: how many may work at once, and how far that has come
 
 
 def parts(file: Path) -> tuple[str, ...]:
@@ -33,8 +32,6 @@ def room(file: Path) -> str:
     names = parts(file)
     if names[0] == "models":
         return "models"
-    if names[1] == "pipeline" and names[-1] in FOR_ALL:
-        return names[-1]
     return names[min(1, len(names) - 1)]
 
 

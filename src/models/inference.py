@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from analysis.dataset.readable import readable_images
-from analysis.pipeline.progress import progress
+from analysis.progress import progress
 from models.data.decoding import decode
 from models.networks.classifier import ImageClassifier, in_unit_range
 

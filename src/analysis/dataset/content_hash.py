@@ -18,7 +18,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from analysis.pipeline.progress import progress
+from analysis.progress import progress
 
 DIGEST_BYTES = 16  # BLAKE2b, 128 bits: two different files among 10^12 agree with a probability of 10^-15
 CHUNK_BYTES = 1 << 20

@@ -1,5 +1,4 @@
 """How stages are declared, fed, run and recorded; knows no image.
 
-Of chapters and rooms, all may use `cores` and `progress`, the report also `dag`, a stage's `__main__` the
-`runner`.
+Of the chapters, the report may use `dag`, and a stage's `__main__` the `runner`.
 """

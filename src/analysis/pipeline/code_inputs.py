@@ -14,7 +14,7 @@ from functools import cache
 from pathlib import Path
 
 SOURCE = Path("src")
-HOUSE = ("analysis.contract", "analysis.pipeline")
+HOUSE = ("analysis.contract", "analysis.cores", "analysis.pipeline", "analysis.progress")
 
 
 def code_inputs(module_name: str, workspace: Path = Path()) -> list[str]:

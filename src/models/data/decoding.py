@@ -11,9 +11,9 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from analysis.cores import available_cores
 from analysis.dataset.images import open_scanned
-from analysis.pipeline.cores import available_cores
-from analysis.pipeline.progress import Progress
+from analysis.progress import Progress
 
 INTERPOLATIONS = {  # by the names of the stage `interpolation`
     "nearest": Image.Resampling.NEAREST,

@@ -12,7 +12,7 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from analysis.pipeline.progress import progress
+from analysis.progress import progress
 from models.data.decoding import N_DECODED_TOGETHER, decode
 
 N_BATCHES_AHEAD = 2  # decoded and waiting while one is trained on

@@ -10,7 +10,7 @@ from dvclive import Live
 from lightning.pytorch import Callback, LightningModule, Trainer
 from torch import Tensor
 
-from analysis.pipeline.progress import Progress, progress
+from analysis.progress import Progress, progress
 from models.data.batches import Batch
 from models.training.dynamics import TrainingDynamics
 from models.training.module import BEST_BY, ClassifierTraining

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 
 from analysis.contract import InputError
-from analysis.pipeline.cores import available_cores
+from analysis.cores import available_cores
 
 
 def prepare_device(wanted: str) -> torch.device:

@@ -13,7 +13,7 @@ from analysis.contract import InputError
 from analysis.dataset.input_size import suited_input_px
 from analysis.dataset.readable import left_out_note, readable_images
 from analysis.dataset.samples import stratified_sample
-from analysis.pipeline.progress import ProgressLines
+from analysis.progress import ProgressLines
 from models.data.batches import Batches
 from models.data.decoding import decode
 from models.data.store import N_BATCHES_AHEAD, ImageStore, cache_device_of

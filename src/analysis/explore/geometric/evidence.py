@@ -20,7 +20,7 @@ from analysis.dataset.samples import stratified_folds
 from analysis.explore.discriminant import fit_discriminant
 from analysis.explore.geometric.parameters import N_FOLDS
 from analysis.explore.geometric.poses import POSES, describe_pose
-from analysis.pipeline.progress import progress
+from analysis.progress import progress
 from analysis.statistics.auroc import paired_auroc
 from analysis.statistics.proportions import Z_95
 

@@ -10,7 +10,7 @@ from sklearn.manifold import trustworthiness
 
 from analysis.explore.latent_layout.neighbours import distance_correlation, find_neighbours, kept_fraction
 from analysis.explore.layouts import Layout
-from analysis.pipeline.progress import progress
+from analysis.progress import progress
 
 EARLY_ITERATIONS, EARLY_EXAGGERATION, ITERATIONS, MOMENTUM = 250, 12, 500, 0.8  # openTSNE's own
 ITERATIONS_A_STEP = 50  # of the progress bar

@@ -8,11 +8,11 @@ import numpy as np
 import pandas as pd
 from joblib import Parallel, delayed, parallel_config
 
+from analysis.cores import available_cores
 from analysis.dataset.readable import is_readable
 from analysis.explore.latent_layout.layout import lay_out
 from analysis.explore.layouts import MIN_IMAGES, Layout
 from analysis.explore.pixel_components import Pixels
-from analysis.pipeline.cores import available_cores
 
 
 @dataclass(frozen=True)

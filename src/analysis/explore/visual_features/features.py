@@ -11,7 +11,7 @@ from PIL import Image
 from skimage.feature import graycomatrix, graycoprops, local_binary_pattern
 
 from analysis.dataset.images import open_scanned
-from analysis.pipeline.progress import progress
+from analysis.progress import progress
 
 WORKING_PX = 128  # longer side at which pictures are measured; none is enlarged
 N_SCALES = 4

@@ -29,7 +29,7 @@ from analysis.interpret.attack_trials.attacks import (
     unit_starts,
 )
 from analysis.interpret.attack_trials.parameters import ATTACKS
-from analysis.pipeline.progress import progress
+from analysis.progress import progress
 
 
 @dataclass(frozen=True)

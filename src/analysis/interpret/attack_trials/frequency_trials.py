@@ -9,7 +9,7 @@ from torch import Tensor
 
 from analysis.interpret.attack_trials.attacks import Target
 from analysis.interpret.attack_trials.frequency import fourier_wave, half_plane, pass_above, pass_below
-from analysis.pipeline.progress import progress
+from analysis.progress import progress
 
 N_CUTOFFS = (
     7  # from 1 cycle per image to the highest frequency along an axis, each about as much above the last

@@ -14,7 +14,7 @@ from captum.attr import GuidedGradCam, IntegratedGradients, LayerGradCam
 from torch import Tensor, nn
 from torch.nn import functional
 
-from analysis.pipeline.progress import progress
+from analysis.progress import progress
 from models.networks.classifier import ImageClassifier, in_unit_range
 
 LAYERS = ("layer1", "layer2", "layer3", "layer4")

@@ -14,7 +14,7 @@ from torch.nn import functional
 from torchvision.transforms.functional import gaussian_blur
 
 from analysis.interpret.attributions.explained_images import Explained
-from analysis.pipeline.progress import progress
+from analysis.progress import progress
 from analysis.statistics.proportions import Z_95
 from models.networks.classifier import ImageClassifier, in_unit_range
 

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from analysis.interpret.attributions.explained_images import Explained
-from analysis.pipeline.progress import progress
+from analysis.progress import progress
 from analysis.statistics.correlation import rank_correlation_of_maps
 from analysis.statistics.image_similarity import ssim_of_pair
 from analysis.statistics.missing import mean_of_present

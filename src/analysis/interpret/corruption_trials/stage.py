@@ -12,7 +12,7 @@ from analysis.interpret.corruption_outcomes import Outcomes, tabulate_outcomes, 
 from analysis.interpret.corruption_trials.parameters import CorruptionTrialsParameters
 from analysis.interpret.corruptions import CORRUPTIONS, SEVERITIES, corrupt
 from analysis.interpret.judged_images import sample_of_judged
-from analysis.pipeline.progress import progress
+from analysis.progress import progress
 from analysis.statistics.image_similarity import psnr_db, ssim
 from models.data.decoding import decode
 from models.inference import logits_of

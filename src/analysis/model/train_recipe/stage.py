@@ -7,9 +7,9 @@ import numpy as np
 import pandas as pd
 
 from analysis.contract import Artifacts
+from analysis.cores import available_cores
 from analysis.model.compare_models.parameters import CompareModelsParameters
 from analysis.model.recipes import recipe_parameters
-from analysis.pipeline.cores import available_cores
 from models.inference import predict_held_out
 from models.networks.classifier import count_flops
 from models.training.devices import prepare_device

@@ -20,7 +20,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from analysis.pipeline.progress import Progress
+from analysis.progress import Progress
 
 PATCH_PX = 6
 STRIDE_PX = 2

@@ -11,7 +11,7 @@ from analysis.dataset.readable import is_readable, readable_images
 from analysis.obtain.embed.figures import plot_atoms, plot_neighbours
 from analysis.obtain.embed.parameters import EmbedParameters
 from analysis.obtain.embed.patch_features import encode, fit_projection, learn_dictionary
-from analysis.pipeline.progress import progress
+from analysis.progress import progress
 from models.networks.backbones import imagenet_backbone, penultimate_features
 from models.training.devices import prepare_device
 

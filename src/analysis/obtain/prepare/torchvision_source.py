@@ -14,7 +14,7 @@ import numpy as np
 
 from analysis.contract import InputError, nearest
 from analysis.obtain.prepare.sources import Listing, rows_of_written, write_png
-from analysis.pipeline.progress import progress
+from analysis.progress import progress
 
 # our splits -> what torchvision's datasets call them; the first name that one knows is taken
 SPLIT_NAMES = {"train": ("train", "trainval"), "validation": ("val", "valid"), "test": ("test",)}

@@ -12,7 +12,7 @@ from analysis.contract import Artifacts
 from analysis.dataset.readable import READABLE
 from analysis.obtain.scan.measures import MEASURES, NUMBERS, FileMeasures, no_measures
 from analysis.obtain.scan.workers import Workers
-from analysis.pipeline.progress import Progress, progress
+from analysis.progress import Progress, progress
 
 PART_ROWS = 4096  # written together; a part takes 16 MB
 BATCH_FILES, BATCH_BYTES = 128, 2**20  # decoded by one worker in one go: small enough to share out evenly

@@ -17,8 +17,8 @@ from types import TracebackType
 import cv2
 
 from analysis.contract import InputError
+from analysis.cores import available_cores
 from analysis.obtain.scan.measures import FileMeasures, measure_files, no_measures
-from analysis.pipeline.cores import available_cores
 
 CRASHED = "the decoder crashed, or memory ran out"
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # of glibc's malloc.h

@@ -9,9 +9,9 @@ from pathlib import Path
 import pandas as pd
 from PIL import Image
 
+from analysis.cores import available_cores
 from analysis.dataset.images import ImageError, open_as_seen
-from analysis.pipeline.cores import available_cores
-from analysis.pipeline.progress import progress
+from analysis.progress import progress
 
 THUMBNAIL_PX = 224  # shown at half of it, so that it is crisp on screens of double density
 JPEG_QUALITY = 85

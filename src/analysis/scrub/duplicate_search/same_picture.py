@@ -9,7 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from analysis.dataset.images import ImageError, open_as_seen
-from analysis.pipeline.progress import progress
+from analysis.progress import progress
 
 
 def same_picture(images: pd.DataFrame, thumbnails: NDArray[np.uint8]) -> pd.Series:

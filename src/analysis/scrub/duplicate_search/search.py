@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from analysis.pipeline.cores import available_cores
+from analysis.cores import available_cores
 from analysis.scrub.compared_images import is_large_enough
 from analysis.scrub.duplicate_search.candidates import candidate_pairs, without_borders
 from analysis.scrub.duplicate_search.changes import named_changes

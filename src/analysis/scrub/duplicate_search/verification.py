@@ -26,7 +26,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import fft
 
-from analysis.pipeline.progress import progress
+from analysis.progress import progress
 from analysis.scrub.duplicate_search.candidates import LUMA, SIDE_PX, Images, Pairs, Planes, structure_of
 
 GRAIN = 1.0  # of 255; structure weaker than this is the noise of compression

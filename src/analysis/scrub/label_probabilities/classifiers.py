@@ -16,8 +16,8 @@ from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
 from torch import Tensor, nn
 
-from analysis.pipeline.cores import available_cores
-from analysis.pipeline.progress import progress
+from analysis.cores import available_cores
+from analysis.progress import progress
 from models.augmentation.images import random_shift
 from models.inference import logits_of
 from models.networks.classifier import ImageClassifier, in_unit_range

@@ -17,7 +17,7 @@ from analysis.contract import Figure
 from analysis.dataset.readable import READABLE
 from analysis.dataset.small_pictures import small_picture_if_any
 from analysis.drawing.style import ACCENT, MUTED, WARNING, new_figure
-from analysis.pipeline.progress import progress
+from analysis.progress import progress
 from analysis.scrub.quality_checks.findings import Check
 
 TILE_PX = 200  # shown at about 100 px in the report, twice that on a slide

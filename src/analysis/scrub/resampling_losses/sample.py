@@ -7,7 +7,7 @@ import pandas as pd
 
 from analysis.dataset.images import open_scanned
 from analysis.dataset.samples import balanced_sample
-from analysis.pipeline.progress import progress
+from analysis.progress import progress
 from analysis.scrub.resampling import MEASURES, central_part
 from analysis.scrub.resampling_losses.picture_losses import measure_picture
 

@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-from analysis.pipeline.cores import available_cores
+from analysis.cores import available_cores
 
 
 @pytest.mark.parametrize(

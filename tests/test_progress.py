@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 from tqdm import tqdm
 
-from analysis.pipeline import progress as module
-from analysis.pipeline.progress import ProgressLines, progress
+from analysis import progress as module
+from analysis.progress import ProgressLines, progress
 
 SOURCE = Path(__file__).parents[2] / "src"
 
@@ -112,4 +112,4 @@ def test_no_other_module_asks_tqdm_for_a_bar():
         if (isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "tqdm")
         or (isinstance(node, ast.Import) and any(alias.name.split(".")[0] == "tqdm" for alias in node.names))
     ]
-    assert asking == ["analysis/pipeline/progress.py"]
+    assert asking == ["analysis/progress.py"]
