@@ -8,7 +8,7 @@ from tqdm import tqdm
 from analysis import progress as module
 from analysis.progress import ProgressLines, progress
 
-SOURCE = Path(__file__).parents[2] / "src"
+SOURCE = Path(__file__).parents[1] / "src"
 
 
 class Clock:
