@@ -25,27 +25,28 @@ def test_sizes_must_ascend(sizes: list[float]) -> None:
 def test_what_is_kept_of_each_image_belongs_together(tmp_path, predict_grey, make_grey_classifier) -> None:
     from models.networks.checkpoint import save_classifier
 
-    rows = [("grey", "test", 153), ("dark", "test", 153), ("light", "test", 250), ("grey", "test", 140)]
+    rows = [("dark", "test", 153), ("grey", "test", 153), ("light", "test", 250)]
     manifest, scan, found = predict_grey(rows, CLASSES, CENTRES, classes=CLASSES)
     save_classifier(make_grey_classifier(CLASSES, CENTRES), tmp_path / "model.pt")
-    parameters = WORK.model_copy(update=SMALL | {"n_attacked": 3})
+    parameters = WORK.model_copy(update=SMALL | {"n_attacked": 3, "n_images": 3})
     artifacts = attack_trials(
         manifest, scan, found["predictions"], tmp_path / "model.pt", parameters=parameters, seed=0
     )
     tables = artifacts.tables
     images = tables["trial_images"]
     assert tables["trial_pixels"][:, 0, 0, 0].tolist() == [rows[i][2] for i in images["item_id"]]
-    assert images["is_right"].tolist() == [True, False, True, True]
+    assert images["is_right"].tolist() == [False, True, True]
     assert images["is_attacked"].sum() == artifacts.metrics["n_attacked"] == 3
     attacked = tables["attack_outcomes"]
     assert set(attacked["item_id"]) == set(images.loc[images["is_attacked"], "item_id"])
     assert len(attacked) == 3 * 4  # sizes of both norms
-    grey = attacked[(attacked["item_id"] == 0) & (attacked["norm"] == "linf")].set_index("epsilon")
+    assert attacked["epsilon"].tolist() == pytest.approx(np.repeat([8 / 255, 64 / 255, 0.1, 1], 3))
+    grey = attacked[(attacked["item_id"] == 1) & (attacked["norm"] == "linf")].set_index("epsilon")
     assert grey["is_wrong_pgd"].tolist() == [False, True]  # light begins 38 levels above
     assert grey["smallest"].to_numpy() == pytest.approx((0.75 * 255 - 153) / 255, rel=0.06)
     occluded = tables["occluded_images"]["item_id"].tolist()
-    assert occluded == [0, 2, 3, 1]  # right ones first
-    assert len(tables["occlusion_maps"]) == 4
+    assert occluded == [1, 2, 0]  # right ones first
+    assert len(tables["occlusion_maps"]) == 3
     examples = tables["adversarial_examples"]
     moved = np.abs(tables["adversarial_pictures"] - tables["trial_pixels"][examples["item_id"]] / 255)
     smallest = attacked[attacked["norm"] == "linf"].groupby("item_id")["smallest"].first()
