@@ -122,7 +122,7 @@ def test_digits_are_not_mirrored_and_a_six_is_not_turned() -> None:
 
 def test_nothing_learnt_from_labels_dealt_at_random_is_trusted() -> None:
     manifest, scan, thumbnails = dataset_of({"up": 80, "down": 80})
-    manifest["label"] = manifest["label"].sample(frac=1, random_state=0).to_numpy()
+    manifest["label"] = pd.Categorical(manifest["label"].sample(frac=1, random_state=0))
     verdicts = verdicts_of(run((manifest, scan, thumbnails)))
     assert not verdicts.eq("changes the class").any(axis=None)
 

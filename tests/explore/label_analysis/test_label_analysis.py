@@ -1,6 +1,7 @@
 """Counts, balance, findings and drawings of labels, on small manifests with known contents."""
 
 import io
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -13,6 +14,7 @@ from analysis.drawing.class_axis import MAX_CLASSES, class_positions, short_labe
 from analysis.explore.label_analysis.balance import measure_balance
 from analysis.explore.label_analysis.parameters import LabelAnalysisParameters
 from analysis.explore.label_analysis.stage import label_analysis
+from analysis.pipeline.arguments import read_input
 
 SETTINGS = {
     "head_above": 100,
@@ -228,9 +230,9 @@ def test_a_split_without_labels_is_noted_not_blamed_on_every_class() -> None:
     assert any("test" in note for note in artifacts.notes)
 
 
-def test_a_column_of_blanks_read_back_from_parquet_is_counted() -> None:
-    manifest = manifest_of({None: {"train": 3}})
-    assert analyse(manifest.astype({"label": object})).metrics["n_unlabelled"] == 3
+def test_a_column_of_blanks_read_back_from_parquet_is_counted(tmp_path: Path) -> None:
+    manifest_of({None: {"train": 3}}).to_parquet(tmp_path / "manifest.parquet")
+    assert analyse(read_input(tmp_path / "manifest.parquet")).metrics["n_unlabelled"] == 3
 
 
 @pytest.mark.parametrize(

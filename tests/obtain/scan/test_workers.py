@@ -75,7 +75,7 @@ from analysis.obtain.scan.workers import Workers
 with Workers() as measuring:
     next(measuring.measure([["gone.png"]] * 9))
     print("ready", flush=True)
-    time.sleep(60)
+    time.sleep(200)
 """
 
 
@@ -91,7 +91,7 @@ def test_workers_end_with_their_parent(ending: signal.Signals) -> None:
             os.killpg(parent.pid, ending)  # as a terminal does, to every process
         else:
             parent.send_signal(ending)
-        _, alive = psutil.wait_procs(family, timeout=20)
+        _, alive = psutil.wait_procs(family, timeout=120)  # a loaded machine takes its time
         assert alive == []
         assert b"Process ForkServer" not in parent.stderr.read()  # no traceback from a worker
 
