@@ -59,12 +59,7 @@ def judge_recognition(
         figures=[
             plot_confusion_matrix(counts, classes, split=split),
             plot_class_recall(per_class, split=split),
-            *(
-                [plot_confused_pairs(pairs, judged.images, pictures, classes, split=split)]
-                if len(pairs)
-                else []
-            ),
-            *([plot_confident_mistakes(mistakes, pictures, classes, split=split)] if len(mistakes) else []),
+            *_picture_figures(pairs, mistakes, judged, pictures),
         ],
         findings=pd.concat(
             [
