@@ -24,7 +24,7 @@ def plot_telling(by_class: pd.DataFrame) -> Figure:
     ax.grid(visible=False)
     for row, values in enumerate(shown.to_numpy()):
         for column, value in enumerate(values):
-            colour = "white" if value > 0.8 else "black"
+            colour = "black" if value > 0.75 else "white"  # the scale is bright at its upper end
             ax.text(column, row, f"{value:.2f}", ha="center", va="center", fontsize=7, color=colour)
     drawing.colorbar(image, ax=ax, label="Balanced accuracy")
     return Figure(

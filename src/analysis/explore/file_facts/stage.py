@@ -13,9 +13,9 @@ from analysis.statistics.rank_tests import holm
 
 FROM_SCAN = ["format", "mode", "width_px", "height_px", "has_alpha", "exif_orientation"]
 CAPTIONS = {
-    "class_facts": "One row per fact and class: balanced_accuracy with which the fact alone tells the class "
-    "from all others (0.5 by chance), with its 95% interval; telling_value is the value that stands out "
-    "most, share_in_group of the class's images have it and share_in_others of the others.",
+    "class_facts": "One row per fact and class, the most telling first: balanced_accuracy with which the fact "
+    "alone tells the class from all others (0.5 by chance), with its 95% interval; telling_value is the value "
+    "that stands out most, share_in_group of the class's images have it and share_in_others of the others.",
     "split_facts": "The same per fact and split, told from training.",
 }
 
@@ -33,8 +33,8 @@ def file_facts(
     n_vary = int((facts.nunique() > 1).sum())
     n_told = by_class.loc[by_class["is_telling"], "group"].nunique()
     return Artifacts(
-        summary=f"{n_vary} of {facts.shape[1]} facts of {len(images):,} files vary, {n_told} classes told by "
-        "one",
+        summary=f"{n_vary} of {facts.shape[1]} facts of {len(images):,} files vary, "
+        f"{n_told} {'class' if n_told == 1 else 'classes'} told by one",
         metrics={
             "n_facts_that_vary": n_vary,
             "n_classes_told": n_told,
@@ -75,7 +75,8 @@ def _judged(table: pd.DataFrame, parameters: FileFactsParameters) -> pd.DataFram
     p_value = holm(table.pop("p_value").to_numpy())
     is_sure = table["balanced_accuracy_low"] >= parameters.min_balanced_accuracy
     is_telling = is_sure & (p_value < parameters.significance_level)
-    return table.assign(p_value_holm=p_value, is_telling=is_telling)
+    table = table.assign(p_value_holm=p_value, is_telling=is_telling)
+    return table.sort_values("balanced_accuracy", ascending=False, kind="stable", ignore_index=True)
 
 
 def _notes(facts: pd.DataFrame, by_class: pd.DataFrame) -> list[str]:
