@@ -13,9 +13,10 @@ from analysis.statistics.rank_tests import holm
 
 FROM_SCAN = ["format", "mode", "width_px", "height_px", "has_alpha", "exif_orientation"]
 CAPTIONS = {
-    "class_facts": "One row per fact and class, the most telling first: balanced_accuracy with which the fact "
-    "alone tells the class from all others (0.5 by chance), with its 95% interval; telling_value is the value "
-    "that stands out most, share_in_group of the class's images have it and share_in_others of the others.",
+    "class_facts": "One row per fact and class, the most telling first: balanced_accuracy with which the "
+    "fact alone tells the class from all others (0.5 by chance), with its 95% interval; telling_value is the "
+    "value that stands out most, share_in_group of the class's images have it and share_in_others of the "
+    "others.",
     "split_facts": "The same per fact and split, told from training.",
 }
 
