@@ -1,8 +1,12 @@
 """Decoders that take their process down; worker processes import them by name."""
 
+import contextlib
 import os
 import signal
 from collections.abc import Sequence
+from pathlib import Path
+
+import psutil
 
 from analysis.obtain.scan.measures import FileMeasures, measure_files
 
@@ -16,7 +20,25 @@ def measure_or_die(paths: Sequence[str]) -> FileMeasures:
             os.kill(os.getpid(), signal.SIGKILL)
         if "huge" in path:
             raise MemoryError
+        if "dies later" in path:
+            _die_when_told(Path(path).with_name("go"))
+        if "outlives" in path and len(paths) == 1:
+            _outlive(Path(path).with_name("go"))
     return measure_files(paths)
+
+
+def _die_when_told(go: Path) -> None:
+    with contextlib.suppress(FileExistsError):
+        go.with_name("pid").symlink_to(str(os.getpid()))
+        go.read_bytes()
+    os._exit(1)
+
+
+def _outlive(go: Path) -> None:
+    """Tell the other to die, and go on when it has."""
+    go.write_bytes(b"")
+    with contextlib.suppress(psutil.NoSuchProcess):
+        psutil.Process(int(str(go.with_name("pid").readlink()))).wait()
 
 
 def die(paths: Sequence[str]) -> FileMeasures:

@@ -2,7 +2,8 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 
 import psutil
@@ -57,6 +58,25 @@ def test_crash_costs_no_image_but_the_one_that_caused_it(
     assert levels == pytest.approx([0 if i in crashed else i for i in range(40)])
 
 
+def test_file_tried_alone_is_not_blamed_for_another_that_dies_meanwhile(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(workers, "measure_files", measure_or_die)
+    os.mkfifo(tmp_path / "go")
+    dies, outlives, dies_later = pictures(tmp_path, ["segfault.png", "outlives.png", "dies later.png"])
+
+    def batches() -> Iterator[list[str]]:
+        yield [outlives, dies]
+        with pytest.raises(BrokenProcessPool):  # the next batch begins in a pool that is sound
+            measuring.executor.submit(signal.pause).result()
+        yield [dies_later]
+
+    with Workers() as measuring:
+        first, second = measuring.measure(batches())
+    assert list(first.columns["error"]) == [None, CRASHED]
+    assert list(second.columns["error"]) == [CRASHED]
+
+
 def test_workers_that_cannot_start_are_no_fault_of_the_files(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(workers, "measure_files", die)
     with Workers() as measuring, pytest.raises(InputError, match="die as they start"):
@@ -64,7 +84,7 @@ def test_workers_that_cannot_start_are_no_fault_of_the_files(monkeypatch: pytest
 
 
 def test_no_process_starts_without_work(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Workers, "_start", lambda self: pytest.fail("started"))
+    monkeypatch.setattr(workers, "_started", lambda n: pytest.fail("started"))
     with Workers() as measuring:
         assert list(measuring.measure([])) == []
 

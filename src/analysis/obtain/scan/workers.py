@@ -31,17 +31,22 @@ class Workers:
 
     They come from a fork server. Forking this process itself could deadlock, as its libraries run threads;
     fresh interpreters would each import everything and share no memory.
+
+    A worker that dies takes what every other of its pool is about with it, so whom to blame is found in a
+    pool of one, which has one file at a time.
     """
 
     def __init__(self) -> None:
         self.n = available_cores()
         self.executor: ProcessPoolExecutor | None = None
+        self.alone: ProcessPoolExecutor | None = None
 
     def __enter__(self) -> Workers:
         return self
 
     def __exit__(self, kind: type | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        self._stop()
+        for executor in (self.executor, self.alone):
+            _end(executor)
 
     def measure(self, batches: Iterable[Sequence[str]]) -> Iterator[FileMeasures]:
         """What `measure_files` makes of each batch of paths, in their order; few are held at a time."""
@@ -61,32 +66,42 @@ class Workers:
             return FileMeasures.joined([self._measure_alone(path) for path in batch])
 
     def _measure_alone(self, path: str) -> FileMeasures:
+        if self.alone is None:
+            self.alone = _started(1)
         try:
-            return self._submit([path]).result()
-        except (BrokenProcessPool, MemoryError):
+            return self.alone.submit(measure_files, [path]).result()
+        except MemoryError:
+            return no_measures(["unreadable"], CRASHED)
+        except BrokenProcessPool:
+            _end(self.alone)
+            self.alone = None
             return no_measures(["unreadable"], CRASHED)
 
     def _submit(self, paths: Sequence[str]) -> Future:
+        if self.executor is None:
+            self.executor = _started(self.n)
         try:
-            return (self.executor or self._start()).submit(measure_files, paths)
+            return self.executor.submit(measure_files, paths)
         except BrokenProcessPool:
-            return self._start().submit(measure_files, paths)
+            _end(self.executor)
+            self.executor = _started(self.n)
+            return self.executor.submit(measure_files, paths)
 
-    def _start(self) -> ProcessPoolExecutor:
-        self._stop()
-        start_fork_server()
-        context = multiprocessing.get_context("forkserver")
-        self.executor = ProcessPoolExecutor(self.n, mp_context=context, initializer=_prepare_worker)
-        try:
-            self.executor.submit(measure_files, []).result()
-        except BrokenProcessPool as error:  # without any file, so it is no file's fault
-            raise InputError("worker processes die as they start: is there enough memory?") from error
-        return self.executor
 
-    def _stop(self) -> None:
-        if self.executor is not None:
-            self.executor.shutdown(cancel_futures=True)
-            self.executor = None
+def _started(n: int) -> ProcessPoolExecutor:
+    start_fork_server()
+    context = multiprocessing.get_context("forkserver")
+    executor = ProcessPoolExecutor(n, mp_context=context, initializer=_prepare_worker)
+    try:
+        executor.submit(measure_files, []).result()
+    except BrokenProcessPool as error:  # without any file, so it is no file's fault
+        raise InputError("worker processes die as they start: is there enough memory?") from error
+    return executor
+
+
+def _end(executor: ProcessPoolExecutor | None) -> None:
+    if executor is not None:
+        executor.shutdown(cancel_futures=True)
 
 
 def start_fork_server() -> None:
