@@ -236,14 +236,14 @@ def plant_broken_files(root: Path) -> Faults:
     faults["truncated"], faults["unreadable"] = {"train/rising/019.png"}, {"train/rising/020.png"}
     (train / "rising" / "021.png").write_bytes(b"")
     faults["empty_file"] = {"train/rising/021.png"}
-    (root.parent / "secret.png").write_bytes(whole)
+    (root.parent / "secret.png").write_text("a key")
     for name, target in (
         ("outside.png", "../../../secret.png"),
         ("loop.png", "loop.png"),
         ("gone.png", "no.png"),
     ):
         (train / "rising" / name).symlink_to(target)
-    faults["outside_root"], faults["symlink_loop"] = {"train/rising/outside.png"}, {"train/rising/loop.png"}
+    faults["link_outside"], faults["symlink_loop"] = {"train/rising/outside.png"}, {"train/rising/loop.png"}
     faults["missing_file"] = {"train/rising/gone.png"}
     return faults
 

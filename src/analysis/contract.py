@@ -42,6 +42,14 @@ class InputError(Exception):
     """
 
 
+class NothingToJudgeError(Exception):
+    """The dataset is sound, but holds nothing that this stage could judge; why, without a full stop.
+
+    Such as "all training images are of one class". The runner writes outputs that say so. Stages that
+    need one of them are left out as well, the others go on, and the report tells of it.
+    """
+
+
 class StageParameters(BaseModel):
     """One section of params.yaml. Defaults stand in params.yaml alone, so every key is required."""
 

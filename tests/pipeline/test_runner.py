@@ -33,7 +33,7 @@ HEAD = """
 from pathlib import Path
 import numpy as np
 import pandas as pd
-from analysis.contract import Artifacts, FindingKind, InputError, findings_of
+from analysis.contract import Artifacts, FindingKind, InputError, NothingToJudgeError, findings_of
 from made.obtain.probe.parameters import ProbeParameters
 def tables(n):
     cube = np.arange(n * 4, dtype=np.uint8).reshape(n, 2, 2)
@@ -120,6 +120,61 @@ def test_stage_that_fails_with_results_writes_them_first(workspace, capsys):
     assert capsys.readouterr().out.startswith("probe: 3 rows, ")
     assert json.loads((workspace / "analysis_outputs" / "probe" / "metrics.json").read_text())["n"] == 3
     assert not list(workspace.rglob(".partial"))
+
+
+UNJUDGED = """
+def probe(rows, extra: Path):
+    (extra / "begun.txt").write_text("begun")
+    yield {"cube": np.zeros((2, 2, 2))}
+    raise NothingToJudgeError("all rows are one")
+"""
+AFTER = """
+  after:
+    cmd: python -m made.obtain.after
+    deps:
+    - data/doubled.parquet
+    - data/rows.csv
+    outs:
+    - data/after.csv
+"""
+AFTER_STAGE = """
+from analysis.contract import Artifacts
+import pandas as pd
+def after(rows, doubled%s):
+    return Artifacts(tables={"after": pd.DataFrame({"doubled_is_there": [doubled is not None]})})
+"""
+
+
+def test_stage_with_nothing_to_judge_writes_the_reason_into_each_output(workspace, capsys):
+    run(workspace, UNJUDGED)
+    folder = workspace / "analysis_outputs" / "probe"
+    assert capsys.readouterr().out.startswith("probe: not judged: all rows are one, ")
+    assert pd.read_parquet("data/doubled.parquet").to_numpy().tolist() == [["all rows are one"]]
+    assert str(np.load("data/cube.npy")) == "unjudged: all rows are one"
+    assert [file.read_text() for file in (folder / "extra").iterdir()] == ["all rows are one\n"]
+    assert json.loads((folder / "metrics.json").read_text()) == {}
+    section = json.loads((folder / "section.json").read_text())
+    assert (section["unjudged"], section["notes"]) == ("all rows are one", ["Not judged: all rows are one."])
+    assert pd.read_parquet(folder / "findings.parquet").empty
+    assert not list(workspace.rglob(".partial"))
+    run(workspace, PLAIN)
+    assert "unjudged" not in json.loads((folder / "section.json").read_text())
+
+
+@pytest.mark.parametrize(
+    ("default", "expected"),
+    [("", ["unjudged", "all rows are one"]), ("=None", ["doubled_is_there", "False"])],
+    ids=["needed", "not needed"],
+)
+def test_stage_after_one_that_judged_nothing(workspace, monkeypatch, default, expected):
+    run(workspace, UNJUDGED)
+    (workspace / "dvc.yaml").write_text(DAG.rstrip() + "\n" + AFTER)
+    folder = workspace / "src" / "made" / "obtain" / "after"
+    folder.mkdir()
+    (folder / "stage.py").write_text(AFTER_STAGE % default)
+    monkeypatch.setattr(sys, "argv", ["after"])
+    run_stage(importlib.import_module("made.obtain.after.stage").after)
+    assert (workspace / "data" / "after.csv").read_text().splitlines() == expected
 
 
 def test_two_runs_give_the_same_bytes_even_after_a_comment(workspace):

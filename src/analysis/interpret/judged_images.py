@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from analysis.contract import InputError
+from analysis.contract import NothingToJudgeError
 from analysis.dataset.samples import balanced_sample
 
 JUDGED_FIRST = ("test", "validation", "train")  # the first that has labelled images is judged
@@ -16,12 +16,12 @@ def split_to_judge(labelled: pd.DataFrame) -> str:
 
     Raises
     ------
-    InputError
+    NothingToJudgeError
         If there is no labelled image at all.
     """
     present = [split for split in JUDGED_FIRST if (labelled["split"] == split).any()]
     if not present:
-        raise InputError("No image has both a picture and a label: there is nothing to evaluate on.")
+        raise NothingToJudgeError("no image has both a picture and a label to judge a classifier by")
     return present[0]
 
 

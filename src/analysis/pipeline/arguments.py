@@ -16,10 +16,11 @@ import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 
-from analysis.contract import InputError
+from analysis.contract import InputError, NothingToJudgeError
 from analysis.pipeline.dag import STATE_DIR, Stage
 from analysis.pipeline.outputs import OutputWriter
 from analysis.pipeline.run_records import digest_of, read_run_records, recipe_of
+from analysis.pipeline.unjudged import reason_in
 
 PREVIOUS = "previous_"
 
@@ -64,7 +65,32 @@ class Arguments:
         }
 
     def fill(self, function: Callable[..., Any]) -> dict[str, Any]:
-        return {name: self.value(name) for name in inspect.signature(function).parameters}
+        parameters = inspect.signature(function).parameters.values()
+        return {
+            parameter.name: None if self._is_lacking(parameter) else self.value(parameter.name)
+            for parameter in parameters
+        }
+
+    def _is_lacking(self, parameter: inspect.Parameter) -> bool:
+        """Whether the input of that name was not made, which the function must take for None.
+
+        Raises
+        ------
+        NothingToJudgeError
+            If it does not.
+        """
+        reason = self._reason(parameter.name)
+        if reason and parameter.default is not None:
+            raise NothingToJudgeError(reason)
+        return bool(reason)
+
+    def _reason(self, name: str) -> str:
+        """Why an input, or something in a folder that several stages fill, was not made; "" if it was."""
+        if name not in self.inputs:
+            return ""
+        path = self.inputs[name]
+        within = [out for stage in self.stages.values() for out in stage.outs if path in out.parents]
+        return next(filter(None, map(reason_in, within or [path])), "")
 
     def value(self, name: str) -> Any:
         if name == "stages":
@@ -76,7 +102,7 @@ class Arguments:
         if name == "outputs":
             return dict(self.outputs)
         if name == "tables":
-            return {stem: read_input(path) for stem, path in self.inputs.items()}
+            return {stem: read_input(path) for stem, path in self.inputs.items() if not reason_in(path)}
         if name == "root":
             return self.writer.root
         if name == "memory":

@@ -21,6 +21,7 @@ from analysis.contract import FINDING_COLUMNS, Artifacts, InputError, no_finding
 from analysis.dataset.root import below_root, columns_with_paths
 from analysis.dataset.spreadsheet_cells import escape_formulas
 from analysis.pipeline.dag import Stage
+from analysis.pipeline.unjudged import UNJUDGED, write_reason
 
 PARTIAL_DIR = ".partial"  # beside each output: what a run is still writing
 EMPTY_FILE = "empty.txt"  # in a folder that would hold no file, of which DVC warns as of a mistake
@@ -75,16 +76,33 @@ class OutputWriter:
             if out not in self.partials:
                 self._write_one(out, artifacts)
         self._check_all_used(artifacts)
+        self._move_into_place()
+
+    def _move_into_place(self) -> None:
         for out, partial in self.partials.items():
             if partial.is_dir() and not any(partial.iterdir()):
                 (partial / EMPTY_FILE).write_text(f"{self.stage.name} had nothing to put here.\n")
             _replace(partial, out)
 
-    def _write_one(self, out: Path, artifacts: Artifacts) -> None:
+    def write_reason(self, reason: str) -> Artifacts:
+        """Write outputs that say why nothing was judged; the ledger of findings is empty."""
+        for table in self.open_tables.values():
+            table.close()
+        artifacts = Artifacts(summary=f"not judged: {reason}", notes=[f"Not judged: {reason}."])
+        for out in self.stage.outs:
+            if out.name in ("section.json", "findings.parquet"):
+                self._write_one(out, artifacts, unjudged=reason)
+            else:
+                write_reason(reason, self.path_for(out))
+        self._move_into_place()
+        return artifacts
+
+    def _write_one(self, out: Path, artifacts: Artifacts, *, unjudged: str = "") -> None:
         if out.name == "metrics.json":
             write_json(self.path_for(out), {key: _number(v) for key, v in artifacts.metrics.items()})
         elif out.name == "section.json":
-            write_json(self.path_for(out), _section(self.stage, artifacts))
+            section = _section(self.stage, artifacts)
+            write_json(self.path_for(out), section | ({UNJUDGED: unjudged} if unjudged else {}))
         elif out.name == "figures":
             self._write_figures(self.path_for(out), artifacts)
         elif out.name == "findings.parquet":

@@ -9,6 +9,8 @@ The runner looks the stage up in `dvc.yaml` by its command and fills the functio
   (`baseline_resnet.input_px`) by its last part;
 - the stem of a declared output that is a folder or a file that the runner cannot write (such as `.pt`): a
   path to write to, moved into place when the stage has succeeded;
+  It is None if this dataset gave nothing to judge to the stage that makes it and the argument's default is
+  None; a function whose argument has no default is not called then, and its stage is left out as well;
 - `previous_<stem>`: what the stage's last run with the same code and parameters left in that output, or
   None;
 - `arguments`: the words after the module in the stage's command, by which stages of one `matrix` differ;
@@ -19,6 +21,7 @@ The runner looks the stage up in `dvc.yaml` by its command and fills the functio
 - `stages`: the DAG; `run_records`: what each stage's last run here took; for the report.
 
 It writes what the returned `Artifacts` hold to the declared outputs, all of them to temporary names first.
+Where the function raises `NothingToJudgeError`, they hold the reason (see `analysis.pipeline.unjudged`).
 """
 
 from __future__ import annotations
@@ -29,7 +32,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from analysis.contract import InputError
+from analysis.contract import Artifacts, InputError, NothingToJudgeError
 from analysis.dataset.root import root_of
 from analysis.pipeline.arguments import Arguments
 from analysis.pipeline.dag import Stage, load_stages
@@ -60,14 +63,23 @@ def _run(function: Callable[..., Any]) -> None:
     sections = validate(content, stages.values())
     writer = OutputWriter(stage, root=root_of(content.get("dataset", {})))
     arguments = Arguments(stage, stages, content, sections, writer)
-    result = function(**arguments.fill(function))
-    artifacts = writer.drain(result) if inspect.isgenerator(result) else result
-    writer.write(artifacts)
+    try:
+        artifacts = _judged(function, arguments, writer)
+        reusable = arguments.reusable(function)
+    except NothingToJudgeError as reason:
+        artifacts, reusable = writer.write_reason(str(reason)), []
     seconds = time.perf_counter() - started
-    record_run(stage, artifacts, seconds, reusable=arguments.reusable(function))
+    record_run(stage, artifacts, seconds, reusable=reusable)
     print(f"{stage.name}: {artifacts.summary}, {seconds:.1f} s", flush=True)
     if artifacts.failure:
         raise InputError(artifacts.failure)
+
+
+def _judged(function: Callable[..., Any], arguments: Arguments, writer: OutputWriter) -> Artifacts:
+    result = function(**arguments.fill(function))
+    artifacts = writer.drain(result) if inspect.isgenerator(result) else result
+    writer.write(artifacts)
+    return artifacts
 
 
 def _find(function: Callable[..., Any], stages: dict[str, Stage]) -> Stage:

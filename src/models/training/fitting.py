@@ -12,7 +12,7 @@ import pandas as pd
 import torch
 
 import models
-from analysis.contract import InputError
+from analysis.contract import NothingToJudgeError
 from analysis.dataset.input_size import suited_input_px
 from analysis.dataset.readable import readable_images
 from analysis.dataset.samples import stratified_sample
@@ -93,8 +93,10 @@ def fit_classifier(
 
     Raises
     ------
+    NothingToJudgeError
+        If fewer than two classes have images to train on.
     InputError
-        If fewer than two classes have images to train on, or weights, device or learning rate do not serve.
+        If weights, device or learning rate do not serve.
     """
     prepared = prepare_training(inputs, parameters=parameters, seed=seed)
     classifier, images = prepared.classifier, prepared.images
@@ -193,10 +195,10 @@ def images_by_split(
     labelled = labelled[~labelled["item_id"].isin(leaked)]
     training, validation = (labelled[labelled["split"] == split] for split in ("train", "validation"))
     if training["class_index"].nunique() < 2:
-        raise InputError(
-            f"The training split has {len(training)} readable, labelled images of "
-            f"{training['class_index'].nunique()} classes; training needs two classes. See the findings of "
-            "quality_checks and label_analysis for what is missing."
+        n_classes = training["class_index"].nunique()
+        raise NothingToJudgeError(
+            f"a classifier learns to tell classes apart, but the {len(training):,} readable, labelled images "
+            f"of the training split are of {n_classes or 'no'} class"
         )
     if max_training_images is not None:
         training = stratified_sample(training, max_training_images, rng=np.random.default_rng(seed))

@@ -103,7 +103,7 @@ def test_prepare_keeps_a_row_for_everything_that_cannot_be_opened() -> None:
     assert faulty["status"].to_dict() == {
         "photos/cat/empty.jpg": "empty",
         "photos/cat/gone.jpg": "missing",
-        "photos/cat/out.jpg": "outside_root",
+        "photos/cat/out.jpg": "link_outside",
         "photos/cat/pipe.jpg": "not_a_file",
         "photos/dog/up": "symlink_loop",
         "photos/dog/\\xff.jpg": "bad_name",
@@ -158,13 +158,6 @@ def test_prepare_says_how_it_completed_the_splits() -> None:
         "Classes with too few distinct images to be in the validation split: 'emu'.",
     ]
     assert artifacts.metrics["n_test"] == 10
-
-
-def test_training_of_one_class_and_a_test_of_two_is_refused_at_once() -> None:
-    write_classes(Path("photos/train"), cat=20)
-    write_classes(Path("photos/test"), cat=5, dog=5)
-    with pytest.raises(InputError, match=r"training images of photos are all of one class, 'cat', of 2"):
-        run(source="folder", path="photos")
 
 
 def test_prepare_says_in_three_lines_what_it_understood(capsys: pytest.CaptureFixture) -> None:
@@ -275,19 +268,62 @@ def test_parameters_refuse_what_is_out_of_range(wrong: dict[str, Any]) -> None:
         DatasetParameters(**{**PARAMETERS, **wrong})
 
 
-def test_prepare_says_that_there_is_one_class_only() -> None:
-    write_classes(Path("photos"), wrapper=4)
-    with pytest.raises(InputError, match=r"photos names only one class, 'wrapper' .*dataset\.path"):
-        run(source="folder", path="photos")
-    Path("images.csv").write_text("path,label\nwrapper/0.jpg,x\nwrapper/1.jpg,\n")
-    with pytest.raises(InputError, match=r"images.csv names only one class, 'x' .*dataset\.label_column"):
-        run(source="csv", path="images.csv", image_root="photos")
+@pytest.mark.parametrize(
+    ("splits", "sentences"),
+    [
+        ({"train": {"cat": 20, "dog": 20}, "test": {"cat": 5, "dog": 5}}, []),
+        (
+            {"train": {"cat": 20}, "test": {"cat": 5, "dog": 5}},
+            [
+                "No classifier can be trained: the training images are all of one class, cat. If the splits "
+                "are wrong, name a folder or a column without them, and all are made."
+            ],
+        ),
+        (
+            {"test": {"cat": 20, "dog": 20}},
+            [
+                "No classifier can be trained: no labelled image is for training, as the splits are 'test'. "
+                "If the splits are wrong, name a folder or a column without them, and all are made."
+            ],
+        ),
+        (
+            {"train": {"cat": 20, "dog": 20}, "test": {"cat": 5, "emu": 3}},
+            [
+                "Of test, 3 images are of classes that no training image has ('emu'): a classifier is wrong "
+                "on each."
+            ],
+        ),
+        (
+            {"": {"cat": 20}},
+            [
+                "All labels are one, cat: files, quality, copies and pictures are judged, but neither "
+                "labels nor a classifier."
+            ],
+        ),
+        (
+            {"": {"": 20}},
+            [
+                "No image has a label: files, quality, copies and pictures are judged, but neither labels "
+                "nor a classifier."
+            ],
+        ),
+    ],
+)
+def test_prepare_says_at_once_what_cannot_be_judged(
+    splits: dict[str, dict[str, int]], sentences: list[str], capsys: pytest.CaptureFixture
+) -> None:
+    for split, sizes in splits.items():
+        for label, n in sizes.items():
+            write_classes(Path("photos", split), **{label or ".": n})
+    artifacts = run(source="folder", path="photos")
+    printed = [line for line in capsys.readouterr().out.splitlines() if line in artifacts.notes]
+    assert [line for line in printed if "classifier" in line] == sentences
 
 
-def test_prepare_says_that_there_is_no_class() -> None:
-    write_classes(Path(), photos=4)
-    with pytest.raises(InputError, match="photos names no class for its 4 images"):
-        run(source="folder", path="photos")
+def test_prepare_says_that_test_is_lacking() -> None:
+    write_classes(Path("photos"), cat=1, dog=1)
+    notes = run(source="folder", path="photos").notes
+    assert "There is no labelled test image: what is said of a classifier flatters it." in notes
 
 
 def test_prepare_says_that_nothing_can_be_opened() -> None:
@@ -296,12 +332,6 @@ def test_prepare_says_that_nothing_can_be_opened() -> None:
         InputError, match=r"none of the 2 images .*'a\.jpg', is missing\. .*dataset\.image_root"
     ):
         run(source="csv", path="images.csv", image_root=".")
-
-
-def test_prepare_says_that_there_is_nothing_to_train_on() -> None:
-    write_classes(Path("photos/test"), cat=4, dog=4)
-    with pytest.raises(InputError, match="photos has no labelled image for training: its splits are 'test'"):
-        run(source="folder", path="photos")
 
 
 # ---- as a program

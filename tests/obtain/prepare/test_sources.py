@@ -149,7 +149,7 @@ def test_read_folder_keeps_what_it_cannot_follow_as_rows(tmp_path: Path) -> None
     rows = read_folder(tmp_path).rows.set_index("path")[["label", "status"]]
     assert rows.loc[f"{tmp_path}/cat/up"].tolist() == ["cat", "symlink_loop"]
     assert rows.loc[f"{tmp_path}/up"].tolist() == [None, "symlink_loop"]  # a loop makes no class
-    assert rows.loc[f"{tmp_path}/dog/out.jpg"].tolist() == ["dog", "outside_root"]
+    assert rows.loc[f"{tmp_path}/dog/out.jpg"].tolist() == ["dog", "link_outside"]
 
 
 @pytest.mark.parametrize(
@@ -221,9 +221,9 @@ def test_read_csv_lets_no_path_out_of_the_root(tmp_path: Path) -> None:
         "x/../a.jpg": "ok",
         "../private/b.jpg": "outside_root",
         "../root sibling/c.jpg": "outside_root",
-        "link.jpg": "outside_root",
-        "folder/b.jpg": "outside_root",
-        "folder/absent.jpg": "outside_root",
+        "link.jpg": "link_outside",
+        "folder/b.jpg": "link_outside",
+        "folder/absent.jpg": "link_outside",
         "/etc/passwd": "outside_root",
         "": "missing",
     }
@@ -231,6 +231,29 @@ def test_read_csv_lets_no_path_out_of_the_root(tmp_path: Path) -> None:
     table.to_csv(tmp_path / "images.csv", index=False)
     rows = read(tmp_path / "images.csv", root).rows
     assert dict(zip(expected, rows["status"], strict=True)) == expected
+
+
+def test_links_are_followed_and_said_in_folders_and_tables_alike(tmp_path: Path) -> None:
+    root = tmp_path / "root"
+    touch(tmp_path, "root/cat/a.jpg", "root/dog/b.jpg", "private/key")
+    (tmp_path / "cache").mkdir()
+    Image.new("L", (2, 2)).save(tmp_path / "cache" / "c.png")
+    (root / "cat" / "c.png").symlink_to("../../cache/c.png")
+    (root / "cat" / "key.png").symlink_to("../../private/key")
+    (root / "dog" / "annex.png").symlink_to("../../.git/annex/objects/x/y.png")
+    table = "path,label\ncat/c.png,cat\ncat/key.png,cat\ndog/annex.png,dog\ncat/a.jpg,cat\n"
+    (tmp_path / "images.csv").write_text(table)
+    followed, refused, absent = (
+        f"Symbolic links followed: {{}}, such as {root}/cat/c.png to ../../cache/c.png.",
+        "Symbolic links not followed, since they lead out of the dataset's folder and to no image: 1, such "
+        f"as {root}/cat/key.png to ../../private/key. If you know them, `--set dataset.follow_links=all` "
+        "follows them.",
+        "1 picture of git-annex is not here: `git annex get` brings it.",
+    )
+    assert read_folder(root).notes[-3:] == [followed.format(1), refused, absent]
+    listing = read(tmp_path / "images.csv", root)
+    assert listing.notes[-3:] == [followed.format(1), refused, absent]
+    assert listing.rows["status"].tolist() == ["ok", "link_outside", "missing", "ok"]
 
 
 def test_read_csv_notes_that_there_are_no_splits(tmp_path: Path) -> None:

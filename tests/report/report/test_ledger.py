@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -171,3 +172,8 @@ def test_unknown_kind_of_finding_is_refused_with_its_line() -> None:
     result = result_of(kinds=[LOW])
     with pytest.raises(InputError, match="line 2 decides on the kind 'smal', did you mean 'small'"):
         make_ledger([result], IMAGES, decisions_of(",a.png,smal,keep,,"), root="d")
+
+
+def test_kind_of_finding_may_be_of_a_stage_that_had_nothing_to_judge() -> None:
+    results = [result_of(kinds=[LOW]), replace(result_of(kinds=[]), unjudged="no image has a label")]
+    assert make_ledger(results, IMAGES, decisions_of(",a.png,noisy_label,keep,,"), root="d").empty

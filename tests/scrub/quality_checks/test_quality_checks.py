@@ -572,6 +572,7 @@ def test_each_planted_fault_is_found_under_its_kind_and_nothing_else_is(clean_ro
         "missing": "missing_file",
         "empty": "empty_file",
         "outside_root": "outside_root",
+        "link_outside": "link_outside",
         "symlink_loop": "symlink_loop",
         "bad_name": "bad_name",
         "not_a_file": "not_a_file",

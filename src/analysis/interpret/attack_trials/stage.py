@@ -35,8 +35,10 @@ def attack_trials(
 
     Raises
     ------
+    NothingToJudgeError
+        If no image has both a picture and a label.
     InputError
-        If no image has both a picture and a label, or the classifier is of other classes than the manifest.
+        If the classifier is of other classes than the manifest.
     """
     target = target_of(model, list(cleaned_manifest["label"].cat.categories), parameters)
     sample, split = draw_sample(cleaned_manifest, scan, predictions, target, parameters, seed=seed)

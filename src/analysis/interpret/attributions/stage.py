@@ -31,8 +31,10 @@ def attributions(
 
     Raises
     ------
+    NothingToJudgeError
+        If no image has both a picture and a label.
     InputError
-        If no image has both a picture and a label, or the classifier is of other classes than the manifest.
+        If the classifier is of other classes than the manifest.
     """
     images, split = sample_predictions(
         readable_images(cleaned_manifest, scan),

@@ -40,8 +40,10 @@ def corruption_trials(
 
     Raises
     ------
+    NothingToJudgeError
+        If no image has both a picture and a label.
     InputError
-        If no image has both a picture and a label, or the classifier is of other classes than the manifest.
+        If the classifier is of other classes than the manifest.
     """
     classes = list(cleaned_manifest["label"].cat.categories)
     classifier = classifier_on(model, classes, parameters.device)

@@ -39,8 +39,10 @@ def evaluate(
 
     Raises
     ------
+    NothingToJudgeError
+        If no image has both a picture and a label.
     InputError
-        If no image has both a picture and a label, or `class_groups` names a class that there is not.
+        If `class_groups` names a class that there is not.
     """
     classes = list(cleaned_manifest["label"].cat.categories)
     check_groups(parameters.class_groups, classes)

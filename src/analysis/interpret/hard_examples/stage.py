@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from analysis.contract import Artifacts, Figure, InputError
+from analysis.contract import Artifacts, Figure, NothingToJudgeError
 from analysis.interpret.hard_examples.agreement import tabulate_agreement, tabulate_label_doubts
 from analysis.interpret.hard_examples.figures import (
     plot_class_hardness,
@@ -37,12 +37,12 @@ def hard_examples(
 
     Raises
     ------
-    InputError
+    NothingToJudgeError
         If no image has both a label and a prediction.
     """
     images = measure_hardness(predictions, training_dynamics)
     if images.empty:
-        raise InputError("No image has both a label and a prediction: there is nothing to rank.")
+        raise NothingToJudgeError("no image has both a label and a prediction, which could be ranked")
     images = _with_doubts(images, label_issues)
     pairs, images = with_pairs(images, predictions, parameters.n_pairs)
     agreement = tabulate_agreement(images, parameters.hardest_fraction)

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from analysis.contract import Artifacts, InputError
+from analysis.contract import Artifacts, NothingToJudgeError
 from analysis.dataset.readable import left_out_note, readable_images
 from analysis.interpret.kept_pictures import keep_pictures
 from analysis.interpret.predict.mistakes import mistakes_to_keep
@@ -25,12 +25,14 @@ def predict(
 
     Raises
     ------
+    NothingToJudgeError
+        If no image has a picture.
     InputError
-        If no image has a picture, or the classifier is of other classes than the manifest.
+        If the classifier is of other classes than the manifest.
     """
     images = readable_images(cleaned_manifest, scan)
     if images.empty:
-        raise InputError("No image has a picture that is not dropped: there is nothing to predict.")
+        raise NothingToJudgeError("no image has a picture that is not dropped")
     classes = list(cleaned_manifest["label"].cat.categories)
     classifier = classifier_on(model, classes, parameters.device)
     batches = predict_batches(

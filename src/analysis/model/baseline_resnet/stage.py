@@ -36,8 +36,10 @@ def baseline_resnet(
 
     Raises
     ------
+    NothingToJudgeError
+        If fewer than two classes have images to train on.
     InputError
-        If fewer than two classes have images to train on, or weights, device or learning rate do not serve.
+        If weights, device or learning rate do not serve.
     """
     advice = advice_of(channel_statistics, interpolation_methods, augmentation_verdicts)
     inputs = TrainingInputs(cleaned_manifest, scan, thumbnails, advice)

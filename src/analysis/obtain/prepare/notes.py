@@ -5,7 +5,7 @@ import hashlib
 import pandas as pd
 
 from analysis.dataset.splits import SPLITS
-from analysis.obtain.prepare.folder_walk import natural_key
+from analysis.obtain.prepare.folders.folder_walk import natural_key
 from analysis.obtain.prepare.parameters import DatasetParameters
 from analysis.obtain.prepare.sources import Listing
 from analysis.obtain.prepare.wording import counted, listed
@@ -17,6 +17,7 @@ FAULTS_IN_WORDS = {
     "empty": "empty",
     "unreadable": "not readable for this user",
     "outside_root": "outside the dataset's folder",
+    "link_outside": "a symbolic link that leads out of the dataset's folder",
     "symlink_loop": "a symbolic link that leads in a circle",
     "not_a_file": "no file",
     "bad_name": "not named in UTF-8",
@@ -80,6 +81,47 @@ def split_notes(named: pd.DataFrame, rows: pd.DataFrame) -> list[str]:
         absent = sorted(in_training - set(here), key=natural_key)
         if absent:
             notes.append(f"Classes with too few distinct images to be in the {name} split: {listed(absent)}.")
+    return notes
+
+
+def limits_of(rows: pd.DataFrame) -> list[str]:
+    """What of this dataset cannot be judged, as far as its labels and completed splits tell."""
+    labelled = rows[rows["label"].notna()]
+    classes = set(labelled["label"])
+    if not classes:
+        return [
+            "No image has a label: files, quality, copies and pictures are judged, but neither labels nor a "
+            "classifier."
+        ]
+    if len(classes) == 1:
+        return [
+            f"All labels are one, {classes.pop()}: files, quality, copies and pictures are judged, but "
+            "neither labels nor a classifier."
+        ]
+    in_training = set(labelled.loc[labelled["split"] == "train", "label"])
+    if len(in_training) < 2:
+        learnt = (
+            f"the training images are all of one class, {in_training.pop()}"
+            if in_training
+            else (
+                f"no labelled image is for training, as the splits are {listed(labelled['split'].unique())}"
+            )
+        )
+        return [
+            f"No classifier can be trained: {learnt}. If the splits are wrong, name a folder or a column "
+            "without them, and all are made."
+        ]
+    notes = []
+    for name in SPLITS[1:]:
+        unknown = labelled[(labelled["split"] == name) & ~labelled["label"].isin(in_training)]
+        if len(unknown):
+            named = listed(sorted(set(unknown["label"]), key=natural_key))
+            notes.append(
+                f"Of {name}, {counted(len(unknown), 'image')} are of classes that no training image has "
+                f"({named}): a classifier is wrong on each."
+            )
+    if not (labelled["split"] == "test").any():
+        notes.append("There is no labelled test image: what is said of a classifier flatters it.")
     return notes
 
 

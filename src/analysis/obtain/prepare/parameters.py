@@ -8,6 +8,8 @@ from pydantic import AfterValidator, Field, model_validator
 
 from analysis.contract import StageParameters
 
+# Of links that lead out of the dataset's folder: those to files that are images, all, none.
+FollowLinks = Literal["images", "all", "none"]
 Fraction = Annotated[float, Field(ge=0, lt=1)]
 
 
@@ -31,6 +33,7 @@ class DatasetParameters(StageParameters):
     name: str
     label_level: Literal["auto", "last", "all"] | Annotated[int, Field(ge=1)]
     exclude: tuple[str, ...]
+    follow_links: FollowLinks
     path_column: str
     label_column: str
     split_column: str

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from analysis.contract import InputError
-from analysis.obtain.prepare.folder_walk import walk_folder
+from analysis.obtain.prepare.folders.folder_walk import walk_folder
 from analysis.obtain.prepare.wording import counted
 
 NEARLY_ALL = 0.95

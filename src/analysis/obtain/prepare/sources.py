@@ -1,11 +1,11 @@
 """Where a dataset comes from. Each source gives one row per image: its path, label, split and status.
 
 `label` and `split` are null where the dataset gives none. `status` is "ok" as long as nothing speaks against
-opening the file, else "outside_root", "bad_name", "symlink_loop", "missing" or "unreadable".
+opening the file, else "outside_root", "link_outside", "bad_name", "symlink_loop", "missing" or "unreadable".
 """
 
 # Paths are strings here: a Path object per file would double the time on large datasets.
-# ruff: noqa: PTH114, PTH118, PTH119, PTH120
+# ruff: noqa: PTH100, PTH110, PTH114, PTH118, PTH119, PTH120
 
 from __future__ import annotations
 
@@ -25,10 +25,12 @@ from PIL import Image
 from analysis.contract import InputError, nearest
 from analysis.dataset.file_kinds import IMAGE, Kind, kind_of
 from analysis.dataset.splits import SPLITS, split_named
-from analysis.obtain.prepare.folder_walk import IMAGE_EXTENSIONS, Entry, is_inside, natural_key, walk_folder
+from analysis.obtain.prepare.folders.folder_walk import IMAGE_EXTENSIONS, Entry, natural_key, walk_folder
+from analysis.obtain.prepare.folders.layout import Layout, understand
+from analysis.obtain.prepare.folders.links import LINK_OUTSIDE, is_followed, is_inside, link_notes
+from analysis.obtain.prepare.folders.masks import find_masks
 from analysis.obtain.prepare.label_text import read_labels
-from analysis.obtain.prepare.layout import Layout, understand
-from analysis.obtain.prepare.masks import find_masks
+from analysis.obtain.prepare.parameters import FollowLinks
 from analysis.obtain.prepare.path_repair import repaired
 from analysis.obtain.prepare.table_file import read_table
 from analysis.obtain.prepare.wording import counted, listed
@@ -92,7 +94,12 @@ def rows_of_written(written: Sequence[tuple[str, str, str | None]], images: Path
 
 
 def read_folder(
-    root: Path, *, label_level: int | str = "auto", exclude: Sequence[str] = (), group_pattern: str = ""
+    root: Path,
+    *,
+    label_level: int | str = "auto",
+    exclude: Sequence[str] = (),
+    group_pattern: str = "",
+    follow_links: FollowLinks = "images",
 ) -> Listing:
     """The image files below `root`, in the order of `walk_folder`, without masks of other images.
 
@@ -108,6 +115,8 @@ def read_folder(
         Folders below `root` to leave out, as patterns (`fnmatch`) of their paths.
     group_pattern
         A regular expression: what its first group matches in a path below `root` is the image's group.
+    follow_links
+        Out of `root`: to files that are images, all or none.
 
     Raises
     ------
@@ -115,15 +124,11 @@ def read_folder(
         If `root` is not a folder, there is no image in it, or its folders can be read in several ways.
     """
     _check_is_folder(root)
-    entries, n_excluded = _without_excluded(list(walk_folder(root)), exclude)
+    entries, n_excluded = _without_excluded(list(walk_folder(root, follow_links=follow_links)), exclude)
     entries, strange = _with_unnamed_images(entries, root)
     named = [entry for entry in entries if entry.status not in NO_ROW]
     n_other_files = sum(entry.status == "other" for entry in entries)
-    if not named:
-        raise InputError(
-            f"there are no images in {root} (dataset.path in params.yaml): of {n_other_files:,} files, none "
-            f"has the extension of an image ({', '.join(IMAGE_EXTENSIONS)}). Correct the path."
-        )
+    _check_has_images(named, root, n_other_files)
     folder = "" if root == Path() else os.path.join(root, "")  # names from here stand without "./"
     paths = [folder + "/".join(entry.names) for entry in named]
     masks = set(find_masks(paths))
@@ -143,6 +148,7 @@ def read_folder(
             *layout.notes,
             *_empty_folder_notes(entries, rows, layout),
             *_strange_notes(strange, layout),
+            *link_notes([(str(root.joinpath(*e.names)), e.status) for e in entries if e.is_link]),
         ],
     )
 
@@ -214,6 +220,14 @@ def _check_is_folder(root: Path) -> None:
         raise InputError(f"{root} (dataset.path in params.yaml) is not there. Correct the path.")
 
 
+def _check_has_images(named: Sequence[Entry], root: Path, n_other_files: int) -> None:
+    if not named:
+        raise InputError(
+            f"there are no images in {root} (dataset.path in params.yaml): of {n_other_files:,} files, none "
+            f"has the extension of an image ({', '.join(IMAGE_EXTENSIONS)}). Correct the path."
+        )
+
+
 def _row(path: str, entry: Entry, layout: Layout) -> tuple[str, str | None, str | None, str]:
     printable = _printable(path)
     label, split = layout.read(entry.names[:-1])
@@ -244,13 +258,15 @@ def read_csv(
     group_column: str = "",
     rename_labels: Mapping[str, str] | None = None,
     combine_labels: bool = False,
+    follow_links: FollowLinks = "images",
 ) -> Listing:
     """One row per line of a table of images, in its order; a path that is there twice is two rows.
 
     `read_table` says which files are read, `read_labels` what labels may be. Paths are relative to
     `image_root`, or absolute within it; where hardly any is there, one rule that finds nearly all of them is
-    applied (see `path_repair`). One that leads out of `image_root`, be it by a symbolic link, gets the status
-    "outside_root". An image has no split if its cell is empty or there is no such column.
+    applied (see `path_repair`). One that leads out of `image_root` gets the status "outside_root", and one
+    that does by a symbolic link that `follow_links` does not allow, "link_outside". An image has no split if
+    its cell is empty or there is no such column.
 
     Raises
     ------
@@ -275,11 +291,12 @@ def read_csv(
         combine=combine_labels,
     )
     names, found = repaired(table[path_column].tolist(), image_root)
-    paths, statuses = _places(names, image_root)
+    paths, statuses = _places(names, image_root, follow_links)
     split = _read_splits(table[split_column], file)
     columns = {"path": paths, "label": label, "split": split, "status": statuses}
     columns["group"] = _groups_of(table, group_column, file)
-    return Listing(pd.DataFrame(columns, dtype=object), notes=[*notes, *said, *found])
+    linked = [(path, status) for path, status in zip(paths, statuses, strict=True) if os.path.islink(path)]
+    return Listing(pd.DataFrame(columns, dtype=object), notes=[*notes, *said, *found, *link_notes(linked)])
 
 
 def _groups_of(table: pd.DataFrame, column: str, file: Path) -> pd.Series | None:
@@ -293,21 +310,33 @@ def _groups_of(table: pd.DataFrame, column: str, file: Path) -> pd.Series | None
     return table[column].where(table[column] != "", None)
 
 
-def _places(names: Iterable[str], root: Path) -> tuple[list[str], list[str]]:
+def _places(names: Iterable[str], root: Path, follow_links: FollowLinks) -> tuple[list[str], list[str]]:
     """The path of each image, and its status as far as the path tells."""
     real_root = os.path.realpath(root)
     real_folder = functools.cache(os.path.realpath)  # one look-up a folder, not one an image
     paths = [os.path.normpath(os.path.join(root, name)) if name else "" for name in names]
-    return paths, [_place_status(path, real_root, real_folder) for path in paths]
+    roots = (os.path.abspath(root), real_root)
+    return paths, [_place_status(path, roots, real_folder, follow_links) for path in paths]
 
 
-def _place_status(path: str, real_root: str, real_folder: Callable[[str], str]) -> str:
+def _place_status(
+    path: str, roots: tuple[str, str], real_folder: Callable[[str], str], follow_links: FollowLinks
+) -> str:
+    """`roots` are the folder of all images as it is named, and without symbolic links."""
     if not path:
         return "missing"
-    real_path = os.path.join(real_folder(os.path.dirname(path)), os.path.basename(path))
-    if os.path.islink(real_path):
-        real_path = os.path.realpath(real_path)
-    return "ok" if is_inside(real_path, real_root) else "outside_root"
+    if not any(is_inside(os.path.abspath(path), root) for root in roots):
+        return "outside_root"
+    folder = real_folder(os.path.dirname(path))
+    if not is_followed(folder, roots[1], follow_links, is_folder=True):
+        return LINK_OUTSIDE
+    real_path = os.path.join(folder, os.path.basename(path))
+    if not os.path.islink(real_path):
+        return "ok"
+    if not os.path.exists(real_path):
+        return "missing"
+    real_path = os.path.realpath(real_path)
+    return "ok" if is_followed(real_path, roots[1], follow_links) else LINK_OUTSIDE
 
 
 def _read_splits(values: pd.Series, file: Path) -> pd.Series:

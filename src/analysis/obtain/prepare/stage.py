@@ -11,10 +11,11 @@ from analysis.contract import Artifacts, InputError
 from analysis.dataset.content_hash import examine_files
 from analysis.dataset.file_kinds import IMAGE, kind_of
 from analysis.dataset.splits import SPLITS
-from analysis.obtain.prepare.folder_walk import natural_key
+from analysis.obtain.prepare.folders.folder_walk import natural_key
 from analysis.obtain.prepare.notes import (
     FAULTS_IN_WORDS,
     describe,
+    limits_of,
     metrics_of,
     skipped_notes,
     split_notes,
@@ -25,7 +26,6 @@ from analysis.obtain.prepare.parameters import DatasetParameters
 from analysis.obtain.prepare.sources import Listing, read_csv, read_folder, write_digits
 from analysis.obtain.prepare.splits import complete_splits, sample_classes, sample_long_tail
 from analysis.obtain.prepare.torchvision_source import write_torchvision
-from analysis.obtain.prepare.wording import listed
 
 N_LOOKED_AT = 100  # files, to see whether any is an image at all
 
@@ -51,7 +51,7 @@ def prepare(
     Raises
     ------
     InputError
-        If no image can be opened, none is for training, or there are fewer than two classes.
+        If no image can be opened, or none of some is an image.
     """
     listing = _list_images(dataset, images, memory)
     print(*understood(listing), *listing.notes, sep="\n", flush=True)  # before anything takes long
@@ -65,7 +65,10 @@ def prepare(
         )
     )
     classes = sorted(rows["label"].dropna().unique(), key=natural_key)
-    _check(rows, classes, dataset)
+    _check(rows, dataset)
+    limits = limits_of(rows)
+    for limit in limits:
+        print(limit, flush=True)
     kept = rows[_sample(rows, classes, dataset, seed)]
     manifest = _manifest(kept, classes, written=images, final=outputs["images"])
     skipped = {
@@ -83,7 +86,7 @@ def prepare(
             "dataset": "Which dataset this is. The hash is the same wherever the images lie and whatever "
             "they are called; it changes with any image, label or split."
         },
-        notes=[*listing.notes, *split_notes(named, rows), *skipped_notes(skipped)],
+        notes=[*listing.notes, *limits, *split_notes(named, rows), *skipped_notes(skipped)],
     )
 
 
@@ -97,6 +100,7 @@ def _list_images(dataset: DatasetParameters, images: Path, memory: Path) -> List
                 label_level=dataset.label_level,
                 exclude=dataset.exclude,
                 group_pattern=dataset.group_pattern,
+                follow_links=dataset.follow_links,
             )
         case "csv":
             return read_csv(
@@ -108,6 +112,7 @@ def _list_images(dataset: DatasetParameters, images: Path, memory: Path) -> List
                 group_column=dataset.group_column,
                 rename_labels=dataset.rename_labels,
                 combine_labels=dataset.combine_labels,
+                follow_links=dataset.follow_links,
             )
         case "torchvision":
             return write_torchvision(dataset.name, images, downloads=memory / "downloads")
@@ -125,7 +130,7 @@ def _examine(rows: pd.DataFrame, memory: Path) -> pd.DataFrame:
     )
 
 
-def _check(rows: pd.DataFrame, classes: Sequence[str], dataset: DatasetParameters) -> None:
+def _check(rows: pd.DataFrame, dataset: DatasetParameters) -> None:
     is_csv = dataset.source == "csv"
     if not (rows["status"] == "ok").any():
         first = rows.iloc[0]
@@ -135,26 +140,6 @@ def _check(rows: pd.DataFrame, classes: Sequence[str], dataset: DatasetParameter
             + ("Correct dataset.image_root in params.yaml." if is_csv else "Mend the files, or give access.")
         )
     _check_are_images(rows)
-    if len(classes) < 2:
-        found = f"only one class, '{classes[0]}'" if classes else "no class"
-        raise InputError(
-            f"{dataset.path} names {found} for its {len(rows):,} images, where at least two are needed. "
-            + ("Name the column with the classes" if is_csv else "Name the folder of the class folders")
-            + f" in params.yaml, dataset.{'label_column' if is_csv else 'path'}."
-        )
-    in_training = rows.loc[rows["split"] == "train", "label"].dropna()
-    labelled = rows.loc[rows["label"].notna(), "split"].unique()
-    if in_training.nunique() == 1:
-        raise InputError(
-            f"the training images of {dataset.path} are all of one class, '{in_training.iloc[0]}', of "
-            f"{len(classes)} ({listed(classes)}): nothing can be learnt from them. If the splits are wrong, "
-            "give a path without them; all are made."
-        )
-    if "train" not in labelled:
-        raise InputError(
-            f"{dataset.path} has no labelled image for training: its splits are {listed(labelled)}. Add a "
-            "training split, or set dataset.path in params.yaml to a folder without splits; all are made."
-        )
 
 
 def _check_are_images(rows: pd.DataFrame) -> None:

@@ -92,7 +92,8 @@ def make_ledger(
     InputError
         If the decisions name kinds of findings that no stage makes, or contradict each other.
     """
-    check_kinds(decisions, [kind.name for result in results for kind in result.kinds])
+    if not any(result.unjudged for result in results):  # which do not say what kinds they would look for
+        check_kinds(decisions, [kind.name for result in results for kind in result.kinds])
     findings = pd.concat([no_findings(), *(result.findings for result in results)], ignore_index=True)
     findings = decide(findings, locate(decisions, manifest, root=root).rows)
     images = manifest[["item_id", "content_hash", "path", "label", "split"]].astype(

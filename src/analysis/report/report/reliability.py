@@ -41,7 +41,7 @@ def read_reliability(results: Sequence[StageResult]) -> dict[str, Reliability]:
     """By the name of the kind of finding; empty where the self-test has not run."""
     for result in results:
         (file,) = [out for out in result.stage.outs if out.name == FILE] or [None]
-        if file is not None:
+        if file is not None and not result.unjudged:
             counts = ["n_planted", "n_found", "n_reported", "n_right"]
             numbers = read_as_text(file).astype(dict.fromkeys(counts, int)).groupby("kind")[counts].sum()
             return {

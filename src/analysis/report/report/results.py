@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -31,6 +31,7 @@ class StageResult:
     kinds: list[FindingKind]
     notes: list[str]
     findings: pd.DataFrame
+    unjudged: str = ""  # why this dataset gave the stage nothing to judge
 
     @property
     def name(self) -> str:
@@ -80,3 +81,21 @@ def _read_result(stage: Stage, folder: Path) -> StageResult:
         kinds=kinds,
         **section,
     )
+
+
+def stages_by_reason(results: Sequence[StageResult]) -> dict[str, list[StageResult]]:
+    """The stages to which this dataset gave nothing to judge, by the reason why."""
+    unjudged = [result for result in results if result.unjudged]
+    return {
+        reason: [result for result in unjudged if result.unjudged == reason]
+        for reason in dict.fromkeys(result.unjudged for result in unjudged)
+    }
+
+
+def failure_of(unjudged: Mapping[str, Sequence[StageResult]], n_stages: int) -> str:
+    """In a sentence, what the report lacks; "" if all stages judged."""
+    n = sum(map(len, unjudged.values()))
+    reasons = "; ".join(
+        f"{', '.join(result.name for result in results)}: {reason}" for reason, results in unjudged.items()
+    )
+    return f"the report is made, but {n} of {n_stages} stages had nothing to judge. {reasons}." if n else ""

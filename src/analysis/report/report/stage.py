@@ -19,7 +19,7 @@ from analysis.report.report.pages.stage_pages import Chapter, make_chapters
 from analysis.report.report.parameters import ReportParameters
 from analysis.report.report.provenance import provenance_of
 from analysis.report.report.reliability import read_reliability
-from analysis.report.report.results import read_results
+from analysis.report.report.results import failure_of, read_results, stages_by_reason
 from analysis.report.report.site import (
     INDEX,
     MAP,
@@ -60,7 +60,9 @@ def report(
     page_of_map = write_map(
         results, open_groups, manifest, thumbnails, home=home, site=report, max_images=parameters.map_images
     )
+    unjudged = stages_by_reason(results)
     first_page = {
+        "unjudged": unjudged,
         "cards": make_cards(open_groups, manifest, scan, home=home, site=report, parameters=parameters),
         "clean": clean_kinds(groups, results),
         "decided": make_decided(ledger[~is_open], groups, max_rows=parameters.rows_per_table),
@@ -86,7 +88,9 @@ def report(
     write_pages(pages, report, shared=shared)
     kinds = f" of {count_of(len(open_groups), 'kind')}" if open_groups else ""
     found = f"{count_of(int(is_open.sum()), 'open finding')}{kinds}, {int((~is_open).sum()):,} decided"
-    return Artifacts(summary=f"{found}, {count_of(len(pages), 'page')}")
+    return Artifacts(
+        summary=f"{found}, {count_of(len(pages), 'page')}", failure=failure_of(unjudged, len(results))
+    )
 
 
 def _pages_of(chapters: Sequence[Chapter]) -> Iterator[Page]:

@@ -22,6 +22,7 @@ STATUS_KINDS = {
     "truncated": (kinds.TRUNCATED, "the file ends before the image does"),
     "too_large": (kinds.TOO_LARGE, "the image has too many pixels to decode safely"),
     "outside_root": (kinds.OUTSIDE_ROOT, "the path leads out of the dataset's folder"),
+    "link_outside": (kinds.LINK_OUTSIDE, "the symbolic link leads out of the dataset's folder, to no image"),
     "symlink_loop": (kinds.SYMLINK_LOOP, "the symbolic link leads back to itself"),
     "bad_name": (kinds.BAD_NAME, "the file's name is not valid UTF-8"),
     "not_a_file": (kinds.NOT_A_FILE, "the path is a folder or a device"),

@@ -52,6 +52,14 @@ OUTSIDE_ROOT = FindingKind(
     why="The row points to a file outside the dataset's folder: a copy of the dataset will not hold it.",
     action="Move the file into the dataset and correct the path.",
 )
+LINK_OUTSIDE = FindingKind(
+    name="link_outside",
+    title="Link leads out of the dataset",
+    severity="high",
+    why="The link leads out of the dataset's folder, and to no image. A stranger's archive may hold such "
+    "links to have your own files read, so it was not followed.",
+    action="If you know where it leads, `--set dataset.follow_links=all` has it followed. Else delete it.",
+)
 SYMLINK_LOOP = FindingKind(
     name="symlink_loop",
     title="Link leads back to itself",

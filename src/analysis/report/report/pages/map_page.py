@@ -57,7 +57,11 @@ def write_map(
 
     Of more than `max_images`, a random sample is shown.
     """
-    makers = [result for result in results if result.folder / "map.parquet" in result.stage.outs]
+    makers = [
+        result
+        for result in results
+        if result.folder / "map.parquet" in result.stage.outs and not result.unjudged
+    ]
     if not makers:
         return None
     table = pd.read_parquet(makers[0].folder / "map.parquet")

@@ -8,7 +8,7 @@ import pytest
 
 from analysis.contract import InputError
 from analysis.dataset.splits import split_named, split_within
-from analysis.obtain.prepare.layout import understand
+from analysis.obtain.prepare.folders.layout import understand
 
 ROOT = Path("data")
 

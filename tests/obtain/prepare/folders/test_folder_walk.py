@@ -6,8 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 
-from analysis.obtain.prepare.folder_walk import is_inside, natural_key, walk_folder
+from analysis.obtain.prepare.folders.folder_walk import natural_key, walk_folder
+from analysis.obtain.prepare.folders.links import is_inside
 
 
 def touch(*paths: Path) -> None:
@@ -16,9 +18,9 @@ def touch(*paths: Path) -> None:
         path.touch()
 
 
-def statuses(root: Path) -> dict[str, str]:
+def statuses(root: Path, **options: str) -> dict[str, str]:
     """Path from the root -> status; folders left out."""
-    found = {"/".join(names): status for names, status in walk_folder(root)}
+    found = {"/".join(entry.names): entry.status for entry in walk_folder(root, **options)}
     return {path: status for path, status in found.items() if status != "folder"}
 
 
@@ -104,7 +106,27 @@ def test_walk_folder_follows_links_within_the_root(tmp_path: Path) -> None:
     assert found == dict.fromkeys(["cat/1.jpg", "cat/2.jpg", "data/2.png", "dog/1.jpg", "dog/2.jpg"], "ok")
 
 
-def test_walk_folder_never_leaves_the_root(tmp_path: Path) -> None:
+def test_walk_folder_follows_links_out_of_the_root_as_it_is_told(tmp_path: Path) -> None:
+    root = tmp_path / "root"
+    touch(root / "cat" / "1.jpg", tmp_path / "private" / "2.jpg", tmp_path / "private" / "key")
+    Image.new("L", (2, 2)).save(tmp_path / "private" / "picture", "PNG")
+    (root / "cat" / "to picture.png").symlink_to(tmp_path / "private" / "picture")
+    (root / "cat" / "to key.png").symlink_to(tmp_path / "private" / "key")
+    (root / "cat" / "to nothing.png").symlink_to(tmp_path / "private" / "absent")
+    (root / "dog").symlink_to(tmp_path / "private")
+    (root / "up").symlink_to(tmp_path)  # which holds the dataset itself
+    common = {"cat/1.jpg": "ok", "cat/to nothing.png": "missing", "up": "link_outside"}
+    refused = dict.fromkeys(["cat/to key.png", "dog"], "link_outside")
+    assert statuses(root, follow_links="none") == common | refused | {"cat/to picture.png": "link_outside"}
+    assert statuses(root, follow_links="images") == common | refused | {"cat/to picture.png": "ok"}
+    followed = {"cat/to picture.png": "ok", "cat/to key.png": "ok", "dog/2.jpg": "ok"}
+    assert statuses(root, follow_links="all") == common | followed | {
+        "dog/key": "other",
+        "dog/picture": "other",
+    }
+
+
+def test_walk_folder_never_leaves_the_root_by_itself(tmp_path: Path) -> None:
     root = tmp_path / "root"
     touch(root / "cat" / "1.jpg", tmp_path / "private" / "2.jpg", tmp_path / "root sibling" / "3.jpg")
     (root / "cat" / "file.jpg").symlink_to(tmp_path / "private" / "2.jpg")
@@ -113,10 +135,10 @@ def test_walk_folder_never_leaves_the_root(tmp_path: Path) -> None:
     (root / "cat" / "notes.txt").symlink_to(tmp_path / "private" / "2.jpg")
     assert statuses(root) == {
         "cat/1.jpg": "ok",
-        "cat/file.jpg": "outside_root",
-        "cat/folder": "outside_root",
+        "cat/file.jpg": "link_outside",
+        "cat/folder": "link_outside",
         "cat/notes.txt": "other",
-        "cat/sibling": "outside_root",
+        "cat/sibling": "link_outside",
     }
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from analysis.obtain.prepare.masks import find_masks
+from analysis.obtain.prepare.folders.masks import find_masks
 from analysis.obtain.prepare.sources import read_folder
 
 
