@@ -316,6 +316,7 @@ def test_prepare_says_at_once_what_cannot_be_judged(
         for label, n in sizes.items():
             write_classes(Path("photos", split), **{label or ".": n})
     artifacts = run(source="folder", path="photos")
+    assert not any("lie those of the splits" in note for note in artifacts.notes)
     printed = [line for line in capsys.readouterr().out.splitlines() if line in artifacts.notes]
     assert [line for line in printed if "classifier" in line] == sentences
 

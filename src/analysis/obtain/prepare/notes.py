@@ -157,6 +157,7 @@ def understood(listing: Listing) -> list[str]:
     sizes = rows["label"].value_counts()
     classes = [f"{label} ({sizes[label]:,})" for label in sorted(sizes.index, key=natural_key)]
     shown = ", ".join(classes[:N_CLASSES_LISTED]) + (", …" if len(classes) > N_CLASSES_LISTED else "")
+    named = f"{len(classes):,}, {shown}" if classes else "none"
     of_split = rows["split"].value_counts()
     splits = [f"{name} ({of_split[name]:,})" for name in SPLITS if name in of_split]
     n_blank, n_in_none = (int(rows[column].isna().sum()) for column in ("label", "split"))
@@ -170,7 +171,7 @@ def understood(listing: Listing) -> list[str]:
     }
     left = [f"{n:,} {reason}" for reason, n in left_out.items() if n]
     return [
-        f"Classes: {len(classes):,}, {shown}" + (f"; {n_blank:,} images without a label" if n_blank else ""),
+        f"Classes: {named}" + (f"; {n_blank:,} images without a label" if n_blank else ""),
         f"Splits: {', '.join(splits) or 'none brought, so they are made here'}",
         f"Left out: {', '.join(left) or 'nothing'}",
     ]

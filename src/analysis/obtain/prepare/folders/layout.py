@@ -137,7 +137,9 @@ def _classes_in(top: Counter) -> set[str]:
 
 def _is_class_first(tops: Tops) -> bool:
     """Whether every folder holds images in folders of splits alone, and is none itself."""
-    return all(top and all(map(split_named, top)) and not split_named(name) for name, top in tops.items())
+    return bool(tops) and all(
+        top and all(map(split_named, top)) and not split_named(name) for name, top in tops.items()
+    )
 
 
 def _splits_among(tops: Tops) -> set[str]:
