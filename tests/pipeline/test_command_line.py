@@ -202,8 +202,8 @@ def test_workspace_that_was_begun_is_completed(deepsight, texts):
     assert parameters["dataset"]["path"] == str(texts)
 
 
-def test_audit_in_the_folder_of_its_csv_is_refused_before_anything_is_made(deepsight, texts, monkeypatch):
-    (texts / "labels.csv").write_text("path,label\na.txt,x\n")
+def test_audit_among_the_images_of_its_csv_is_refused_before_anything_is_made(deepsight, texts, monkeypatch):
+    (texts / "labels.csv").write_text("path,label\na.txt,x\ndeep/b.txt,x\n")
     monkeypatch.chdir(texts)
     code, output = deepsight("audit", "labels.csv")
     assert code == 1
@@ -211,8 +211,37 @@ def test_audit_in_the_folder_of_its_csv_is_refused_before_anything_is_made(deeps
     assert not (texts / "audits").exists()
 
 
+def test_audit_beside_its_csv_watches_only_the_folder_of_images(deepsight, texts, monkeypatch):
+    (texts / "deep" / "more").mkdir()
+    (texts / "deep" / "more" / "c.txt").touch()
+    (texts / "labels.csv").write_text("path,label\ndeep/b.txt,x\ndeep/more/c.txt,x\n")
+    monkeypatch.chdir(texts)
+    _, output = deepsight("audit", "labels.csv", "--only", "no such stage")
+    assert "there is no stage" in output
+    dataset = yaml.safe_load(Path("audits/labels/params.yaml").read_text())["dataset"]
+    assert dataset["image_root"] == str(texts / "deep")
+
+
+def test_folder_of_images_that_a_person_has_named_stays(deepsight, texts, tmp_path):
+    (texts / "labels.csv").write_text("path,label\na.txt,x\n")
+    audit = ("audit", texts / "labels.csv", "--only", "no such stage")
+    named = tmp_path / "pictures"
+    deepsight(*audit, "--set", f"dataset.image_root={named}")
+    deepsight(*audit)
+    dataset = yaml.safe_load(Path("audits/labels/params.yaml").read_text())["dataset"]
+    assert dataset["image_root"] == str(named)
+
+
+def test_folders_whose_names_differ_after_a_dot_are_two_audits(deepsight, texts):
+    for name in ("photos.v1", "photos.v2"):
+        texts.with_name(name).mkdir()
+        _, output = deepsight("audit", texts.with_name(name), "--only", "no such stage")
+        assert "there is no stage" in output
+    assert {path.name for path in Path("audits").iterdir()} == {"photos.v1", "photos.v2"}
+
+
 def test_csv_is_read_from_its_own_folder(deepsight, texts):
-    (texts / "labels.csv").write_text("path,label\n")
+    (texts / "labels.csv").write_text("path,label\na.txt,x\n")
     deepsight("audit", texts / "labels.csv", "--only", "no such stage")
     text = Path("audits/labels/params.yaml").read_text()
     expected = {"source": "csv", "path": f"{texts}/labels.csv", "image_root": str(texts)}

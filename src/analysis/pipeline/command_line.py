@@ -57,43 +57,47 @@ def audit(arguments: argparse.Namespace) -> int:
         raise InputError(
             f"{arguments.path} does not exist; name a folder of images, or a CSV that lists some."
         )
-    workspace = (arguments.out or Path("audits", dataset.stem)).absolute()
+    name = dataset.stem if dataset.is_file() else dataset.name  # `photos.v1` and `photos.v2` are two
+    workspace = (arguments.out or Path("audits", name)).absolute()
     if dataset in (workspace, *workspace.parents):
         raise InputError(
             f"{workspace} lies in the dataset, which is to stay as it is; give --out another folder."
         )
-    if dataset.is_file() and dataset.parent in workspace.parents:
-        raise InputError(
-            f"{workspace} lies in {dataset.parent}, where {dataset.name} names images: that folder is "
-            "watched as a whole, and the results would be in it. Give --out a folder outside, such as "
-            f"--out ~/audits/{dataset.stem}."
-        )
-    _set_up(workspace, dataset, is_named=arguments.out is not None, settings=_settings(arguments.set))
+    watched = _set_up(
+        workspace, dataset, is_named=arguments.out is not None, settings=_settings(arguments.set)
+    )
     if arguments.decisions:
         n = take_over(arguments.decisions, workspace / DECISIONS_FILE)
         print(f"Taken over into {workspace / DECISIONS_FILE}: {n:,} new decisions.", flush=True)
     stages = load_stages(workspace)
     names = ["prepare"] if arguments.dry_run else arguments.only
     targets = [stage for name in names for stage in _stages_named(name, stages)]
-    code = _run_engine(arguments.engine or _engine_for(dataset), workspace, targets)
+    code = _run_engine(arguments.engine or _engine_for(watched), workspace, targets)
     if (workspace / REPORT).exists():
         print(f"Report: {workspace / REPORT}")
     return code
 
 
-def _set_up(workspace: Path, dataset: Path, *, is_named: bool, settings: dict[str, Any]) -> None:
+def _set_up(workspace: Path, dataset: Path, *, is_named: bool, settings: dict[str, Any]) -> Path:
+    """Make the workspace audit the dataset. Returns the folder that holds every image."""
     base = workspace if is_workspace(workspace) else HOME
-    before = read_parameters(base)["dataset"]["path"]
-    if before != str(dataset):
-        if base == workspace and not is_named:
-            raise InputError(
-                f"{workspace} is the audit of {before}; give --out a folder for that of {dataset}."
-            )
-        settings = settings_for(dataset) | settings
+    section = read_parameters(base)["dataset"]
+    if base == workspace and not is_named and section["path"] != str(dataset):
+        raise InputError(
+            f"{workspace} is the audit of {section['path']}; give --out a folder for that of {dataset}."
+        )
+    settings = settings_for(dataset, section, settings)
     check_settings(base, settings, home=HOME)  # before anything is written
+    watched = dataset if dataset.is_dir() else Path(settings["dataset.image_root"])
+    if watched in workspace.parents:
+        raise InputError(
+            f"{workspace} lies in {watched}, where images lie that {dataset.name} names: DVC watches that "
+            "folder as a whole, and the results would be in it. Give --out a folder outside, such as "
+            f"--out ~/audits/{dataset.stem}."
+        )
     prepare_workspace(workspace, HOME)
-    if settings:
-        write_parameters(workspace, settings)
+    write_parameters(workspace, settings)
+    return watched
 
 
 def _settings(pairs: list[str]) -> dict[str, Any]:
@@ -117,8 +121,8 @@ def _stages_named(name: str, stages: dict[str, Stage]) -> list[Stage]:
     return named
 
 
-def _engine_for(dataset: Path) -> str:
-    problem = first_unhashable(dataset if dataset.is_dir() else dataset.parent)
+def _engine_for(watched: Path) -> str:
+    problem = first_unhashable(watched)
     if problem:
         print(f"Running under Snakemake, because DVC cannot hash this dataset: {problem}.", flush=True)
     return "snakemake" if problem else "dvc"

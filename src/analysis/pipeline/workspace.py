@@ -16,6 +16,7 @@ from typing import Any
 
 from analysis.contract import NO_FILE, InputError, nearest
 from analysis.dataset.decisions import COLUMNS, DECISIONS_FILE
+from analysis.obtain.prepare.sources import folder_of_images
 from analysis.pipeline.dag import load_stages
 from analysis.pipeline.parameters import PARAMETERS_FILE, read_parameters, validate
 
@@ -80,11 +81,34 @@ def _init_dvc(workspace: Path) -> None:
         settings["core"]["analytics"] = False
 
 
-def settings_for(dataset: Path) -> dict[str, str]:
-    """The parameters that name a folder of images, or a CSV whose paths start from its own folder."""
-    if dataset.is_dir():  # `image_root` is not read, and DVC would hash the folder a second time
-        return {"dataset.source": "folder", "dataset.path": str(dataset)}
-    return {"dataset.source": "csv", "dataset.path": str(dataset), "dataset.image_root": str(dataset.parent)}
+def settings_for(dataset: Path, section: Mapping[str, Any], settings: Mapping[str, Any]) -> dict[str, Any]:
+    """The parameters that name a folder of images, or a table of them, and what a person has set beside.
+
+    Parameters
+    ----------
+    dataset
+        The folder, or the table's file.
+    section
+        Of the workspace's parameters, the section `dataset`.
+    settings
+        What a person sets now, by dotted keys.
+
+    Raises
+    ------
+    InputError
+        If the table cannot be read.
+    """
+    if dataset.is_dir():  # `image_root` is not read
+        return {"dataset.source": "folder", "dataset.path": str(dataset)} | dict(settings)
+    columns = {
+        name: settings.get(f"dataset.{name}", section.get(name, default))
+        for name, default in (("path_column", "path"), ("label_column", "label"))
+    }
+    known = section["image_root"] if section["path"] == str(dataset) else dataset.parent
+    is_elsewhere = not Path(known).is_relative_to(dataset.parent)  # where a person has said so
+    root = known if is_elsewhere else folder_of_images(dataset, **columns)
+    named = {"source": "csv", "path": str(dataset), "image_root": str(root)}
+    return {f"dataset.{name}": value for name, value in named.items()} | dict(settings)
 
 
 def check_settings(workspace: Path, settings: Mapping[str, Any], *, home: Path) -> None:

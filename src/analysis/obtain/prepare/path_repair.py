@@ -73,12 +73,18 @@ def repaired(names: Sequence[str], root: Path) -> tuple[list[str], list[str]]:
     return found, [f"Paths are not as the table writes them; they were found {rule.in_words}."]
 
 
+def start_of(names: Sequence[str], folders: Sequence[Path]) -> Path:
+    """The folder that most of the paths start from; the first of those from which as many do."""
+    tried = names[:: max(1, len(names) // N_TRIED)]
+    return max(folders, key=lambda folder: _share_there(tried, folder))
+
+
 def _parts_of(name: str) -> list[str]:
     return [part for part in name.replace("\\", "/").split("/") if part not in ("", ".")]
 
 
 def _share_there(names: Sequence[str], root: Path) -> float:
-    return sum(os.path.lexists(root / name) for name in names) / len(names)
+    return sum(bool(name) and os.path.lexists(root / name) for name in names) / max(1, len(names))
 
 
 def _rule_for(names: Sequence[str], there: Iterable[str]) -> Rule | None:

@@ -31,7 +31,7 @@ from analysis.obtain.prepare.folders.links import LINK_OUTSIDE, is_followed, is_
 from analysis.obtain.prepare.folders.masks import find_masks
 from analysis.obtain.prepare.label_text import read_labels
 from analysis.obtain.prepare.parameters import FollowLinks
-from analysis.obtain.prepare.path_repair import repaired
+from analysis.obtain.prepare.path_repair import repaired, start_of
 from analysis.obtain.prepare.table_file import read_table
 from analysis.obtain.prepare.wording import counted, listed
 
@@ -263,10 +263,10 @@ def read_csv(
     """One row per line of a table of images, in its order; a path that is there twice is two rows.
 
     `read_table` says which files are read, `read_labels` what labels may be. Paths are relative to
-    `image_root`, or absolute within it; where hardly any is there, one rule that finds nearly all of them is
-    applied (see `path_repair`). One that leads out of `image_root` gets the status "outside_root", and one
-    that does by a symbolic link that `follow_links` does not allow, "link_outside". An image has no split if
-    its cell is empty or there is no such column.
+    `image_root` or to the file's own folder, or absolute; where hardly any is there, one rule that finds
+    nearly all of them is applied (see `path_repair`). One that leads out of `image_root` gets the status
+    "outside_root", and one that does by a symbolic link that `follow_links` does not allow, "link_outside".
+    An image has no split if its cell is empty or there is no such column.
 
     Raises
     ------
@@ -290,13 +290,27 @@ def read_csv(
         rename=rename_labels or {},
         combine=combine_labels,
     )
-    names, found = repaired(table[path_column].tolist(), image_root)
-    paths, statuses = _places(names, image_root, follow_links)
+    start = start_of(table[path_column].tolist(), (image_root, file.parent))
+    names, found = repaired(table[path_column].tolist(), start)
+    paths, statuses = _places(names, start, image_root, follow_links)
     split = _read_splits(table[split_column], file)
     columns = {"path": paths, "label": label, "split": split, "status": statuses}
     columns["group"] = _groups_of(table, group_column, file)
     linked = [(path, status) for path, status in zip(paths, statuses, strict=True) if os.path.islink(path)]
     return Listing(pd.DataFrame(columns, dtype=object), notes=[*notes, *said, *found, *link_notes(linked)])
+
+
+def folder_of_images(file: Path, *, path_column: str, label_column: str) -> Path:
+    """The deepest folder that holds all images that a table names below its own folder; else its own.
+
+    It is what need be watched for changes: beside the table other things may lie.
+    """
+    table, _ = read_table(file, path_column=path_column, label_column=label_column)
+    names, _ = repaired(table[path_column].tolist(), file.parent)
+    paths = [os.path.normpath(file.parent / name) for name in names if name]
+    folders = {os.path.dirname(path) for path in paths if is_inside(path, str(file.parent))}
+    common = Path(os.path.commonpath(folders)) if folders else file.parent
+    return common if common.is_dir() else file.parent
 
 
 def _groups_of(table: pd.DataFrame, column: str, file: Path) -> pd.Series | None:
@@ -310,11 +324,13 @@ def _groups_of(table: pd.DataFrame, column: str, file: Path) -> pd.Series | None
     return table[column].where(table[column] != "", None)
 
 
-def _places(names: Iterable[str], root: Path, follow_links: FollowLinks) -> tuple[list[str], list[str]]:
-    """The path of each image, and its status as far as the path tells."""
+def _places(
+    names: Iterable[str], start: Path, root: Path, follow_links: FollowLinks
+) -> tuple[list[str], list[str]]:
+    """The path of each image, which starts from `start`, and its status as far as the path tells."""
     real_root = os.path.realpath(root)
     real_folder = functools.cache(os.path.realpath)  # one look-up a folder, not one an image
-    paths = [os.path.normpath(os.path.join(root, name)) if name else "" for name in names]
+    paths = [os.path.normpath(os.path.join(start, name)) if name else "" for name in names]
     roots = (os.path.abspath(root), real_root)
     return paths, [_place_status(path, roots, real_folder, follow_links) for path in paths]
 
