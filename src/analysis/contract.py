@@ -104,6 +104,9 @@ class Artifacts:
         Every kind of finding this stage can make.
     notes
         What could not be computed on this dataset, and why.
+    unjudged
+        Why this dataset holds nothing that the stage could judge, though the tables are there, without a full
+        stop; empty if it judged something. See `NothingToJudgeError`.
     failure
         In a sentence, why the stage must fail although its results are good to read, such as a gate that is
         not passed; empty if it need not. The runner writes the outputs first.
@@ -117,6 +120,7 @@ class Artifacts:
     findings: pd.DataFrame | None = None
     kinds: Sequence[FindingKind] = ()
     notes: Sequence[str] = ()
+    unjudged: str = ""
     failure: str = ""
 
     @classmethod

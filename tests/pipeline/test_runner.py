@@ -148,13 +148,13 @@ def after(rows, doubled%s):
 def test_stage_with_nothing_to_judge_writes_the_reason_into_each_output(workspace, capsys):
     run(workspace, UNJUDGED)
     folder = workspace / "analysis_outputs" / "probe"
-    assert capsys.readouterr().out.startswith("probe: not judged: all rows are one, ")
+    assert capsys.readouterr().out.startswith("probe: nothing to judge, since all rows are one, ")
     assert pd.read_parquet("data/doubled.parquet").to_numpy().tolist() == [["all rows are one"]]
     assert str(np.load("data/cube.npy")) == "unjudged: all rows are one"
     assert [file.read_text() for file in (folder / "extra").iterdir()] == ["all rows are one\n"]
     assert json.loads((folder / "metrics.json").read_text()) == {}
     section = json.loads((folder / "section.json").read_text())
-    assert (section["unjudged"], section["notes"]) == ("all rows are one", ["Not judged: all rows are one."])
+    assert (section["unjudged"], section["notes"]) == ("all rows are one", [])
     assert pd.read_parquet(folder / "findings.parquet").empty
     assert not list(workspace.rglob(".partial"))
     run(workspace, PLAIN)
@@ -175,6 +175,14 @@ def test_stage_after_one_that_judged_nothing(workspace, monkeypatch, default, ex
     monkeypatch.setattr(sys, "argv", ["after"])
     run_stage(importlib.import_module("made.obtain.after.stage").after)
     assert (workspace / "data" / "after.csv").read_text().splitlines() == expected
+
+
+def test_stage_may_write_its_tables_and_say_that_it_judged_nothing(workspace, capsys):
+    run(workspace, PLAIN.replace('notes=["a note"]', 'notes=["a note"], unjudged="there are two rows"'))
+    assert capsys.readouterr().out.startswith("probe: 3 rows, since there are two rows, ")
+    section = json.loads((workspace / "analysis_outputs" / "probe" / "section.json").read_text())
+    assert section["unjudged"] == "there are two rows"
+    assert len(pd.read_parquet("data/doubled.parquet")) == 6
 
 
 def test_two_runs_give_the_same_bytes_even_after_a_comment(workspace):

@@ -88,21 +88,20 @@ class OutputWriter:
         """Write outputs that say why nothing was judged; the ledger of findings is empty."""
         for table in self.open_tables.values():
             table.close()
-        artifacts = Artifacts(summary=f"not judged: {reason}", notes=[f"Not judged: {reason}."])
+        artifacts = Artifacts(summary="nothing to judge", unjudged=reason)
         for out in self.stage.outs:
             if out.name in ("section.json", "findings.parquet"):
-                self._write_one(out, artifacts, unjudged=reason)
+                self._write_one(out, artifacts)
             else:
                 write_reason(reason, self.path_for(out))
         self._move_into_place()
         return artifacts
 
-    def _write_one(self, out: Path, artifacts: Artifacts, *, unjudged: str = "") -> None:
+    def _write_one(self, out: Path, artifacts: Artifacts) -> None:
         if out.name == "metrics.json":
             write_json(self.path_for(out), {key: _number(v) for key, v in artifacts.metrics.items()})
         elif out.name == "section.json":
-            section = _section(self.stage, artifacts)
-            write_json(self.path_for(out), section | ({UNJUDGED: unjudged} if unjudged else {}))
+            write_json(self.path_for(out), _section(self.stage, artifacts))
         elif out.name == "figures":
             self._write_figures(self.path_for(out), artifacts)
         elif out.name == "findings.parquet":
@@ -196,6 +195,7 @@ def _section(stage: Stage, artifacts: Artifacts) -> dict[str, Any]:
         ],
         "captions": dict(artifacts.captions),
         "kinds": [vars(kind) for kind in artifacts.kinds],
+        **({UNJUDGED: artifacts.unjudged} if artifacts.unjudged else {}),
     }
 
 

@@ -70,7 +70,8 @@ def _run(function: Callable[..., Any]) -> None:
         artifacts, reusable = writer.write_reason(str(reason)), []
     seconds = time.perf_counter() - started
     record_run(stage, artifacts, seconds, reusable=reusable)
-    print(f"{stage.name}: {artifacts.summary}, {seconds:.1f} s", flush=True)
+    said = f"{artifacts.summary}, since {artifacts.unjudged}" if artifacts.unjudged else artifacts.summary
+    print(f"{stage.name}: {said}, {seconds:.1f} s", flush=True)
     if artifacts.failure:
         raise InputError(artifacts.failure)
 

@@ -148,12 +148,12 @@ def prepare_training(
     """Choose the images, build the network, load its weights, and check the batches."""
     hardware = hardware_for(parameters)
     input_px, keep_resolution = input_of(inputs.scan, parameters)
-    weights = weights_for(parameters.weights, keep_resolution=keep_resolution)
-    initial_weights = find_initial_weights(weights, Path(parameters.weights_file), parameters.architecture)
     interpolation = interpolation_of(inputs.advice, parameters)
     readable = readable_images(inputs.manifest, inputs.scan)
     leaked = leaked_images(readable, inputs.thumbnails, input_px=input_px, interpolation=interpolation)
     images = images_by_split(inputs.manifest, inputs.scan, leaked, parameters.max_training_images, seed)
+    weights = weights_for(parameters.weights, keep_resolution=keep_resolution)
+    initial_weights = find_initial_weights(weights, Path(parameters.weights_file), parameters.architecture)
     with seeded_torch(seed):
         classifier = ImageClassifier(
             architecture=parameters.architecture,
@@ -195,11 +195,8 @@ def images_by_split(
     labelled = labelled[~labelled["item_id"].isin(leaked)]
     training, validation = (labelled[labelled["split"] == split] for split in ("train", "validation"))
     if training["class_index"].nunique() < 2:
-        n_classes = training["class_index"].nunique()
-        raise NothingToJudgeError(
-            f"a classifier learns to tell classes apart, but the {len(training):,} readable, labelled images "
-            f"of the training split are of {n_classes or 'no'} class"
-        )
+        found = f"those of training are {len(training):,} of one" if len(training) else "training has none"
+        raise NothingToJudgeError(f"a classifier learns from readable images of two classes, but {found}")
     if max_training_images is not None:
         training = stratified_sample(training, max_training_images, rng=np.random.default_rng(seed))
     return {"train": training, "validation": validation}

@@ -167,6 +167,7 @@ def test_awkward_datasets_keep_their_metrics_and_tables(counts: dict[str, int]) 
         assert list(artifacts.tables[name].columns) == list(table.columns)
     assert artifacts.notes
     assert artifacts.summary
+    assert bool(artifacts.unjudged) == (max(counts.values(), default=0) < 20)
 
 
 def test_a_class_with_few_images_is_not_judged() -> None:

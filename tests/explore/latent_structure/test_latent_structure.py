@@ -231,6 +231,7 @@ def test_where_there_is_too_little_to_map_the_stage_says_so(awkward: str) -> Non
     assert any("Nothing is said of embeddings" in note for note in artifacts.notes)
     assert np.isnan(artifacts.metrics["trustworthiness_embeddings"])
     has_thumbnails = awkward == "not embedded"
+    assert bool(artifacts.unjudged) != has_thumbnails
     assert np.isfinite(artifacts.metrics["trustworthiness_thumbnails"]) == has_thumbnails
 
 

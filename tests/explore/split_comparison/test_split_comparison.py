@@ -411,6 +411,19 @@ def test_awkward_datasets_raise_nothing_and_say_why(case: str, note: str, usual:
     assert len(artifacts.findings) == 0
     assert note in " ".join(artifacts.notes)
     assert artifacts.summary
+    is_too_small = case in {"a split of three", "all unreadable", "all images alike"}
+    assert bool(artifacts.unjudged) == is_too_small
+
+
+def test_splits_are_not_alike_where_training_lacks_a_class_however_few_images_tell() -> None:
+    manifest, scan, thumbnails = random_dataset(120)
+    label, split = manifest["label"].astype(str), manifest["split"].eq("test")
+    manifest = manifest.assign(label=pd.Categorical(label.where(~(split & (split.cumsum() <= 2)), "new")))
+    artifacts = analyse((manifest, scan, thumbnails))
+    assert "train and test: class mix differs" in artifacts.summary
+    assert any("2 images of test are of 1 classes that train lacks" in note for note in artifacts.notes)
+    blank = manifest.assign(label=manifest["label"].cat.remove_categories("new"))
+    assert "train and test: alike" in analyse((blank, scan, thumbnails)).summary
 
 
 def test_grey_pictures_have_no_colour_to_compare() -> None:

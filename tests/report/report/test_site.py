@@ -23,6 +23,7 @@ from made_up_site import (
     MEDIUM,
     ODD_CHECKS,
     REPORT,
+    STAGES,
     artifacts,
     make_stage,
     odd_findings,
@@ -33,6 +34,8 @@ from made_up_site import (
 from PIL import Image
 
 from analysis.contract import Artifacts, findings_of
+from analysis.pipeline.outputs import OutputWriter
+from analysis.report.report.results import failure_of, read_results, stages_by_reason
 from analysis.report.report.tables import read_as_text
 
 VOID = {"meta", "link", "img", "input", "br", "wbr"}
@@ -191,6 +194,28 @@ def test_search_knows_stages_figures_tables_metrics_and_kinds_of_findings(site: 
 
 def test_site_shows_notes_as_written(page: Callable[[str], str]) -> None:
     assert "Nothing was weighed , because there are no scales <here>." in text_of(page("intake"))
+
+
+def test_index_and_page_say_why_a_stage_judged_nothing(manifest: pd.DataFrame) -> None:
+    made = artifacts(odd_findings())
+    write_outputs(made)
+    OutputWriter(EXAM, root="images").write_reason("all labels are <b>owl</b>")
+    odd = {"odd_checks": replace(made["odd_checks"], unjudged="no image is sharp", findings=None)}
+    write_outputs(odd)
+    results = read_results({stage.name: stage for stage in STAGES}, [Path("analysis_outputs")])
+    assert failure_of(stages_by_reason(results), 3) == (
+        "the report is made, but 2 of 3 stages had nothing to judge. odd_checks: no image is sharp; exam: "
+        "all labels are <b>owl</b>."
+    )
+    assert failure_of({}, 3) == ""
+    index = (render(manifest) / "index.html").read_text(encoding="utf-8")
+    assert (
+        "Not judged No image is sharp. So there is nothing from Odd checks . All labels are <b>owl</b>."
+        in (text_of(index))
+    )
+    assert "Images upside down" not in text_of(index)  # as a fault that was looked for and not found
+    page = Path("analysis_outputs/report/exam.html").read_text(encoding="utf-8")
+    assert "Not judged: all labels are <b>owl</b>." in text_of(page)
 
 
 def test_site_names_tables_for_programs_without_showing_them(page: Callable[[str], str]) -> None:

@@ -254,6 +254,8 @@ def test_awkward_datasets_keep_metrics_and_tables(tmp_path: Path, case: str) -> 
     assert artifacts.figures == []
     assert "no label was judged" in artifacts.notes[-1]
     assert artifacts.summary == "no label could be judged"
+    assert "fewer than two classes have" in artifacts.unjudged
+    assert usual.unjudged == ""
 
 
 def test_two_runs_give_the_same_scores(dataset: Dataset) -> None:

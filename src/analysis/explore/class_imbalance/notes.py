@@ -91,7 +91,7 @@ def nothing_to_compare(why: str) -> Artifacts:
         captions=CAPTIONS,
         findings=no_findings(),
         kinds=(SUFFERS_FROM_RARITY,),
-        notes=[why],
+        unjudged=why,
     )
 
 

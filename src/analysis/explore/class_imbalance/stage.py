@@ -50,12 +50,12 @@ def class_imbalance(
     n_train = labels.value_counts()
     sampled = sample_training(labels, parameters.max_images, seed)
     if sampled.nunique() < 2:
-        few = f"Fewer than two classes have {N_FOLDS} readable training images, so none can be compared."
+        few = f"classes are compared by models of training, and fewer than two have {N_FOLDS} images there"
         return nothing_to_compare(few)
     codes, classes = sampled.cat.codes.to_numpy().astype(int), sampled.cat.categories
     features = _features_of(manifest, scan, thumbnails, sampled.index, parameters.n_components, seed)
     if not features.shape[1]:
-        return nothing_to_compare("All training images are alike, so there is nothing to learn from.")
+        return nothing_to_compare("all training images are alike, so that nothing can be learnt from them")
     scores = normal_scores(features)
     predicted = {
         name: predict_out_of_fold(scores, codes, is_weighted=is_weighted, alpha=parameters.alpha, seed=seed)

@@ -84,6 +84,9 @@ def feature_exploration(
         findings=pd.concat(findings, ignore_index=True),
         kinds=(INDISTINGUISHABLE, UNVARIED),
         notes=notes_on(manifest, scan, images, n_few, parameters),
+        unjudged=""
+        if classes
+        else f"classes of {parameters.min_images} images or more are compared, and there is none",
     )
 
 

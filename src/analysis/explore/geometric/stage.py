@@ -71,6 +71,9 @@ def geometric(
         captions=CAPTIONS,
         figures=_figures(thumbnails, pictures, measures, judged, parameters),
         notes=notes_on(manifest, scan, measures, judged, parameters),
+        unjudged=""
+        if is_enough.any()
+        else f"poses are judged in classes of {parameters.min_images} images or more, and there is none",
     )
 
 

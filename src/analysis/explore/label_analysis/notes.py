@@ -45,7 +45,7 @@ def metrics_of(
 
 
 def summary_of(counts: pd.DataFrame, shift: pd.DataFrame) -> str:
-    parts = [f"{len(counts):,} classes", f"{counts.to_numpy().sum():,} labelled images"]
+    parts = [f"{len(counts):,} classes", f"{int(counts.to_numpy().sum()):,} labelled images"]
     if "train" in counts:
         ratio = measure_balance(counts["train"].to_numpy())["imbalance_ratio"]
         parts.append(f"imbalance ratio {ratio:.1f} in train")

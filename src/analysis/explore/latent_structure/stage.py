@@ -71,6 +71,7 @@ def latent_structure(
         findings=find_outliers(unusual),
         kinds=(OUTLIER,),
         notes=notes_on(labels, views),
+        unjudged="" if views else "there are fewer images than a map needs, or all are alike",
     )
 
 

@@ -83,12 +83,15 @@ class SplitComparison:
     distances
         One row per image of any split, without the training images it is measured from: `distance` to those,
         and `is_beyond`, whether only 1% of the other training images are as far.
+    unknown
+        Of each pair, the strata of those images of the second split whose class the first has not at all.
     """
 
     features: pd.DataFrame
     tests: pd.DataFrame
     images: pd.DataFrame
     distances: pd.DataFrame
+    unknown: dict[tuple[str, str], np.ndarray]
 
     @property
     def pairs(self) -> list[tuple[str, str]]:
@@ -96,12 +99,15 @@ class SplitComparison:
         return list(self.tests[PAIR].drop_duplicates().itertuples(index=False, name=None))
 
     def verdict(self, pair: tuple[str, str]) -> str:
-        """Either "images differ" (beyond the shares of classes), "class mix differs" (only) or "alike"."""
+        """Either "images differ" (beyond the shares of classes), "class mix differs" (only) or "alike".
+
+        Splits of which training lacks a class are of other classes, however few images tell.
+        """
         for within_classes, verdict in ((True, "images differ"), (False, "class mix differs")):
             tables = (rows_of(table, pair, within_classes) for table in (self.features, self.tests))
             if any(table["is_different"].any() for table in tables):
                 return verdict
-        return "alike"
+        return "class mix differs" if pair[0] == "train" and len(self.unknown[pair]) else "alike"
 
 
 def rows_of(table: pd.DataFrame, pair: tuple[str, str], within_classes: bool) -> pd.DataFrame:
@@ -120,7 +126,7 @@ def compare_splits(
     features
         (images) × (features); the index is the image's row in the manifest.
     groups
-        Of the same images: `split`, and `stratum`, the code of the class from 0.
+        Of the same images: `split`, and `stratum`, the code of the class from 1, and 0 without a label.
     """
     generator = np.random.default_rng(seed)
     distances = distances_to_training(features, groups, parameters.max_images_per_split, generator)
@@ -140,7 +146,13 @@ def compare_splits(
         tests=_judge_tests(_stacked(test_parts, TEST_COLUMNS), parameters),
         images=_stacked(image_parts, IMAGE_COLUMNS),
         distances=distances,
+        unknown={pair: _unknown_of(groups, pair) for pair in combinations(SPLITS, 2)},
     )
+
+
+def _unknown_of(groups: pd.DataFrame, pair: tuple[str, str]) -> np.ndarray:
+    first, second = (groups.loc[groups["split"] == split, "stratum"].to_numpy() for split in pair)
+    return second[(second > 0) & ~np.isin(second, first)]
 
 
 def pairs_of(features: pd.DataFrame, groups: pd.DataFrame) -> list[tuple[str, str]]:

@@ -68,6 +68,21 @@ def notes_on(groups: pd.DataFrame, features: pd.DataFrame, comparison: SplitComp
         notes.append("No image could be decoded, or all are the same, so there is nothing to compare.")
     elif not comparison.pairs:
         notes.append("Fewer than two splits hold enough readable images, so there are none to compare.")
-    elif comparison.distances.empty:
+    notes += [
+        f"{len(strata):,} images of {second} are of {np.unique(strata).size:,} classes that {first} lacks. "
+        "Within classes they are compared with none."
+        for (first, second), strata in comparison.unknown.items()
+        if (first, second) in comparison.pairs and first == "train" and len(strata)
+    ]
+    if comparison.pairs and comparison.distances.empty:
         notes.append("Training is too small to say which images are unlike it; about 200 images are needed.")
     return notes
+
+
+def why_unjudged(features: pd.DataFrame, comparison: SplitComparison) -> str:
+    """Why no two splits could be compared, without a full stop; "" if some were."""
+    if comparison.pairs:
+        return ""
+    if features.empty or not features.shape[1]:
+        return "no image could be decoded, or all are the same"
+    return f"splits of {MIN_IMAGES} images or more are compared, and fewer than two hold so many"

@@ -8,7 +8,7 @@ from analysis.explore.image_features import image_features
 from analysis.explore.split_comparison.comparison import SplitComparison, compare_splits
 from analysis.explore.split_comparison.figures import plot_feature_shifts, plot_surest_images, plot_tests
 from analysis.explore.split_comparison.findings import KINDS, find_driving_images
-from analysis.explore.split_comparison.notes import CAPTIONS, metrics_of, notes_on, summary_of
+from analysis.explore.split_comparison.notes import CAPTIONS, metrics_of, notes_on, summary_of, why_unjudged
 from analysis.explore.split_comparison.parameters import SplitComparisonParameters
 
 
@@ -51,6 +51,7 @@ def split_comparison(
         findings=find_driving_images(comparison, features, parameters.n_images_shown),
         kinds=KINDS,
         notes=notes_on(groups, features, comparison),
+        unjudged=why_unjudged(features, comparison) if manifest["split"].nunique() > 1 else "",
     )
 
 

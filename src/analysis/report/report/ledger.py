@@ -135,4 +135,9 @@ def group_findings(
 def clean_kinds(groups: Sequence[FindingGroup], results: Sequence[StageResult]) -> list[FindingKind]:
     """The kinds of faults that were looked for and not found."""
     found = {(group.result.name, group.kind.name) for group in groups}
-    return [kind for result in results for kind in result.kinds if (result.name, kind.name) not in found]
+    return [
+        kind
+        for result in results
+        for kind in result.kinds
+        if (result.name, kind.name) not in found and not result.unjudged
+    ]

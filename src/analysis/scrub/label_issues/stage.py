@@ -50,6 +50,7 @@ def label_issues(
     pairs = tabulate_pairs(table, verdict, classes)
     contradicting = tabulate_contradictions(table, duplicate_pairs)
     metrics = metrics_of(table, labels, verdict, contradicting)
+    why = f"a label is judged by models of other images, and fewer than two classes have {n_folds} pictures"
     return Artifacts(
         summary=summary_of(metrics),
         metrics=metrics,
@@ -64,6 +65,7 @@ def label_issues(
         findings=findings_in(table, noise, contradicting, parameters),
         kinds=[SUSPECTED_LABEL, NOISY_CLASS],
         notes=notes_on(manifest, scan, table, metrics, len(classes), n_folds),
+        unjudged=why if verdict is None else "",
     )
 
 

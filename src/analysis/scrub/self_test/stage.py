@@ -152,5 +152,5 @@ def _nothing_tested(n: int, target_rate: float) -> Artifacts:
         summary=f"{n:,} images, too few to test with",
         metrics={"mean_recall": np.nan, "mean_precision": np.nan, "n_images": n},
         tables={"self_test": _results([]), "thresholds": _thresholds([], target_rate)},
-        notes=[f"Of the images {n:,} were read whole; {MIN_IMAGES} are needed to plant faults among."],
+        unjudged=f"faults are planted among {MIN_IMAGES} images or more, and {n:,} were read whole",
     )
