@@ -130,6 +130,13 @@ def test_scores_where_most_classes_share_a_value() -> None:
     assert scores["unknown"].isna().all()
 
 
+def test_a_statistic_that_no_class_has_scores_nothing_and_stops_nothing() -> None:
+    scores = robust_scores(pd.DataFrame({"a": [1.0, 2.0, 3.0, 4.0, 90.0], "b": [None] * 5}))
+    assert scores.dtypes.eq(float).all()
+    assert scores["a"].abs().max(axis=0) > 10
+    assert scores["b"].isna().all()
+
+
 def test_a_class_that_a_source_does_not_know_keeps_its_row() -> None:
     tables = tables_of()
     tables["per_class"] = tables["per_class"].query("label != 'c'")

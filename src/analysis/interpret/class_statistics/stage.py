@@ -66,9 +66,10 @@ def robust_scores(statistics: pd.DataFrame) -> pd.DataFrame:
     fractions as `MIN_SPREAD_OF_FRACTION`, lest a class stand out by a single image. 0 where all classes are
     alike, and everywhere if there are fewer than `MIN_CLASSES`.
     """
+    statistics = statistics.astype(float)  # a column without any value has no numbers' type
     if len(statistics) < MIN_CLASSES:
-        return statistics.astype(float) * 0.0
-    from_median = statistics.astype(float) - statistics.median()
+        return statistics * 0.0
+    from_median = statistics - statistics.median()
     is_fraction = statistics.columns.str.endswith("_fraction")
     smallest = np.where(is_fraction, MIN_SPREAD_OF_FRACTION, MIN_SPREAD * statistics.median().abs())
     spread = (1.4826 * from_median.abs().median()).clip(lower=pd.Series(smallest, statistics.columns))
