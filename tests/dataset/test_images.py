@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from analysis.dataset.file_kinds import READS_HEIF
 from analysis.dataset.images import EXTENSIONS, MAX_MEGAPIXELS, ImageError, decode_file, open_as_seen
 
 RNG = np.random.default_rng(0)
@@ -139,6 +140,14 @@ def test_jpeg_with_further_pictures_behind_the_first_is_a_jpeg(tmp_path: Path) -
     path = saved(first, tmp_path / "stereo.mpo", save_all=True, append_images=[second])
     assert decode_file(path).header.format == "JPEG"
     assert seen(path)[0, 0, 0] > 250
+
+
+@pytest.mark.skipif(not READS_HEIF, reason="pillow-heif is optional")
+def test_heic_is_read_whatever_its_name(tmp_path: Path) -> None:
+    saved(Image.new("RGB", (64, 48), "red"), tmp_path / "a.heic", format="HEIF")
+    path = (tmp_path / "a.heic").rename(tmp_path / "a.jpg")
+    assert decode_file(path).header.format == "HEIF"
+    assert np.abs(seen(path).astype(int) - [255, 0, 0]).max() < 8
 
 
 # ---- transparency -----------------------------------------------------------------------------------------
