@@ -44,7 +44,7 @@ def make_dataset(tmp_path: Path) -> Callable[..., Dataset]:
         status = ["ok" if read else "unreadable" for read in is_read]
         scan = pd.DataFrame(
             {"item_id": manifest["item_id"], "status": status, "width_px": side, "height_px": side}
-        )
+        ).assign(value_range=None)
         return manifest, scan
 
     return make

@@ -46,7 +46,7 @@ def decoded_batches(
     description: str,
     interpolation: str = "bilinear",
 ) -> Iterator[Tensor]:
-    """Yield the pictures of `images` (`path`, `is_truncated`) on `device`, float32 (n, 3, H, W) in [0, 1]."""
+    """Yield the pictures of `images` (see `decode`) on `device`, float32 (n, 3, H, W) in [0, 1]."""
     with progress(description=description, unit="images", total=len(images)) as bar:
         for start in range(0, max(1, len(images)), batch_images):  # of no images one batch of none
             rows = images.iloc[start : start + batch_images]
@@ -58,7 +58,7 @@ def decoded_batches(
 def predict_batches(
     classifier: ImageClassifier, images: pd.DataFrame, *, batch_images: int, device: torch.device
 ) -> Iterator[Predictions]:
-    """Yield probabilities and embeddings of `images` (`path`, `is_truncated`), as they are decoded."""
+    """Yield probabilities and embeddings of `images` (see `decode`), as they are decoded."""
     classifier.eval().to(device)
     batches = decoded_batches(
         images,
@@ -78,7 +78,7 @@ def predict_batches(
 def predict_images(
     classifier: ImageClassifier, images: pd.DataFrame, *, batch_images: int, device: torch.device
 ) -> Predictions:
-    """Probabilities and embeddings of `images` (`path`, `is_truncated`), all in memory."""
+    """Probabilities and embeddings of `images` (see `decode`), all in memory."""
     return Predictions.joined(
         [*predict_batches(classifier, images, batch_images=batch_images, device=device)]
     )

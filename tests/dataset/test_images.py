@@ -3,10 +3,12 @@ import struct
 import zlib
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from PIL import Image
 
+from analysis.dataset.file_kinds import READS_HEIF
 from analysis.dataset.images import EXTENSIONS, MAX_MEGAPIXELS, ImageError, decode_file, open_as_seen
 
 RNG = np.random.default_rng(0)
@@ -107,10 +109,10 @@ def test_sixteen_bit_grey_is_scaled_not_clipped(tmp_path: Path, name: str, byte_
     ("values", "expected"),
     [
         (np.array([[0, 256, 65535]], dtype=np.int32), [0, 1, 255]),
-        (np.array([[-100, 0, 100]], dtype=np.int32), [0, 128, 255]),
+        (np.array([[-100, 0, 100]], dtype=np.int32), [28, 128, 228]),
         (np.array([[0.0, 0.5, 1.0]], dtype=np.float32), [0, 128, 255]),
         (np.array([[0.0, 100.0, 255.0]], dtype=np.float32), [0, 100, 255]),
-        (np.array([[-1000.0, 0.0, 1000.0]], dtype=np.float32), [0, 128, 255]),
+        (np.array([[-1024.0, 0.0, 1023.0]], dtype=np.float32), [0, 128, 255]),
         (np.array([[np.nan, 1.0, np.inf]], dtype=np.float32), [0, 255, 255]),
         (np.array([[np.nan, np.nan]], dtype=np.float32), [0, 0]),
     ],
@@ -138,6 +140,14 @@ def test_jpeg_with_further_pictures_behind_the_first_is_a_jpeg(tmp_path: Path) -
     path = saved(first, tmp_path / "stereo.mpo", save_all=True, append_images=[second])
     assert decode_file(path).header.format == "JPEG"
     assert seen(path)[0, 0, 0] > 250
+
+
+@pytest.mark.skipif(not READS_HEIF, reason="pillow-heif is optional")
+def test_heic_is_read_whatever_its_name(tmp_path: Path) -> None:
+    saved(Image.new("RGB", (64, 48), "red"), tmp_path / "a.heic", format="HEIF")
+    path = (tmp_path / "a.heic").rename(tmp_path / "a.jpg")
+    assert decode_file(path).header.format == "HEIF"
+    assert np.abs(seen(path).astype(int) - [255, 0, 0]).max() < 8
 
 
 # ---- transparency -----------------------------------------------------------------------------------------
@@ -185,7 +195,7 @@ def test_palette_with_many_opacities_lies_on_white(tmp_path: Path) -> None:
     [
         (np.array([[[1, 2, 3], [4, 5, 6]]], dtype=np.uint8), (1, 2, 3), [[255, 255, 255], [4, 5, 6]]),
         (np.array([[7, 9]], dtype=np.uint8), 7, [[255, 255, 255], [9, 9, 9]]),
-        (np.array([[256, 512]], dtype=np.uint16), 256, [[255, 255, 255], [2, 2, 2]]),
+        (np.array([[256, 512, 65535]], dtype=np.uint16), 256, [[255] * 3, [2] * 3, [255] * 3]),
     ],
     ids=["RGB", "L", "I;16"],
 )
@@ -205,6 +215,62 @@ def test_premultiplied_grey_of_a_tiff_lies_on_white(tmp_path: Path) -> None:
     straight.write_bytes(data)
     assert decode_file(straight).header.mode == "La"
     assert abs(int(seen(straight)[0, 0, 0]) - (100 + 255 - 128)) <= 1
+
+
+# ---- range of values, pages, limits ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["grey.png", "grey.tif", "colour.png", "colour.tif"])
+def test_twelve_bits_are_scaled_by_the_range_that_is_given(tmp_path: Path, name: str) -> None:
+    values = RNG.integers(0, 1000, (20, 30, 3) if "colour" in name else (20, 30)).astype(np.uint16)
+    cv2.imwrite(str(tmp_path / name), values)
+    expected = np.broadcast_to(np.atleast_3d(values[..., ::-1] if values.ndim == 3 else values), (20, 30, 3))
+    for value_range, shift in ((None, 2), ("0..4095", 4), ("0..65535", 8)):
+        picture = open_as_seen(tmp_path / name, value_range=value_range)
+        assert np.array_equal(np.asarray(picture), expected >> shift)
+    header = decode_file(tmp_path / name).header
+    assert header.value_extremes == (values.min(), values.max())
+    assert header.value_range == (0, 1023)
+
+
+def test_sixteen_bits_of_colour_are_their_high_bytes(tmp_path: Path) -> None:
+    values = RNG.integers(0, 65536, (20, 30, 3)).astype(np.uint16)
+    cv2.imwrite(str(tmp_path / "a.png"), values)
+    assert np.array_equal(seen(tmp_path / "a.png"), values[..., ::-1] >> 8)
+    assert decode_file(tmp_path / "a.png").header.value_range == (0, 65535)
+
+
+def test_eight_bits_have_no_range(tmp_path: Path) -> None:
+    path = saved(Image.fromarray(COLOUR), tmp_path / "a.png")
+    assert decode_file(path).header.value_range is None
+    assert np.array_equal(np.asarray(open_as_seen(path, value_range="0..4095")), COLOUR)
+
+
+@pytest.mark.parametrize("extension", [".gif", ".webp", ".png", ".tif"])
+def test_pages_are_counted_and_the_first_is_the_picture(tmp_path: Path, extension: str) -> None:
+    frames = [Image.new("RGB", (8, 6), colour) for colour in ("red", "blue", "lime")]
+    options = {"lossless": True} if extension == ".webp" else {}
+    path = saved(frames[0], tmp_path / f"a{extension}", save_all=True, append_images=frames[1:], **options)
+    assert decode_file(path).header.n_pages == 3
+    assert np.array_equal(np.unique(seen(path).reshape(-1, 3), axis=0), [[255, 0, 0]])
+
+
+@pytest.mark.parametrize("kind", ["zTXt", "iTXt", "iCCP", "bomb", "much"])
+@pytest.mark.parametrize("is_behind", [False, True])
+def test_long_text_of_a_png_does_not_cost_its_picture(tmp_path: Path, kind: str, is_behind: bool) -> None:
+    size = {"bomb": 200_000_000, "much": 70_000_000}.get(kind, 2_000_000)
+    chunk_kind = {"bomb": b"zTXt", "much": b"tEXt"}.get(kind, kind.encode())
+    text = bytes(size) if kind == "much" else zlib.compress(bytes(size))
+    prefix = {b"iTXt": b"XML\0\1\0\0\0", b"tEXt": b"Comment\0"}.get(chunk_kind, b"Comment\0\0")
+    body = chunk_kind + prefix + text
+    chunk = struct.pack(">I", len(body) - 4) + body + struct.pack(">I", zlib.crc32(body))
+    path = saved(Image.fromarray(COLOUR), tmp_path / "a.png")
+    data = path.read_bytes()
+    place = data.index(b"IEND" if is_behind else b"IDAT") - 4
+    path.write_bytes(data[:place] + chunk + data[place:])
+    decoding = decode_file(path)
+    assert (decoding.status, decoding.error) == ("ok", None)
+    assert np.array_equal(np.asarray(decoding.picture), COLOUR)
 
 
 # ---- orientation ------------------------------------------------------------------------------------------

@@ -13,7 +13,7 @@ MANIFEST = pd.DataFrame(
         "status": ["ok", "ok", "ok", "ok", "dropped"],
     }
 )
-SCAN = pd.DataFrame({"status": ["ok", "truncated", "ok", "unreadable", "ok"]})
+SCAN = pd.DataFrame({"status": ["ok", "truncated", "ok", "unreadable", "ok"], "value_range": None})
 
 
 def test_masks_tell_a_picture_from_a_label_and_from_a_decision() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from pathlib import Path
 from typing import NamedTuple
 
@@ -16,6 +17,11 @@ class Kind(NamedTuple):
 
 
 IMAGE = Kind("image")
+READS_HEIF = find_spec("pillow_heif") is not None  # optional: no dependency, for the licences in it
+HEIC = Kind(
+    "HEIC picture",
+    "convert it to JPEG or PNG, or `pip install pillow-heif` and audit anew, into another folder",
+)
 SIGNATURES: list[tuple[int, bytes, Kind]] = [
     *(
         (0, mark, IMAGE)
@@ -26,8 +32,8 @@ SIGNATURES: list[tuple[int, bytes, Kind]] = [
     (8, b"WEBP", IMAGE),
     *((4, b"ftyp" + brand, IMAGE) for brand in (b"avif", b"avis")),
     *(
-        (4, b"ftyp" + brand, Kind("HEIC picture", "convert it to JPEG or PNG"))
-        for brand in (b"heic", b"heix", b"heif", b"hevc", b"mif1", b"msf1")
+        (4, b"ftyp" + brand, IMAGE if READS_HEIF else HEIC)
+        for brand in (b"heic", b"heix", b"heim", b"heis", b"heif", b"hevc", b"mif1", b"msf1")
     ),
     (4, b"ftyp", Kind("video", "take its frames out as images")),
     (0, b"\x1aE\xdf\xa3", Kind("video", "take its frames out as images")),

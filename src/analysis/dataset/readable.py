@@ -14,11 +14,12 @@ def readable_images(manifest: pd.DataFrame, scan: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        `item_id`, `path`, `label`, `split`, `is_truncated` and `class_index`: the label's place among
-        the manifest's classes, −1 where there is none.
+        `item_id`, `path`, `label`, `split`, `is_truncated`, `value_range` and `class_index`: the label's
+        place among the manifest's classes, −1 where there is none.
     """
     images = manifest[["item_id", "path", "label", "split"]].assign(
         is_truncated=scan["status"].eq("truncated").to_numpy(),
+        value_range=scan["value_range"].to_numpy(object),
         class_index=manifest["label"].cat.codes.astype(np.int64),
     )
     return images[is_readable(scan) & is_not_dropped(manifest)].reset_index(drop=True)

@@ -13,7 +13,7 @@ PICTURE_PX = 160  # of a picture's longer side; twice what it takes in print
 
 
 def keep_pictures(images: pd.DataFrame) -> pd.DataFrame:
-    """Of `images` (`item_id`, `path`, `is_truncated`), no larger than they are printed.
+    """Of `images` (`item_id`, `path`, `value_range`, `is_truncated`), no larger than they are printed.
 
     Returns
     -------
@@ -21,7 +21,8 @@ def keep_pictures(images: pd.DataFrame) -> pd.DataFrame:
         One row per image: `item_id`, `height_px`, `width_px`, `pixels`: bytes, row by row of RGB.
     """
     pictures = [
-        small_picture(row.path, PICTURE_PX, allow_truncated=row.is_truncated) for row in images.itertuples()
+        small_picture(row.path, PICTURE_PX, value_range=row.value_range, allow_truncated=row.is_truncated)
+        for row in images.itertuples()
     ]
     return pd.DataFrame(
         {

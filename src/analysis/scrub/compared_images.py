@@ -14,7 +14,7 @@ MIN_SIDE_PX = 16
 
 def compared_images(manifest: pd.DataFrame, scan: pd.DataFrame) -> pd.DataFrame:
     """The images that were decoded, by `item_id`; those of training first, to stand for their copies."""
-    measures = scan[["item_id", "status", "width_px", "height_px", "phash"]]
+    measures = scan[["item_id", "status", "width_px", "height_px", "phash", "value_range"]]
     named = manifest[["item_id", "path", "label", "split", "content_hash"]]
     images = named.merge(measures, on="item_id", validate="1:1")
     images = images[is_readable(images) & images["phash"].notna()]

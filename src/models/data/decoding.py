@@ -29,7 +29,7 @@ N_DECODED_TOGETHER = 4096  # images on their way to where they are kept
 def decode(
     images: pd.DataFrame, *, input_px: int, interpolation: str = "bilinear", bar: Progress | None = None
 ) -> Tensor:
-    """The pictures of `images` (`path`, `is_truncated`) -> uint8 (N, 3, input_px, input_px).
+    """The pictures of `images` (`path`, `value_range`, `is_truncated`) -> uint8 (N, 3, input_px, input_px).
 
     `interpolation` is one of `INTERPOLATIONS`, all with antialiasing but "nearest".
 
@@ -41,19 +41,17 @@ def decode(
     tensor = torch.empty((len(images), 3, input_px, input_px), dtype=torch.uint8)
     pixels = tensor.permute(0, 2, 3, 1).numpy()  # (N, 3, H, W) -> (N, H, W, 3), the same memory
 
-    def fill(place: int, path: str, is_truncated: bool) -> None:
-        pixels[place] = _decode_one(path, is_truncated, input_px, INTERPOLATIONS[interpolation])
+    def fill(place: int, path: str, value_range: str | None, is_truncated: bool) -> None:
+        picture = open_scanned(path, value_range=value_range, allow_truncated=is_truncated)
+        pixels[place] = np.asarray(picture.resize((input_px, input_px), kernel, reducing_gap=2.0))
 
+    kernel = INTERPOLATIONS[interpolation]
+    columns = (images[name] for name in ("path", "value_range", "is_truncated"))
     n_threads = min(available_cores(), MAX_DECODING_THREADS)
     # each opening silences Pillow's warnings and restores the filters, which threads would do to one another
     with warnings.catch_warnings(), ThreadPoolExecutor(n_threads) as pool:
         warnings.simplefilter("ignore")
-        for _ in pool.map(fill, range(len(images)), images["path"], images["is_truncated"]):
+        for _ in pool.map(fill, range(len(images)), *columns):
             if bar is not None:
                 bar.update()
     return tensor
-
-
-def _decode_one(path: str, is_truncated: bool, input_px: int, kernel: Image.Resampling) -> np.ndarray:
-    picture = open_scanned(path, allow_truncated=is_truncated)
-    return np.asarray(picture.resize((input_px, input_px), kernel, reducing_gap=2.0))

@@ -44,7 +44,7 @@ def penultimate_features(
     batch_images: int,
     device: torch.device,
 ) -> np.ndarray:
-    """The backbone's output for `images` (`path`, `is_truncated`), decoded batch by batch: float32 (N, d)."""
+    """The backbone's output for `images` (see `decode`), decoded batch by batch: float32 (N, d)."""
     backbone.eval().to(device)
     batches = decoded_batches(
         images, input_px=input_px, batch_images=batch_images, device=device, description="embed"

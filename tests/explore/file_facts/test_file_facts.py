@@ -28,6 +28,12 @@ def dataset(n: int = 300, seed: int = 0, **changes: object) -> tuple[pd.DataFram
         "height_px": 640,
         "has_alpha": False,
         "exif_orientation": 1,
+        "n_pages": 1,
+        "camera": None,
+        "exif_date": None,
+        "software": None,
+        "jpeg_quality": "75",
+        "has_icc_profile": False,
         "split": rng.choice(["train", "validation", "test"], n, p=[0.6, 0.2, 0.2]),
     } | changes
     table = pd.DataFrame(columns).assign(label=pd.Categorical(labels), item_id=range(n), status="ok")
@@ -58,6 +64,11 @@ def test_files_that_are_alike_tell_nothing(seed: int) -> None:
         ("format", np.where(is_c(), "PNG", "JPEG"), "format PNG: 100% of its images, 0% of the others"),
         ("mode", np.where(is_c(), "L", "RGB"), "colour mode L: 100%"),
         ("has_alpha", is_c(), "transparency True"),
+        ("camera", np.where(is_c(), "Canon EOS 5D", "NIKON D90"), "camera Canon EOS 5D: 100%"),
+        ("exif_date", np.where(is_c(), "2024-05-31", None), "day of exif 2024-05-31: 100%"),
+        ("jpeg_quality", np.where(is_c(), "tables 1f3a9c", "75"), "jpeg quality tables 1f3a9c: 100%"),
+        ("has_icc_profile", is_c(), "colour profile True: 100%"),
+        ("n_pages", np.where(is_c(), 3, 1), "pages 3: 100%"),
         ("width_px", np.where(is_c(), 512, 640), "exact size 512×640: 100%"),
         ("bytes", np.where(is_c(), 90_000, 15_000) + np.arange(300), "bytes per pixel"),
     ],
@@ -96,8 +107,10 @@ def test_sources_of_two_classes_and_of_the_third_as_in_a_public_x_ray_set() -> N
 
 def test_split_saved_by_another_program_is_named() -> None:
     manifest, scan = dataset()
-    scan["format"] = np.where(manifest["split"] == "test", "PNG", "JPEG")
-    assert found(run(manifest, scan)) == {"file_tells_split": ["test"]}
+    scan["software"] = np.where(manifest["split"] == "test", "GIMP 2.10", None)
+    artifacts = run(manifest, scan)
+    assert found(artifacts) == {"file_tells_split": ["test"]}
+    assert "software GIMP 2.10: 100% of its images, 0% of the others" in artifacts.findings["detail"].iloc[0]
 
 
 def test_names_of_a_source_are_told_apart_from_what_is_in_the_files() -> None:

@@ -67,6 +67,7 @@ def dataset(labels: list[str | None], splits: list[str], seed: int = 0) -> tuple
         }
     ).assign(
         width_px=pd.array([32] * n, dtype="Int32"),
+        value_range=None,
         height_px=pd.array([24] * n, dtype="Int32"),
         histogram=list(histograms),
     )
@@ -289,11 +290,11 @@ def test_an_extreme_image_is_opened_and_a_lost_one_shown_by_its_thumbnail(tmp_pa
     thumbnail = np.full((32, 32, 3), 9, dtype=np.uint8)
     Image.new("L", (400, 100), 200).save(tmp_path / "blank é.png")
     (tmp_path / "text.jpg").write_text("no picture")
-    opened = open_picture(str(tmp_path / "blank é.png"), thumbnail)
+    opened = open_picture(str(tmp_path / "blank é.png"), thumbnail, None)
     assert opened.shape == (40, 160, 3)
     assert (opened == 200).all()
-    assert (open_picture(str(tmp_path / "text.jpg"), thumbnail) == 9).all()
-    assert (open_picture(str(tmp_path / "gone.png"), thumbnail) == 9).all()
+    assert (open_picture(str(tmp_path / "text.jpg"), thumbnail, None) == 9).all()
+    assert (open_picture(str(tmp_path / "gone.png"), thumbnail, None) == 9).all()
 
 
 @pytest.mark.parametrize("chunk_rows", [1, 7, 1024])

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import pandas as pd
 import pytest
 from PIL import Image
 from skimage.color import rgb2lab
@@ -67,6 +68,10 @@ def test_a_plain_picture_has_no_texture() -> None:
     assert (features["glcm_contrast_1px"], features["glcm_energy_1px"]) == (0, pytest.approx(1))
 
 
+def files(*paths: Path) -> pd.DataFrame:
+    return pd.DataFrame({"path": [str(path) for path in paths], "value_range": None})
+
+
 @pytest.mark.parametrize("shape", [(1, 1), (1, 9), (3, 2)])
 def test_a_tiny_picture_lacks_scales_and_keeps_the_rest(shape: tuple[int, int]) -> None:
     features = features_of(np.full(shape, 50))
@@ -81,12 +86,12 @@ def test_large_pictures_are_measured_at_a_bounded_size_and_small_ones_as_they_ar
     Image.fromarray(NOISE).save(small)
     large = cv2.resize(NOISE, (240, 400), interpolation=cv2.INTER_NEAREST)
     Image.fromarray(large).save(tmp_path / "large.png")
-    table = measure_images([str(small), str(tmp_path / "large.png")])
+    table = measure_images(files(small, tmp_path / "large.png"))
     assert table.loc[0].to_numpy() == pytest.approx(measure_picture(NOISE))
     assert table["contrast_scale_1"].notna().all()
-    assert measure_images([]).shape == (0, len(FEATURES))
+    assert measure_images(files()).shape == (0, len(FEATURES))
 
 
 def test_a_file_gone_since_the_scan_is_named(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"gone\.png could be read when it was scanned"):
-        measure_images([str(tmp_path / "gone.png")])
+        measure_images(files(tmp_path / "gone.png"))

@@ -8,10 +8,11 @@ from pathlib import Path
 
 import psutil
 
+from analysis.dataset.value_range import Ranges
 from analysis.obtain.scan.measures import FileMeasures, measure_files
 
 
-def measure_or_die(paths: Sequence[str]) -> FileMeasures:
+def measure_or_die(paths: Sequence[str], ranges: Ranges) -> FileMeasures:
     """Stands for a decoder that takes its process down: with a bad memory access, or killed for memory."""
     for path in paths:
         if "segfault" in path:
@@ -24,7 +25,7 @@ def measure_or_die(paths: Sequence[str]) -> FileMeasures:
             _die_when_told(Path(path).with_name("go"))
         if "outlives" in path and len(paths) == 1:
             _outlive(Path(path).with_name("go"))
-    return measure_files(paths)
+    return measure_files(paths, ranges)
 
 
 def _die_when_told(go: Path) -> None:
@@ -41,5 +42,5 @@ def _outlive(go: Path) -> None:
         psutil.Process(int(str(go.with_name("pid").readlink()))).wait()
 
 
-def die(paths: Sequence[str]) -> FileMeasures:
+def die(paths: Sequence[str], ranges: Ranges) -> FileMeasures:
     os._exit(1)

@@ -45,7 +45,7 @@ def halves(left: object, right: object, *, height: int = 20, width: int = 30) ->
 
 
 def hashed(path: Path) -> int:
-    return int(measure_files([str(path)]).measures["phash"][0])
+    return int(measure_files([str(path)], {}).measures["phash"][0])
 
 
 def reference(image: Image.Image) -> int:
@@ -91,7 +91,7 @@ def test_hash_of_photographs_is_that_of_imagehash(
         left, upper = RNG.integers(0, 500), RNG.integers(0, 300)
         tile = photograph.crop((left, upper, left + 32 + i % 7, upper + 32 + i % 5))
         paths.append(saved(tile, tmp_path / f"{i}.jpg", quality=quality))
-    found = measure_files([str(path) for path in paths]).measures["phash"]
+    found = measure_files([str(path) for path in paths], {}).measures["phash"]
     assert found.tolist() == [reference(Image.open(path)) for path in paths]
 
 
@@ -102,7 +102,7 @@ def test_hash_of_cifar_images_is_that_of_imagehash(tmp_path: Path) -> None:
         paths = [tmp_path / f"{i}.jpg" for i in range(len(names))]
         for name, path in zip(names, paths, strict=True):
             path.write_bytes(archive.read(name))
-    found = measure_files([str(path) for path in paths]).measures["phash"]
+    found = measure_files([str(path) for path in paths], {}).measures["phash"]
     assert len(found) >= 200
     assert found.tolist() == [reference(Image.open(path)) for path in paths]
 
@@ -357,7 +357,7 @@ def test_files_of_many_sizes_keep_their_order(tmp_path: Path) -> None:
         paths.append(saved(Image.new("L", (width, height), i), tmp_path / f"{i}.png"))
     paths[7].write_text("not a picture")
     paths[9].unlink()
-    found = measure_files([str(path) for path in paths])
+    found = measure_files([str(path) for path in paths], {})
     ok = np.delete(np.arange(40), [7, 9])
     assert found.measures["brightness_mean"][ok] * 255 == pytest.approx(ok)
     assert found.columns["width_px"] == [None if i in (7, 9) else 1 + i % 3 for i in range(40)]
@@ -371,20 +371,20 @@ def test_each_picture_is_measured_once(tmp_path: Path, monkeypatch: pytest.Monke
     monkeypatch.setattr(measures, "measure", lambda stack: stacks.append(len(stack)) or measure(stack))
     images = [NOISE[:10, :10]] * 7 + [NOISE[:20, :20]] * 2
     paths = [saved(Image.fromarray(image), tmp_path / f"{i}.png") for i, image in enumerate(images)]
-    measure_files([str(path) for path in paths])
+    measure_files([str(path) for path in paths], {})
     assert sorted(stacks) == [1, 1, 1, 3, 3]  # the 20 × 20 ones by themselves, the others by three
 
 
 def test_no_files_have_no_measures() -> None:
     paths: Sequence[str] = []
-    assert len(measure_files(paths).measures) == 0
+    assert len(measure_files(paths, {}).measures) == 0
 
 
 def test_file_that_is_no_image_is_named_by_its_content(tmp_path: Path) -> None:
     (tmp_path / "a.jpg").write_bytes(b"version https://git-lfs.github.com/spec/v1")
     (tmp_path / "b.jpg").write_bytes(b"nothing known")
     (tmp_path / "c.jpg").write_bytes(b"\xff\xd8\xff rest of no JPEG")
-    found = measure_files([str(tmp_path / name) for name in ("a.jpg", "b.jpg", "c.jpg")])
+    found = measure_files([str(tmp_path / name) for name in ("a.jpg", "b.jpg", "c.jpg")], {})
     assert found.columns["status"] == ["unreadable"] * 3
     errors = found.columns["error"]
     assert errors[0] == "it is no image but a Git LFS pointer: `git lfs pull` brings the picture"

@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 
 from analysis.contract import Artifacts
+from analysis.dataset.value_range import Ranges
 from analysis.obtain.scan import stage as scan_module
 from analysis.obtain.scan.measures import NUMBERS
 from analysis.obtain.scan.stage import scan
@@ -111,7 +112,14 @@ def test_images_without_a_picture_have_no_measures(broken: list[Path]) -> None:
 def test_summary_and_metrics_count_what_there_is(broken: list[Path]) -> None:
     _, artifacts = parts_of(manifest_of(broken))
     assert artifacts.summary == "30 images, 3 unreadable"
-    assert artifacts.metrics == {"n_images": 30, "n_unreadable": 3, "n_truncated": 1}
+    assert artifacts.metrics == {
+        "n_images": 30,
+        "n_unreadable": 3,
+        "n_truncated": 1,
+        "n_several_pages": 0,
+        "n_of_more_than_8_bits": 0,
+    }
+    assert (artifacts.notes, artifacts.failure) == ([], "")
 
 
 def test_dataset_of_one_image_is_scanned(paths: list[Path]) -> None:
@@ -123,6 +131,85 @@ def test_manifest_without_rows_gives_empty_tables() -> None:
     table, thumbnails = scanned(manifest_of([]))
     assert len(table) == 0
     assert thumbnails.shape == (0, 32, 32, 3)
+
+
+def test_dataset_of_which_nothing_can_be_read_fails_and_says_why(tmp_path: Path) -> None:
+    paths = [tmp_path / f"{i}.jpg" for i in range(5)]
+    for path in paths[:3]:
+        path.write_bytes(b"version https://git-lfs.github.com/spec/v1")
+    paths[3].write_bytes(b"")
+    _, artifacts = parts_of(manifest_of(paths, status=["ok"] * 4 + ["symlink_loop"]))
+    assert artifacts.failure.startswith(
+        "none of the dataset's 5 images can be read: 3 × it is no image but a "
+    )
+    assert "Git LFS pointer: `git lfs pull`" in artifacts.failure
+    assert "1 × the file has no bytes; 1 × the link leads back to itself" in artifacts.failure
+
+
+def test_pages_and_limits_are_said_with_counts(tmp_path: Path) -> None:
+    frames = [Image.new("L", (8, 8), level) for level in (1, 2, 3)]
+    frames[0].save(tmp_path / "a.gif", save_all=True, append_images=frames[1:])
+    Image.new("1", (20_000, 6_000)).save(tmp_path / "b.png")
+    _, artifacts = parts_of(manifest_of([tmp_path / "a.gif", tmp_path / "b.png"]))
+    limit, pages = artifacts.notes
+    assert "1 × more than 100 megapixels, so not decoded" in limit
+    assert "need not be damaged" in limit
+    assert "pages or frames: 1." in pages
+    assert "2 further ones were not seen" in pages
+
+
+# ---- one range of values for the dataset ------------------------------------------------------------------
+
+
+def deep(folder: Path, greatest: Sequence[int]) -> list[Path]:
+    """Grey pictures of 16 bits, each from 0 to one of the values."""
+    folder.mkdir(exist_ok=True)
+    paths = [folder / f"{i:02}.png" for i in range(len(greatest))]
+    for path, value in zip(paths, greatest, strict=True):
+        Image.fromarray(np.linspace(0, value, 64).astype(np.uint16).reshape(8, 8)).save(path)
+    return paths
+
+
+def test_pictures_of_more_than_8_bits_share_the_range_of_all(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    part_sizes(monkeypatch, 3, 1)  # the brightest comes late, in another part
+    paths = deep(tmp_path / "deep", [200, 1000, 300, 0, 1000, 4095, 500])
+    Image.new("L", (8, 8), 77).save(tmp_path / "plain.png")
+    parts, artifacts = parts_of(manifest_of([*paths, tmp_path / "plain.png"]))
+    table = pd.concat([part["scan"] for part in parts], ignore_index=True)
+    assert table["value_range"].tolist() == ["0..4095"] * 7 + [pd.NA]
+    assert table["value_extremes"].tolist()[:2] == ["0..200", "0..1000"]
+    assert (table["brightness_p99"] * 255).round().tolist() == [12, 62, 18, 0, 62, 255, 31, 77]
+    thumbnails = np.concatenate([part["thumbnails"] for part in parts])
+    assert thumbnails.max(axis=(1, 2, 3)).tolist() == [12, 62, 18, 0, 62, 255, 31, 77]
+    (note,) = artifacts.notes
+    assert (
+        "more than 8 bits: 7, with integers from 0 to 4,095. In all of them 0 is black and 4,095 white"
+        in note
+    )
+    assert artifacts.metrics["n_of_more_than_8_bits"] == 7
+
+
+def test_known_pictures_are_measured_again_only_by_another_range(tmp_path: Path, decoded: list[str]) -> None:
+    paths = deep(tmp_path / "deep", [900, 4000, 1000])
+    table, thumbnails = scanned(manifest_of(paths))
+    last = {"previous_scan": table, "previous_thumbnails": thumbnails}
+    decoded.clear()
+    fewer, _ = scanned(manifest_of(paths[:2]), **last)
+    assert decoded == []
+    pd.testing.assert_frame_equal(fewer, table[:2])
+    fresh, fresh_thumbnails = scanned(manifest_of([paths[0], paths[2]]))
+    decoded.clear()
+    narrower, narrower_thumbnails = scanned(manifest_of([paths[0], paths[2]]), **last)
+    assert sorted(decoded) == ["00.png", "02.png"]
+    pd.testing.assert_frame_equal(narrower, fresh)
+    assert np.array_equal(narrower_thumbnails, fresh_thumbnails)
+
+
+def test_few_pictures_that_alone_stretch_the_range_are_said(tmp_path: Path) -> None:
+    _, artifacts = parts_of(manifest_of(deep(tmp_path / "deep", [4095] * 29 + [65535])))
+    assert "1 alone exceed 4,095" in artifacts.notes[0]
 
 
 # ---- the same result, however it is made ------------------------------------------------------------------
@@ -161,10 +248,10 @@ def test_work_is_shared_out_by_files_and_bytes(paths: list[Path], monkeypatch: p
     sizes: list[int] = []
     measure: Callable = Workers.measure
 
-    def noting(self: Workers, batches: Sequence[Sequence[str]]) -> object:
+    def noting(self: Workers, batches: Sequence[Sequence[str]], ranges: Ranges) -> object:
         batches = list(batches)
         sizes.extend(len(batch) for batch in batches)
-        return measure(self, batches)
+        return measure(self, batches, ranges)
 
     monkeypatch.setattr(Workers, "measure", noting)
     monkeypatch.setattr(scan_module, "BATCH_FILES", 10)
@@ -206,10 +293,10 @@ def decoded(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     names: list[str] = []
     measure: Callable = Workers.measure
 
-    def noting(self: Workers, batches: Sequence[Sequence[str]]) -> object:
+    def noting(self: Workers, batches: Sequence[Sequence[str]], ranges: Ranges) -> object:
         batches = list(batches)
         names.extend(Path(path).name for batch in batches for path in batch)
-        return measure(self, batches)
+        return measure(self, batches, ranges)
 
     monkeypatch.setattr(Workers, "measure", noting)
     return names

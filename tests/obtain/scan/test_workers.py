@@ -27,7 +27,7 @@ def test_results_come_in_the_order_of_the_batches(tmp_path: Path) -> None:
     paths = pictures(tmp_path, [f"{i}.png" for i in range(30)])
     batches = [paths[:1], paths[1:20], [], paths[20:21], paths[21:]]
     with Workers() as measuring:
-        results = list(measuring.measure(batches))
+        results = list(measuring.measure(batches, {}))
     assert [len(result.measures) for result in results] == [1, 19, 0, 1, 9]
     levels = [level for result in results for level in result.measures["brightness_mean"] * 255]
     assert levels == pytest.approx(range(30))
@@ -37,7 +37,7 @@ def test_no_more_batches_are_taken_than_the_workers_need(tmp_path: Path) -> None
     taken = []
     batches = (taken.append(i) or pictures(tmp_path, [f"{i}.png"]) for i in range(50))
     with Workers() as measuring:
-        next(measuring.measure(batches))
+        next(measuring.measure(batches, {}))
     assert len(taken) <= workers.BATCHES_AHEAD * measuring.n + 1
 
 
@@ -49,7 +49,7 @@ def test_crash_costs_no_image_but_the_one_that_caused_it(
     names[3], names[4], names[20], names[33] = "segfault.png", "memory.png", "huge.png", "segfault 2.png"
     paths = pictures(tmp_path, names)
     with Workers() as measuring:
-        results = list(measuring.measure(paths[i : i + 8] for i in range(0, 40, 8)))
+        results = list(measuring.measure((paths[i : i + 8] for i in range(0, 40, 8)), {}))
     found = FileMeasures.joined(results)
     crashed = [i for i, error in enumerate(found.columns["error"]) if error == CRASHED]
     assert crashed == [3, 4, 20, 33]
@@ -72,7 +72,7 @@ def test_file_tried_alone_is_not_blamed_for_another_that_dies_meanwhile(
         yield [dies_later]
 
     with Workers() as measuring:
-        first, second = measuring.measure(batches())
+        first, second = measuring.measure(batches(), {})
     assert list(first.columns["error"]) == [None, CRASHED]
     assert list(second.columns["error"]) == [CRASHED]
 
@@ -80,20 +80,20 @@ def test_file_tried_alone_is_not_blamed_for_another_that_dies_meanwhile(
 def test_workers_that_cannot_start_are_no_fault_of_the_files(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(workers, "measure_files", die)
     with Workers() as measuring, pytest.raises(InputError, match="die as they start"):
-        next(measuring.measure([["a.png"]]))
+        next(measuring.measure([["a.png"]], {}))
 
 
 def test_no_process_starts_without_work(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(workers, "_started", lambda n: pytest.fail("started"))
     with Workers() as measuring:
-        assert list(measuring.measure([])) == []
+        assert list(measuring.measure([], {})) == []
 
 
 PARENT = """
 import time
 from analysis.obtain.scan.workers import Workers
 with Workers() as measuring:
-    next(measuring.measure([["gone.png"]] * 9))
+    next(measuring.measure([["gone.png"]] * 9, {}))
     print("ready", flush=True)
     time.sleep(200)
 """
@@ -118,7 +118,7 @@ def test_workers_end_with_their_parent(ending: signal.Signals) -> None:
 
 def test_abandoned_results_leave_no_worker() -> None:
     with Workers() as measuring:
-        next(measuring.measure([["gone.png"]] * 9))
+        next(measuring.measure([["gone.png"]] * 9, {}))
         assert grandchildren()
     assert grandchildren() == []
 

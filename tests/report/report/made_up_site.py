@@ -110,6 +110,7 @@ def make_scan(manifest: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "item_id": manifest["item_id"],
+            "value_range": None,
             "format": pd.Series("PNG", manifest.index).where(is_read, None),
             "width_px": pd.Series(8, manifest.index, dtype="Int32").where(is_read).mask(is_large, 900),
             "height_px": pd.Series(8, manifest.index, dtype="Int32").where(is_read).mask(is_large, 600),

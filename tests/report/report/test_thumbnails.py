@@ -11,7 +11,12 @@ from analysis.report.report.thumbnails import THUMBNAIL_PX, make_thumbnails
 
 def images(*paths: Path, status: str = "ok") -> pd.DataFrame:
     return pd.DataFrame(
-        {"item_id": np.arange(len(paths)) + 5, "path": [str(path) for path in paths], "status": status}
+        {
+            "item_id": np.arange(len(paths)) + 5,
+            "path": [str(path) for path in paths],
+            "status": status,
+            "value_range": None,
+        }
     )
 
 

@@ -24,6 +24,7 @@ def images(tmp_path: Path) -> pd.DataFrame:
             "width_px": pd.array([40] * 5, dtype="Int32"),
             "height_px": pd.array([40] * 5, dtype="Int32"),
             "phash": pd.array([1] * 5, dtype="UInt64"),
+            "value_range": None,
         },
         index=pd.RangeIndex(5, name="item_id"),
     )

@@ -21,6 +21,8 @@ SEARCH = DuplicateSearchParameters.model_validate(PARAMETERS["duplicate_search"]
 DEFAULTS = DuplicatesParameters.model_validate(PARAMETERS["duplicates"])
 N = 60
 
+OF_SCAN = ("item_id", "content_hash", "status", "width_px", "height_px", "phash", "value_range")
+
 
 def pictures(n: int) -> np.ndarray:
     noise = np.random.default_rng(0).normal(size=(n, 64, 64, 3))
@@ -43,7 +45,12 @@ class Dataset:
         phash = np.packbits(low > np.median(low)).view(">u8")[0]
         self.thumbnails.append(thumbnail)
         facts = {"path": str(path), "split": split, "label": label, "status": "ok", "phash": phash}
-        content = {"content_hash": path.read_bytes().hex(), "width_px": 64, "height_px": 64}
+        content = {
+            "content_hash": path.read_bytes().hex(),
+            "width_px": 64,
+            "height_px": 64,
+            "value_range": None,
+        }
         self.rows.append(facts | content | row)
         return str(path)
 
@@ -52,7 +59,7 @@ class Dataset:
         types = {"split": "category", "label": "category", "width_px": "Int32", "height_px": "Int32"}
         table = table.astype(types | {"phash": "UInt64"})
         manifest = table[["item_id", "path", "label", "split", "content_hash"]]
-        return manifest, table[["item_id", "content_hash", "status", "width_px", "height_px", "phash"]]
+        return manifest, table[list(OF_SCAN)]
 
     def searched(self) -> pd.DataFrame:
         found = duplicate_search(*self.tables(), np.stack(self.thumbnails), parameters=SEARCH, seed=0)

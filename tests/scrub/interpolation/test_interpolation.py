@@ -29,7 +29,8 @@ def dataset_of(
     manifest = pd.DataFrame({"path": [str(path) for path in paths], "label": pd.Categorical(labels)})
     widths, heights = (pd.array([side[k] for side in sides], dtype="Int32") for k in (0, 1))
     return manifest, pd.DataFrame(
-        {"status": "ok", "width_px": widths, "height_px": heights}, index=range(len(sides))
+        {"status": "ok", "width_px": widths, "height_px": heights, "value_range": None},
+        index=range(len(sides)),
     )
 
 

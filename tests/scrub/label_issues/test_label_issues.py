@@ -48,7 +48,12 @@ class Dataset:
         level = 40 + 80 * shown[:, None, None, None]
         self.thumbnails = (level + rng.integers(0, 40, (n, 32, 32, 3))).clip(0, 255).astype(np.uint8)
         self.scan = pd.DataFrame(
-            {"item_id": np.arange(n), "status": "ok", "brightness_mean": level.ravel() / 255}
+            {
+                "item_id": np.arange(n),
+                "status": "ok",
+                "brightness_mean": level.ravel() / 255,
+                "value_range": None,
+            }
         )
         self.scan["histogram"] = list(rng.dirichlet(np.ones(96), n).astype(np.float32))
         self.duplicates = NO_COPIES
@@ -276,7 +281,7 @@ def test_a_hundred_classes_are_drawn_in_part(tmp_path: Path) -> None:
             "split": pd.Categorical(["train"] * 240),
         }
     )
-    dataset.scan = pd.DataFrame({"item_id": np.arange(240), "status": "ok"})
+    dataset.scan = pd.DataFrame({"item_id": np.arange(240), "status": "ok", "value_range": None})
     dataset.embeddings = np.eye(40, dtype=np.float32)[labels] + rng.normal(0, 0.01, (240, 40)).astype(
         np.float32
     )

@@ -34,6 +34,10 @@ ORDINARY = {
     "exif_orientation": 1,
     "has_alpha": False,
     "is_greyscale": False,
+    "n_pages": 1,
+    "value_range": pd.NA,
+    "grey_end_fraction": 0.0,
+    "contrast": 0.2,
     "brightness_p01": 0.05,
     "brightness_p99": 0.95,
     "entropy_bits": 7.0,
@@ -51,9 +55,12 @@ TYPES = {
     "height_px": "Int32",
     "exif_orientation": "Int8",
     "has_alpha": "boolean",
+    "n_pages": "Int32",
+    "value_range": "string",
     "is_greyscale": "boolean",
 }
 USUAL = {"unusual_fraction": 0.5, "min_images": 20}
+OF_DATASET = {"unreadable_dataset", "black_dataset", "blank_dataset"}
 RARE = {"minority_fraction": 0.02, "min_images": 20}
 
 
@@ -422,7 +429,8 @@ def test_flagged_figure_shows_the_worst_of_every_kind_first():
 def test_flagged_figure_never_opens_a_path_that_is_not_sound(tmp_path, monkeypatch):
     opened = []
     monkeypatch.setattr(
-        "analysis.scrub.quality_checks.figures.small_picture_if_any", lambda path, _: opened.append(path)
+        "analysis.scrub.quality_checks.figures.small_picture_if_any",
+        lambda path, _, value_range: opened.append(path),
     )
     statuses = ["outside_root", "symlink_loop", "not_a_file", "truncated"]
     run(images_table(4, status=statuses))
@@ -434,7 +442,7 @@ def test_measures_count_every_judged_image_once():
     images = images_table(100, brightness_p99=rng.random(100), width_px=rng.integers(1, 4000, 100))
     table = figure_named(run(images), "measures").table
     assert table.groupby("measure")["n_images"].sum().eq(100).all()
-    assert table["measure"].nunique() == 6
+    assert table["measure"].nunique() == 7
 
 
 @pytest.mark.parametrize("n", [1, 2])
@@ -458,7 +466,7 @@ def photograph(rng: np.random.Generator, *, height: int = 72, width: int = 96) -
 
 
 def scan_of(paths: list[Path], statuses: list[str]) -> pd.DataFrame:
-    found = measure_files([path.as_posix() for path in paths])
+    found = measure_files([path.as_posix() for path in paths], {})
     rows = pd.DataFrame(found.columns)
     is_measured = rows["status"].isin(["ok", "truncated"])
     for name in (*NUMBERS, "is_greyscale"):
@@ -538,6 +546,11 @@ def planted_images(folder: Path, rng: np.random.Generator) -> dict[Path, str]:
     (folder / "whole.jpg").unlink()
     faint = Image.fromarray((photograph(rng) * 0.2).astype(np.uint8))
     glaring = Image.fromarray((205 + photograph(rng) * 0.19).astype(np.uint8))
+    stream = io.BytesIO()
+    photo(height=160, width=192).save(stream, "JPEG", quality=92)
+    closed = Image.open(io.BytesIO(stream.getvalue()[: len(stream.getvalue()) // 2] + b"\xff\xd9")).convert(
+        "RGB"
+    )
     soft = Image.fromarray(cv2.GaussianBlur(photograph(rng), (0, 0), 3))
     return {
         written("text.jpg", b"<html>404 not found</html>"): "unreadable",
@@ -555,6 +568,8 @@ def planted_images(folder: Path, rng: np.random.Generator) -> dict[Path, str]:
         saved(faint, "night.png"): "too_dark",
         saved(glaring, "glare.png"): "too_bright",
         saved(soft, "soft.png"): "blurry",
+        saved(closed, "half.png"): "cut_short",
+        saved(photo(), "pages.tif", save_all=True, append_images=[photo()]): "several_pages",
     }
 
 
@@ -589,10 +604,44 @@ def test_each_planted_fault_is_found_under_its_kind_and_nothing_else_is(clean_ro
     found = artifacts.findings.groupby("item_id")["kind"].agg(set).to_dict()
     assert found == expected
     every_kind = {kind.name for kind in artifacts.kinds}
-    assert every_kind - {"colour_among_greyscale"} == set().union(*expected.values())
+    assert every_kind - {"colour_among_greyscale", *OF_DATASET} == set().union(*expected.values())
     assert artifacts.findings["score"].between(0.5, 1).all()
     assert artifacts.findings["detail"].str.len().gt(0).all()
     render(artifacts)
+
+
+def test_dataset_that_is_dark_or_blank_as_a_whole_is_the_first_of_its_faults():
+    dark = images_table(30, brightness_p99=[0.06] * 20 + [0.9] * 10, contrast=[0.01] * 20 + [0.2] * 10)
+    findings = run(dark).findings
+    assert findings["kind"].unique().tolist()[0] == "black_dataset"
+    assert (findings["kind"] == "black_dataset").sum() == 20
+    assert findings["severity"].iloc[0] == "high"
+    assert findings["detail"].iloc[0] == ("99th percentile of brightness is 0.06; so in 20 of 30 images")
+    blank = images_table(30, contrast=[0.0] * 30)
+    assert set(run(blank).findings["kind"]) == {"blank_dataset"}
+
+
+def test_stars_on_black_and_a_minority_are_no_fault_of_the_dataset():
+    assert (
+        run(images_table(30, brightness_p99=[0.05] * 30, contrast=[0.06] * 30)).metrics["n_black_dataset"]
+        == 0
+    )
+    few = images_table(30, brightness_p99=[0.06] * 14 + [0.9] * 16, contrast=[0.01] * 30)
+    assert run(few).metrics["n_black_dataset"] == 0
+
+
+def test_dataset_without_pictures_for_the_greater_part_is_one_fault():
+    images = pd.concat([images_table(10), undecoded(10, "unreadable", error=["a Git LFS pointer"] * 10)])
+    images = (
+        images.reset_index(drop=True)
+        .rename_axis("item_id")
+        .astype({"label": "category", "split": "category"})
+    )
+    findings = run(images).findings
+    assert findings["kind"].iloc[0] == "unreadable_dataset"
+    assert (findings["kind"] == "unreadable_dataset").sum() == 10
+    assert findings["detail"].iloc[0] == "a Git LFS pointer"
+    assert run(images.iloc[:19]).metrics["n_unreadable_dataset"] == 0
 
 
 def test_blur_is_found_whatever_the_contrast_and_fog_is_not_blur(clean_rows, tmp_path):

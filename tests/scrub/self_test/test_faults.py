@@ -29,7 +29,9 @@ def originals(tmp_path: Path, picture: np.ndarray) -> pd.DataFrame:
     paths = [tmp_path / f"é{i}.png" for i in range(3)]
     for path in paths:
         Image.fromarray(picture).save(path)
-    return pd.DataFrame({"item_id": [5, 7, 9], "path": [path.as_posix() for path in paths]})
+    return pd.DataFrame(
+        {"item_id": [5, 7, 9], "path": [path.as_posix() for path in paths], "value_range": None}
+    )
 
 
 def test_shifted_moves_the_picture_by_whole_thumbnail_pixels(picture: np.ndarray) -> None:

@@ -20,7 +20,7 @@ def file_facts_of(images: pd.DataFrame) -> pd.DataFrame:
     ----------
     images
         `path`, `label`, `bytes` of the manifest, and of the scan `format`, `mode`, `width_px`, `height_px`,
-        `has_alpha`, `exif_orientation`.
+        `has_alpha`, `exif_orientation`, `n_pages` and what files say of their origin.
     """
     width, height = (images[f"{side}_px"].astype(float) for side in ("width", "height"))
     size = images["width_px"].astype("string") + "×" + images["height_px"].astype("string")
@@ -34,6 +34,12 @@ def file_facts_of(images: pd.DataFrame) -> pd.DataFrame:
         "longer_side": _binned(np.maximum(width, height)),
         "transparency": images["has_alpha"],
         "exif_orientation": images["exif_orientation"],
+        "pages": images["n_pages"],
+        "camera": images["camera"],
+        "day_of_exif": images["exif_date"],
+        "software": images["software"],
+        "jpeg_quality": images["jpeg_quality"],
+        "colour_profile": images["has_icc_profile"],
         "bytes_per_pixel": _binned(images["bytes"].astype(float) / (width * height)),
         NAME: [_pattern(path, label) for path, label in zip(images["path"], images["label"], strict=True)],
     }

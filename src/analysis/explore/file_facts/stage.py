@@ -11,7 +11,10 @@ from analysis.explore.file_facts.parameters import FileFactsParameters
 from analysis.explore.file_facts.telling import COLUMNS, how_facts_tell
 from analysis.statistics.rank_tests import holm
 
-FROM_SCAN = ["format", "mode", "width_px", "height_px", "has_alpha", "exif_orientation"]
+FROM_SCAN = [
+    *("format", "mode", "width_px", "height_px", "has_alpha", "exif_orientation", "n_pages"),
+    *("camera", "exif_date", "software", "jpeg_quality", "has_icc_profile"),
+]
 CAPTIONS = {
     "class_facts": "One row per fact and class, the most telling first: balanced_accuracy with which the "
     "fact alone tells the class from all others (0.5 by chance), with its 95% interval; telling_value is the "

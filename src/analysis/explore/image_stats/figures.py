@@ -257,15 +257,18 @@ def plot_mean_images(images: pd.DataFrame, thumbnails: np.ndarray) -> Figure:
     )
 
 
-def plot_extremes(extremes: pd.DataFrame, thumbnails: np.ndarray) -> Figure:
-    """One row per measure: the images at its low end on the left, at its high end on the right."""
+def plot_extremes(extremes: pd.DataFrame, thumbnails: np.ndarray, value_ranges: pd.Series) -> Figure:
+    """One row per measure: the images at its low end on the left, at its high end on the right.
+
+    `value_ranges` are of the scan, by `item_id`.
+    """
     measures = list(extremes["measure"].unique())
     n_columns = 2 * int(extremes["rank"].max()) + 1  # one left free between the ends
     size = {"width": 0.8 * n_columns, "height": 0.8 * CELL_HEIGHT * len(measures)}
     drawing, axes = new_figure(**size)
     ax = axes[0, 0]
     pictures = {
-        row.item_id: open_picture(row.path, thumbnails[row.item_id])
+        row.item_id: open_picture(row.path, thumbnails[row.item_id], value_ranges[row.item_id])
         for row in extremes.drop_duplicates("item_id").itertuples()
     }
     for row in extremes.itertuples():
@@ -308,10 +311,10 @@ def _number(value: float) -> str:
     return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
 
 
-def open_picture(path: str, thumbnail: np.ndarray) -> np.ndarray:
+def open_picture(path: str, thumbnail: np.ndarray, value_range: str | None) -> np.ndarray:
     """The file as a person sees it, at most `PICTURE_PX` large; its thumbnail if the file is gone by now."""
     try:
-        picture = open_as_seen(path, allow_truncated=True)
+        picture = open_as_seen(path, value_range=value_range, allow_truncated=True)
     except ImageError:
         return np.asarray(thumbnail)
     picture.thumbnail((PICTURE_PX, PICTURE_PX))

@@ -152,5 +152,7 @@ def _figures(
         figures.append(plot_pixel_histograms(images, scan["histogram"].to_numpy()))
         figures.append(plot_mean_images(images, thumbnails))
     if len(tables["extremes"]):
-        figures.append(plot_extremes(tables["extremes"], thumbnails))
+        figures.append(
+            plot_extremes(tables["extremes"], thumbnails, scan.set_index("item_id")["value_range"])
+        )
     return figures

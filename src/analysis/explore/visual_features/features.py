@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import cv2
 import numpy as np
 import pandas as pd
@@ -33,21 +31,22 @@ FEATURES = [
 ]
 
 
-def measure_images(paths: Sequence[str]) -> pd.DataFrame:
-    """One row per picture with `FEATURES`; the truncated ones as far as they go.
+def measure_images(images: pd.DataFrame) -> pd.DataFrame:
+    """One row per picture (`path`, `value_range`) with `FEATURES`; the truncated ones as far as they go.
 
     Raises
     ------
     InputError
         If one cannot be opened: the file changed after it was scanned.
     """
-    opened = progress(paths, description="features", unit="images")
-    rows = [measure_picture(_open(path)) for path in opened]
+    files = images[["path", "value_range"]].itertuples(index=False)
+    opened = progress(files, description="features", unit="images", total=len(images))
+    rows = [measure_picture(_open(*file)) for file in opened]
     return pd.DataFrame(np.array(rows).reshape(-1, len(FEATURES)), columns=FEATURES)
 
 
-def _open(path: str) -> np.ndarray:
-    picture = open_scanned(path, allow_truncated=True)
+def _open(path: str, value_range: str | None) -> np.ndarray:
+    picture = open_scanned(path, value_range=value_range, allow_truncated=True)
     picture.thumbnail((WORKING_PX, WORKING_PX), Image.Resampling.BOX, reducing_gap=2.0)
     return np.asarray(picture)
 

@@ -22,9 +22,10 @@ def visual_features(
 
     Without a training split the sample is of all splits.
     """
-    images = manifest[is_usable(manifest, scan) & ~np.isnan(embeddings[:, 0])]
+    images = manifest.assign(value_range=scan["value_range"].to_numpy(object))
+    images = images[is_usable(manifest, scan) & ~np.isnan(embeddings[:, 0])]
     images = sample_of_training(images, parameters.max_images, seed=seed)
-    features = measure_images(images["path"])
+    features = measure_images(images)
     n_classes = images["label"].nunique()
     return Artifacts(
         summary=f"{len(images):,} images of {n_classes:,} classes measured",

@@ -81,5 +81,5 @@ def _arrays(explained: Explained) -> dict[str, np.ndarray]:
 
 def _table(explained: Explained) -> pd.DataFrame:
     """One row per picture: the prediction that is explained, and at which layer."""
-    table = explained.images.drop(columns=["path", "is_truncated", "split"])
+    table = explained.images.drop(columns=["path", "value_range", "is_truncated", "split"])
     return table.assign(layer=explained.layer, layer_cells=explained.layer_cells)

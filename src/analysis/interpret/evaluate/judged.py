@@ -17,7 +17,7 @@ class Judged:
     Attributes
     ----------
     images
-        `item_id`, `path`, `is_truncated`, `class_index`, `predicted_index` and `confidence`.
+        `item_id`, `path`, `value_range`, `is_truncated`, `class_index`, `predicted_index` and `confidence`.
     probabilities
         (N, C), in the order of `classes`.
     """

@@ -187,7 +187,8 @@ def draw_pair(near: pd.DataFrame, title: str, *, strip: SubFigure) -> None:
 
 def _pictures(rows: pd.DataFrame) -> list[np.ndarray]:
     return [
-        small_picture(row.path, PICTURE_PX, allow_truncated=row.is_truncated) for row in rows.itertuples()
+        small_picture(row.path, PICTURE_PX, value_range=row.value_range, allow_truncated=row.is_truncated)
+        for row in rows.itertuples()
     ]
 
 

@@ -143,9 +143,11 @@ def _figures(
     scan: pd.DataFrame,
     parameters: HardExamplesParameters,
 ) -> list[Figure]:
+    measured = scan.set_index("item_id").loc[images["item_id"]]
     pictured = images.assign(
         path=manifest.set_index("item_id")["path"].loc[images["item_id"]].to_numpy(),
-        is_truncated=scan.set_index("item_id")["status"].loc[images["item_id"]].eq("truncated").to_numpy(),
+        value_range=measured["value_range"].to_numpy(object),
+        is_truncated=measured["status"].eq("truncated").to_numpy(),
     )
     trained_on, others = (pictured[pictured["was_trained_on"] == was] for was in (True, False))
     figures = [plot_class_hardness(by_class, parameters.hardest_fraction)]

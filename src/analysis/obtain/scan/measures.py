@@ -20,7 +20,10 @@ import numpy as np
 from PIL import Image
 
 from analysis.dataset.file_kinds import IMAGE, kind_of
+from analysis.dataset.file_origin import FileOrigin
 from analysis.dataset.images import Decoding, decode_file
+from analysis.dataset.value_range import Ranges
+from analysis.obtain.scan.cut_short import grey_end_fraction
 
 WORKING_SIZE_PX = (
     192  # longer side; blur that shows in a photograph of 600 pixels still halves sharpness here
@@ -33,7 +36,12 @@ HASH_PX, HASH_FREQUENCIES = 32, 8  # imagehash.phash's hash_size 8 and highfreq_
 BRIGHTNESS_PERCENTILES = (1, 5, 25, 50, 75, 95, 99)
 CHANNEL_BINS = 32
 STACK_PIXELS = 2**17  # enough small pictures to measure them together; a larger one is measured on its own
-COLUMNS = ("status", "error", "format", "mode", "width_px", "height_px", "exif_orientation", "has_alpha")
+OF_DECODING = ("status", "error")
+OF_HEADER = (
+    *("format", "mode", "width_px", "height_px", "exif_orientation", "has_alpha", "n_pages"),
+    *("value_extremes", "value_range"),
+)
+COLUMNS = (*OF_DECODING, *OF_HEADER, *FileOrigin._fields)
 NUMBERS = (  # in [0, 1] unless said otherwise
     *(f"{statistic}_{channel}" for statistic in ("mean", "std") for channel in ("red", "green", "blue")),
     "brightness_mean",  # of luma
@@ -45,6 +53,7 @@ NUMBERS = (  # in [0, 1] unless said otherwise
     "flip_difference_horizontal",  # mean absolute difference of luma to its mirror image, left and right
     "flip_difference_vertical",  # the same, top and bottom
     "colourfulness",  # of Hasler and Süsstrunk on 0..255: 0 is grey, above 100 very colourful
+    "grey_end_fraction",  # of rows, at the end of one whose file broke off; 0: whole (`cut_short`)
     "texture",  # mean standard deviation of luma within windows of 5 × 5 pixels, at most 0.5
 )
 MEASURES = np.dtype(
@@ -76,10 +85,13 @@ class FileMeasures:
 
     @classmethod
     def of_decodings(cls, decodings: Sequence[Decoding], measures: np.ndarray) -> FileMeasures:
-        columns = {
-            name: [getattr(decoding, name, getattr(decoding.header, name, None)) for decoding in decodings]
-            for name in COLUMNS
-        }
+        headers = [decoding.header for decoding in decodings]
+        origins = [getattr(header, "origin", None) for header in headers]
+        columns = {name: [getattr(decoding, name) for decoding in decodings] for name in OF_DECODING}
+        columns |= {name: [getattr(header, name, None) for header in headers] for name in OF_HEADER}
+        columns |= {name: [getattr(origin, name, None) for origin in origins] for name in FileOrigin._fields}
+        for name in ("value_extremes", "value_range"):
+            columns[name] = [None if value is None else str(value) for value in columns[name]]
         return cls(columns, measures)
 
 
@@ -89,19 +101,22 @@ def no_measures(statuses: Sequence[str], error: str | None = None) -> FileMeasur
     return FileMeasures.of_decodings(decodings, np.zeros(len(decodings), MEASURES))
 
 
-def measure_files(paths: Sequence[str]) -> FileMeasures:
-    """Decode each file once and measure it. Small pictures of one size wait for one another."""
+def measure_files(paths: Sequence[str], ranges: Ranges) -> FileMeasures:
+    """Decode each file once and measure it. Small pictures of one size wait for one another.
+
+    `ranges` are those of pictures of more than 8 bits, as far as they are known by now.
+    """
     measures = np.zeros(len(paths), MEASURES)
     decodings: list[Decoding] = []
-    waiting: dict[tuple[int, int], list[tuple[int, Image.Image]]] = defaultdict(list)
+    waiting: dict[tuple[int, int], list[tuple[int, Decoding]]] = defaultdict(list)
     for row, path in enumerate(paths):
-        decoding = _told_by_kind(decode_file(path), path)
+        decoding = _told_by_kind(decode_file(path, ranges), path)
         decodings.append(decoding.without_picture())
         if decoding.picture is None:
             continue
         width, height = decoding.picture.size
         stack = waiting[width, height]
-        stack.append((row, decoding.picture))
+        stack.append((row, decoding))
         if len(stack) * width * height >= STACK_PIXELS:
             _measure_waiting(waiting.pop((width, height)), measures)
     for stack in waiting.values():
@@ -117,13 +132,17 @@ def _told_by_kind(decoding: Decoding, path: str) -> Decoding:
     return replace(decoding, error=f"it is no image but a {kind.name}: {kind.advice}")
 
 
-def _measure_waiting(stack: list[tuple[int, Image.Image]], measures: np.ndarray) -> None:
-    rows, pictures = zip(*stack, strict=True)
-    measures[list(rows)] = measure(pictures)
+def _measure_waiting(stack: list[tuple[int, Decoding]], measures: np.ndarray) -> None:
+    rows, decodings = zip(*stack, strict=True)
+    measured = measure([decoding.picture for decoding in decodings])
+    measured["grey_end_fraction"] = [
+        grey_end_fraction(decoding.picture, decoding.header.exif_orientation) for decoding in decodings
+    ]
+    measures[list(rows)] = measured
 
 
 def measure(pictures: Sequence[Image.Image]) -> np.ndarray:
-    """`MEASURES` of pictures of one size in mode RGB, one row per picture."""
+    """`MEASURES` of pictures of one size in mode RGB, one row per picture, but how they end in the file."""
     measures = np.zeros(len(pictures), MEASURES)
     luma_pictures = [picture.convert("L") for picture in pictures]
     rgb, luma = _pixels(pictures), _pixels(luma_pictures)  # (n, height, width, 3), (n, height, width)

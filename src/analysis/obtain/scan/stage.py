@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import itertools
 import sys
-from collections import Counter
 from collections.abc import Iterator
 
 import numpy as np
@@ -10,7 +9,9 @@ import pandas as pd
 
 from analysis.contract import Artifacts
 from analysis.dataset.readable import READABLE
+from analysis.obtain.scan.found_ranges import FoundRanges
 from analysis.obtain.scan.measures import MEASURES, NUMBERS, FileMeasures, no_measures
+from analysis.obtain.scan.notes import SCAN_CAPTION, Counts, failure_of, notes_on
 from analysis.obtain.scan.workers import Workers
 from analysis.progress import Progress, progress
 
@@ -26,6 +27,14 @@ TYPES = {
     "height_px": "Int32",
     "exif_orientation": "Int8",
     "has_alpha": "boolean",
+    "n_pages": "Int32",
+    "value_extremes": "string",
+    "value_range": "string",
+    "camera": "string",
+    "exif_date": "string",
+    "software": "string",
+    "jpeg_quality": "string",
+    "has_icc_profile": "boolean",
 }
 
 
@@ -36,6 +45,8 @@ def scan(
     previous_thumbnails: np.ndarray | None = None,
 ) -> Iterator[dict[str, pd.DataFrame | np.ndarray]]:
     """Yield the tables `scan` and `thumbnails` part by part, row by row those of the manifest.
+
+    From the first picture of more than 8 bits on, parts are held back until the range of all is known.
 
     Parameters
     ----------
@@ -51,21 +62,60 @@ def scan(
     is_decoded = (manifest["status"] == "ok").to_numpy() & (source < 0)
     parts = [slice(start, start + PART_ROWS) for start in range(0, max(1, n), PART_ROWS)]
     batches = [_batches(manifest[part][is_decoded[part]]) for part in parts]
-    n_with_status: Counter[str] = Counter()
+    ranges, counts, held = FoundRanges(), Counts(), []
+    if previous_scan is not None:
+        known = previous_scan.iloc[source[source >= 0]]
+        ranges.add(known["mode"], known["value_extremes"])
     with Workers() as workers, _progress(source) as bar:
-        results = workers.measure(itertools.chain.from_iterable(batches))
+        results = workers.measure(itertools.chain.from_iterable(batches), ranges)
         for part, part_batches in zip(parts, batches, strict=True):
-            decoded = _collect(results, len(part_batches), bar)
+            decoded = _collect(results, len(part_batches), bar, ranges)
             rows = _rows(manifest[part], decoded, is_decoded[part], source[part], previous_scan)
             thumbnails = _thumbnails(decoded, is_decoded[part], source[part], previous_thumbnails)
-            n_with_status.update(rows["status"])
-            yield {"scan": rows, "thumbnails": thumbnails}
-    n_unreadable = n - sum(n_with_status[status] for status in READABLE)
+            held.append((rows, thumbnails))
+            if not ranges:
+                yield _tables(*held.pop(), counts)
+        for rows, thumbnails in held:
+            yield _tables(*_at_found_range(rows, thumbnails, manifest, ranges, workers), counts)
+    n_unreadable = n - counts.n_readable
     return Artifacts(
         summary=f"{n:,} images, {n_unreadable:,} unreadable",
-        metrics={"n_images": n, "n_unreadable": n_unreadable, "n_truncated": n_with_status["truncated"]},
-        captions={"scan": "One row per image: whether it could be decoded, and what was measured of it."},
+        metrics={
+            "n_images": n,
+            "n_unreadable": n_unreadable,
+            "n_truncated": counts.of_status["truncated"],
+            "n_several_pages": counts.n_several_pages,
+            "n_of_more_than_8_bits": sum(ranges.of_images.values()),
+        },
+        captions={"scan": SCAN_CAPTION},
+        notes=[*ranges.notes(), *notes_on(counts)],
+        failure=failure_of(counts),
     )
+
+
+def _tables(rows: pd.DataFrame, thumbnails: np.ndarray, counts: Counts) -> dict:
+    counts.add(rows)
+    return {"scan": rows, "thumbnails": thumbnails}
+
+
+def _at_found_range(
+    rows: pd.DataFrame,
+    thumbnails: np.ndarray,
+    manifest: pd.DataFrame,
+    ranges: FoundRanges,
+    workers: Workers,
+) -> tuple[pd.DataFrame, np.ndarray]:
+    """The same, with those pictures measured again that were by another range than that of all."""
+    is_other = rows["value_range"].ne(ranges.of_rows(rows)).fillna(False).to_numpy(bool)
+    if not is_other.any():
+        return rows, thumbnails
+    batches = _batches(manifest.loc[rows.index[is_other]])
+    measured = FileMeasures.joined(list(workers.measure(batches, ranges)))
+    again = _table(measured, rows.index[is_other])
+    names = rows.loc[is_other, ["item_id", "content_hash"]]
+    rows = pd.concat([rows[~is_other], names.join(again)[rows.columns]]).loc[rows.index]
+    thumbnails[is_other] = measured.measures["thumbnail"]
+    return rows, thumbnails
 
 
 def _rows_of_same_content(manifest: pd.DataFrame, previous_scan: pd.DataFrame | None) -> np.ndarray:
@@ -93,10 +143,13 @@ def _progress(source: np.ndarray) -> Progress:
     return progress(description="scan", unit="images", total=len(source), n_before=n_known)
 
 
-def _collect(results: Iterator[FileMeasures], n_batches: int, bar: Progress) -> FileMeasures:
+def _collect(
+    results: Iterator[FileMeasures], n_batches: int, bar: Progress, ranges: FoundRanges
+) -> FileMeasures:
     batches = []
     for batch in itertools.islice(results, n_batches):
         batches.append(batch)
+        ranges.add(batch.columns["mode"], batch.columns["value_extremes"])
         bar.update(len(batch.measures))
     return FileMeasures.joined(batches)
 

@@ -18,6 +18,7 @@ import cv2
 
 from analysis.contract import InputError
 from analysis.cores import available_cores
+from analysis.dataset.value_range import Ranges
 from analysis.obtain.scan.measures import FileMeasures, measure_files, no_measures
 
 CRASHED = "the decoder crashed, or memory ran out"
@@ -48,28 +49,31 @@ class Workers:
         for executor in (self.executor, self.alone):
             _end(executor)
 
-    def measure(self, batches: Iterable[Sequence[str]]) -> Iterator[FileMeasures]:
-        """What `measure_files` makes of each batch of paths, in their order; few are held at a time."""
+    def measure(self, batches: Iterable[Sequence[str]], ranges: Ranges) -> Iterator[FileMeasures]:
+        """What `measure_files` makes of each batch of paths, in their order; few are held at a time.
+
+        `ranges` may change meanwhile: each batch gets them as they are when it is handed out.
+        """
         waiting: deque[tuple[Sequence[str], Future]] = deque()
         for batch in batches:
-            waiting.append((batch, self._submit(batch)))
+            waiting.append((batch, self._submit(batch, ranges)))
             if len(waiting) > BATCHES_AHEAD * self.n:
-                yield self._result(*waiting.popleft())
+                yield self._result(*waiting.popleft(), ranges)
         while waiting:
-            yield self._result(*waiting.popleft())
+            yield self._result(*waiting.popleft(), ranges)
 
-    def _result(self, batch: Sequence[str], future: Future) -> FileMeasures:
+    def _result(self, batch: Sequence[str], future: Future, ranges: Ranges) -> FileMeasures:
         """What came of a batch. If a worker died, over this one or another, each file is tried by itself."""
         try:
             return future.result()
         except (BrokenProcessPool, MemoryError):
-            return FileMeasures.joined([self._measure_alone(path) for path in batch])
+            return FileMeasures.joined([self._measure_alone(path, ranges) for path in batch])
 
-    def _measure_alone(self, path: str) -> FileMeasures:
+    def _measure_alone(self, path: str, ranges: Ranges) -> FileMeasures:
         if self.alone is None:
             self.alone = _started(1)
         try:
-            return self.alone.submit(measure_files, [path]).result()
+            return self.alone.submit(measure_files, [path], dict(ranges)).result()
         except MemoryError:
             return no_measures(["unreadable"], CRASHED)
         except BrokenProcessPool:
@@ -77,15 +81,15 @@ class Workers:
             self.alone = None
             return no_measures(["unreadable"], CRASHED)
 
-    def _submit(self, paths: Sequence[str]) -> Future:
+    def _submit(self, paths: Sequence[str], ranges: Ranges) -> Future:
         if self.executor is None:
             self.executor = _started(self.n)
         try:
-            return self.executor.submit(measure_files, paths)
+            return self.executor.submit(measure_files, paths, dict(ranges))
         except BrokenProcessPool:
             _end(self.executor)
             self.executor = _started(self.n)
-            return self.executor.submit(measure_files, paths)
+            return self.executor.submit(measure_files, paths, dict(ranges))
 
 
 def _started(n: int) -> ProcessPoolExecutor:
@@ -93,7 +97,7 @@ def _started(n: int) -> ProcessPoolExecutor:
     context = multiprocessing.get_context("forkserver")
     executor = ProcessPoolExecutor(n, mp_context=context, initializer=_prepare_worker)
     try:
-        executor.submit(measure_files, []).result()
+        executor.submit(measure_files, [], {}).result()
     except BrokenProcessPool as error:  # without any file, so it is no file's fault
         raise InputError("worker processes die as they start: is there enough memory?") from error
     return executor

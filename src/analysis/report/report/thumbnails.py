@@ -33,20 +33,23 @@ class Thumbnail:
 
 
 def make_thumbnails(images: pd.DataFrame, folder: Path) -> dict[int, Thumbnail]:
-    """Write a picture of each row of `images` (rows of the manifest) into `folder`, named by `item_id`."""
+    """Write a picture of each row of `images` into `folder`, named by `item_id`.
+
+    `images` are rows of the manifest with the scan's `value_range`.
+    """
     folder.mkdir(parents=True, exist_ok=True)
-    rows = list(images[["item_id", "path", "status"]].itertuples(index=False))
+    rows = list(images[["item_id", "path", "value_range", "status"]].itertuples(index=False))
     with ThreadPoolExecutor(min(MAX_THREADS, available_cores())) as threads:
         made = threads.map(lambda row: _make_thumbnail(*row, folder), rows)
         made = progress(made, description="thumbnails", unit="images", total=len(rows))
         return {int(row.item_id): thumbnail for row, thumbnail in zip(rows, made, strict=True)}
 
 
-def _make_thumbnail(item_id: int, path: str, status: str, folder: Path) -> Thumbnail:
+def _make_thumbnail(item_id: int, path: str, value_range: str | None, status: str, folder: Path) -> Thumbnail:
     if status != "ok":
         return Thumbnail(problem=status)
     try:
-        image = open_as_seen(path, allow_truncated=True)
+        image = open_as_seen(path, value_range=value_range, allow_truncated=True)
     except ImageError as error:
         return Thumbnail(problem=error.status)
     is_small = max(image.size) <= THUMBNAIL_PX

@@ -18,7 +18,8 @@ def same_picture(images: pd.DataFrame, thumbnails: NDArray[np.uint8]) -> pd.Seri
     Parameters
     ----------
     images
-        `path`, `content_hash`, `width_px`, `height_px`, `phash`, indexed by `item_id`, the preferred first.
+        `path`, `content_hash`, `width_px`, `height_px`, `phash`, `value_range`, indexed
+        by `item_id`, the preferred first.
     thumbnails
         Of all images, by `item_id`. Only images with equal ones are opened.
 
@@ -32,8 +33,9 @@ def same_picture(images: pd.DataFrame, thumbnails: NDArray[np.uint8]) -> pd.Seri
     thumbnail = [blake2b(thumbnails[i].tobytes(), digest_size=16).hexdigest() for i in distinct.index]
     look = look.astype(str) + thumbnail
     alike = distinct[look.duplicated(keep=False).to_numpy()]
-    opened = progress(alike["path"], description="look-alikes opened", unit="images")
-    pixels = [_pixel_hash(path) for path in opened]
+    rows = alike[["path", "value_range"]].itertuples(index=False)
+    opened = progress(rows, description="look-alikes opened", unit="images", total=len(alike))
+    pixels = [_pixel_hash(*row) for row in opened]
     first_of_pixels = pd.Series(distinct.index, index=distinct.index)
     first_of_pixels.update(_first_with_same(pd.Series(pixels, index=alike.index, dtype="object")))
     return first_of_content.map(first_of_pixels)
@@ -45,9 +47,9 @@ def _first_with_same(keys: pd.Series) -> pd.Series:
     return ids.groupby(keys).transform("first").where(keys.notna(), ids).astype(np.int64)
 
 
-def _pixel_hash(path: str) -> str | None:
+def _pixel_hash(path: str, value_range: str | None) -> str | None:
     try:
-        image = open_as_seen(path, allow_truncated=True)
+        image = open_as_seen(path, value_range=value_range, allow_truncated=True)
     except ImageError:  # gone since the scan: then nothing says that it equals another
         return None
     return blake2b(repr(image.size).encode() + image.tobytes(), digest_size=16).hexdigest()

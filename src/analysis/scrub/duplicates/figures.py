@@ -19,8 +19,11 @@ PAIRS_A_ROW = 4
 CAPTION_LETTERS, LABEL_LETTERS = 42, 14  # that fit above a pair, and below an image
 
 
-def pair_figures(pairs: pd.DataFrame, *, max_pairs: int) -> list[Figure]:
-    """The leaking pairs, those with contradicting labels, and the least sure of the rest."""
+def pair_figures(pairs: pd.DataFrame, value_ranges: pd.Series, *, max_pairs: int) -> list[Figure]:
+    """The leaking pairs, those with contradicting labels, and the least sure of the rest.
+
+    `value_ranges` are of the scan, by `item_id`.
+    """
     crosses = pairs["split_a"].astype(str) != pairs["split_b"].astype(str)
     chosen = {
         "leaking_pairs": (pairs[crosses], "Pairs across splits", "the surest first"),
@@ -41,7 +44,7 @@ def pair_figures(pairs: pd.DataFrame, *, max_pairs: int) -> list[Figure]:
             title=title,
             caption=f"Two images of a pair side by side, {order}; above them the score and what changed, "
             f"below split and label of each. {min(len(rows), max_pairs):,} of {len(rows):,} pairs.",
-            drawing=_drawing(rows.head(max_pairs)),
+            drawing=_drawing(rows.head(max_pairs), value_ranges),
             table=rows.head(max_pairs),
         )
         for name, (rows, title, order) in chosen.items()
@@ -49,7 +52,7 @@ def pair_figures(pairs: pd.DataFrame, *, max_pairs: int) -> list[Figure]:
     ]
 
 
-def _drawing(pairs: pd.DataFrame):
+def _drawing(pairs: pd.DataFrame, value_ranges: pd.Series):
     n_rows = -(-len(pairs) // PAIRS_A_ROW)
     drawing, axes = new_figure(
         width=2.4 * PAIRS_A_ROW, height=1.6 * n_rows, rows=n_rows, columns=2 * PAIRS_A_ROW
@@ -58,8 +61,10 @@ def _drawing(pairs: pd.DataFrame):
         axis.set_axis_off()
     cells = axes.reshape(-1, 2)  # (rows, 2 x pairs a row) -> (pairs, 2)
     for (left, right), pair in zip(cells, pairs.itertuples(index=False), strict=False):
-        show_image(left, _tile(pair.path_a), _place(pair.split_a, pair.label_a))
-        show_image(right, _tile(pair.path_b), _place(pair.split_b, pair.label_b))
+        show_image(left, _tile(pair.path_a, value_ranges[pair.item_id_a]), _place(pair.split_a, pair.label_a))
+        show_image(
+            right, _tile(pair.path_b, value_ranges[pair.item_id_b]), _place(pair.split_b, pair.label_b)
+        )
         said = textwrap.shorten(f"{pair.score:.2f} {pair.change}", CAPTION_LETTERS, placeholder=" …")
         left.text(0, 1.04, said, transform=left.transAxes, va="bottom", fontsize=7, in_layout=False)
     return drawing
@@ -69,7 +74,7 @@ def _place(split: str, label: str) -> str:
     return f"{split}: {'(no label)' if pd.isna(label) else short_label(label, LABEL_LETTERS)}"
 
 
-def _tile(path: str) -> NDArray[np.uint8]:
+def _tile(path: str, value_range: str | None) -> NDArray[np.uint8]:
     """The image at display size; grey where it cannot be opened any more."""
-    picture = small_picture_if_any(path, TILE_PX)
+    picture = small_picture_if_any(path, TILE_PX, value_range=value_range)
     return np.full((TILE_PX, TILE_PX, 3), 200, dtype=np.uint8) if picture is None else picture

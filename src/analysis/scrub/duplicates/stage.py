@@ -29,7 +29,7 @@ def duplicates(
         metrics=metrics_of(images, pairs, groups, leaks),
         tables={"duplicate_pairs": pairs, "groups": groups},
         captions={"duplicate_pairs": PAIRS_CAPTION, "groups": GROUPS_CAPTION},
-        figures=pair_figures(pairs, max_pairs=parameters.max_pairs_shown),
+        figures=pair_figures(pairs, images["value_range"], max_pairs=parameters.max_pairs_shown),
         findings=findings_in(pairs, leaks),
         kinds=[LEAKED, CONTRADICTING, EXACT, NEAR],
         notes=notes_on(manifest, images),

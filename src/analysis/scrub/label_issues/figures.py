@@ -20,10 +20,11 @@ N_BINS = 50
 
 
 def plot_suspects(suspects: pd.DataFrame, n_issues: int) -> Figure:
-    """The pictures of `suspects`, rows of the images' table with `is_truncated`, the most doubtful first."""
+    """The pictures of `suspects`, rows of the images' table with what opens them, the most doubtful first."""
     pictures, captions = [], []
     for row in suspects.itertuples():
-        pictures.append(small_picture(row.path, SUSPECT_PX, allow_truncated=bool(row.is_truncated)))
+        how = {"value_range": row.value_range, "allow_truncated": bool(row.is_truncated)}
+        pictures.append(small_picture(row.path, SUSPECT_PX, **how))
         given, suggested = short_label(row.label, 14), short_label(row.suggested_label, 12)
         captions.append(f"{given}\n→ {suggested}, {row.score:.0%}")
     return Figure(

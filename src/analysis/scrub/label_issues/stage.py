@@ -77,9 +77,10 @@ def _figures(
     scan: pd.DataFrame,
     parameters: LabelIssuesParameters,
 ) -> list[Figure]:
-    is_truncated = scan.set_index("item_id")["status"].eq("truncated")
+    measured = scan.set_index("item_id")[["status", "value_range"]]
     suspects = table[table["is_issue"]].head(parameters.max_suspects_shown)
-    suspects = suspects.assign(is_truncated=suspects["item_id"].map(is_truncated))
+    suspects = suspects.join(measured, on="item_id", validate="m:1")
+    suspects = suspects.assign(is_truncated=suspects["status"].eq("truncated"))
     n_issues = int(table["is_issue"].sum())
     shown = [plot_suspects(suspects, n_issues)] if n_issues else []
     return [

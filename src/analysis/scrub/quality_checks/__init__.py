@@ -1,13 +1,16 @@
 """Which images are broken, odd or of poor quality?
 
-Some checks answer yes or no (`facts`: missing, truncated, wrong extension, the same path with two
-labels, …), others measure by how much (`scores`: dark, bright, blurry, bare, odd in size or shape,
-rare in mode or colour). The scan has measured; here every image gets a score in [0, 1] on every check, 1 is
-surely wrong, and thresholds flag. Dark, bright, blurry and bare images must be so in themselves and against
-this dataset's median; size and shape are held against the range of its middle 90%. The list of checks follows
-cleanvision (Cleanlab), whose thresholds are absolute and so flag whole datasets of digits or X-rays.
+Some checks answer yes or no (`facts`: missing, truncated, wrong extension, the same path with two labels,
+…), others measure by how much (`scores`: dark, bright, blurry, bare, odd in size or shape, rare in mode or
+colour). The scan has measured; here every image gets a score in [0, 1] on every check, 1 is surely wrong,
+and thresholds flag. Dark, bright, blurry and bare images must be so in themselves and against this dataset's
+median; size and shape are held against the range of its middle 90%. The list of checks follows cleanvision
+(Cleanlab), whose thresholds are absolute and so flag whole datasets of digits or X-rays.
 
-How it misleads: a flag is a reason to look, not to delete. Night scenes are dark, a shallow depth of field is
-blurry, snow is bright. A fault shared by a whole dataset is usual there, and what is usual is not flagged:
-read the distributions too. Fine detail does not see blur beneath strong noise, nor in a part of the image.
+What is usual is no fault of an image, but may be one of the dataset: where most of it is nearly black, blank
+or unreadable, that is a finding of its own, by absolute thresholds.
+
+How it misleads: a flag is a reason to look, not to delete. Night scenes are dark, a shallow depth of field
+is blurry, snow is bright. A lesser fault that a whole dataset shares is usual there and not flagged: read
+the distributions too. Fine detail does not see blur beneath strong noise, nor in a part of the image.
 """

@@ -10,16 +10,22 @@ from analysis.scrub.quality_checks.parameters import QualityChecksParameters
 
 
 def run_checks(images: pd.DataFrame, parameters: QualityChecksParameters) -> list[Check]:
-    """Every check, in the order of the summary: the row, the file, what is stored, what is seen."""
+    """Every check, in the order of the summary: the dataset, row, file, what is stored, what is seen."""
     p = parameters
     usual = {"unusual_fraction": p.unusual_fraction, "min_images": p.min_images}
     rare = {"minority_fraction": p.minority_fraction, "min_images": p.min_images}
+    most = {"fraction": p.dataset_fault_fraction}
     return [
+        facts.unreadable_dataset(images, **most),
+        scores.black_dataset(images, below=p.nearly_black_below, **most),
+        scores.blank_dataset(images, below=p.nearly_blank_below, black_below=p.nearly_black_below, **most),
         *facts.status_checks(images),
         *facts.repeated_listings(images),
         facts.blank_label(images),
         facts.wrong_extension(images),
         facts.exif_rotated(images),
+        facts.several_pages(images),
+        scores.cut_short(images, above=p.cut_short_above),
         scores.unexpected_mode(images, **rare),
         scores.greyscale_among_colour(images, **rare),
         scores.colour_among_greyscale(images, **rare),

@@ -12,6 +12,7 @@ import pandas as pd
 
 from analysis.contract import FindingKind
 from analysis.dataset.images import EXTENSIONS
+from analysis.dataset.readable import READABLE
 from analysis.scrub.quality_checks import findings as kinds
 from analysis.scrub.quality_checks.findings import Check
 
@@ -52,6 +53,27 @@ def status_checks(images: pd.DataFrame) -> list[Check]:
         _fact(kind, images["status"] == status, images["error"].fillna(reason), rule=reason)
         for status, (kind, reason) in STATUS_KINDS.items()
     ]
+
+
+def unreadable_dataset(images: pd.DataFrame, *, fraction: float) -> Check:
+    """Images without a picture, where they are at least this fraction of the dataset: one fault, not many."""
+    is_without = ~images["status"].isin(READABLE)
+    said = images["error"].fillna(
+        images["status"].map({s: reason for s, (_, reason) in STATUS_KINDS.items()})
+    )
+    return _fact(
+        kinds.UNREADABLE_DATASET,
+        is_without & (is_without.mean() >= fraction),
+        said,
+        rule=f"no picture, as of at least {fraction:.0%} of the dataset",
+    )
+
+
+def several_pages(images: pd.DataFrame) -> Check:
+    """Files of several pages or frames, of which only the first is looked at."""
+    n_pages = images["n_pages"].astype("Int64")
+    detail = "the first of " + n_pages.astype("string") + " pages or frames is the image"
+    return _fact(kinds.SEVERAL_PAGES, n_pages > 1, detail, rule="more than one page or frame")
 
 
 def repeated_listings(images: pd.DataFrame) -> list[Check]:

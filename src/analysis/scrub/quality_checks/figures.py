@@ -78,13 +78,15 @@ def plot_samples(images: pd.DataFrame, *, n_per_class: int, max_classes: int, se
     whole = images.assign(label=labels)[(images["status"] == "ok") & labels.isin(shown)]
     shuffled = whole.sample(frac=1, random_state=seed)
     sample = shuffled.groupby(["label", "split"], observed=True).head(n_per_cell)
-    sample = sample.reset_index()[["label", "split", "item_id", "path"]]
+    sample = sample.reset_index()[["label", "split", "item_id", "path", "value_range"]]
     return Figure(
         name="samples",
         title="What the images look like",
         caption=_samples_caption(n_per_cell, len(shown), len(n_of_class)),
         drawing=_draw_samples(sample, n_of_class[shown], n_of_split),
-        table=sample.sort_values(["label", "split", "item_id"], ignore_index=True),
+        table=sample.drop(columns="value_range").sort_values(
+            ["label", "split", "item_id"], ignore_index=True
+        ),
     )
 
 
@@ -125,10 +127,12 @@ def _draw_samples(sample: pd.DataFrame, n_of_class: pd.Series, n_of_split: pd.Se
         x, name = label_width - 0.15, _wrapped(label, width=20, lines=2)
         ax.text(x, y + 0.55, name, ha="right", va="bottom", fontsize=9, parse_math=False)
         ax.text(x, y + 0.6, f"n = {n_of_class[label]:,}", ha="right", va="top", fontsize=7.5, color=MUTED)
-    cells = zip(sample["path"], sample["split"], sample["label"], place, strict=True)
+    columns = (sample[name] for name in ("path", "value_range", "split", "label"))
+    cells = zip(*columns, place, strict=True)
     cells = progress(cells, description="sample images", unit="images", total=len(sample))
-    for path, split, label, k in cells:
-        _place(ax, small_picture_if_any(path, TILE_PX), starts[split] + k, rows[label])
+    for path, value_range, split, label, k in cells:
+        picture = small_picture_if_any(path, TILE_PX, value_range=value_range)
+        _place(ax, picture, starts[split] + k, rows[label])
     return drawing
 
 
@@ -143,7 +147,9 @@ def flagged_images(
     titles_of_image = findings["kind"].map(titles).groupby(findings["item_id"]).agg(" · ".join)
     worst = _worst_images(findings, max_images)
     worst = worst.assign(title=worst["item_id"].map(titles_of_image))
-    worst = worst.merge(images[["path", "label", "status"]], how="left", on="item_id", validate="1:1")
+    worst = worst.merge(
+        images[["path", "label", "status", "value_range"]], how="left", on="item_id", validate="1:1"
+    )
     return Figure(
         name="flagged",
         title="Flagged images",
@@ -175,7 +181,9 @@ def _draw_flagged(worst: pd.DataFrame) -> Drawing:
     for k, row in enumerate(rows):
         x, y = k % n_columns, (k // n_columns) * (1 + text_height)
         # a path that is not sound may lead anywhere: such a file is not opened
-        _place(ax, small_picture_if_any(row.path, TILE_PX) if row.status in READABLE else None, x, y)
+        is_readable = row.status in READABLE
+        how = {"value_range": row.value_range}
+        _place(ax, small_picture_if_any(row.path, TILE_PX, **how) if is_readable else None, x, y)
         title = _wrapped(row.title, width=25, lines=2)
         detail = _wrapped(row.detail, width=30, lines=4)
         label = "no label" if pd.isna(row.label) else row.label

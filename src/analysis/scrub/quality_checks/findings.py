@@ -9,6 +9,33 @@ import pandas as pd
 
 from analysis.contract import FindingKind, findings_of, no_findings
 
+UNREADABLE_DATASET = FindingKind(
+    name="unreadable_dataset",
+    title="Dataset is unreadable for the greater part",
+    severity="high",
+    why="Of most images there is no picture to be had: whatever else is said here is said of the rest. One "
+    "cause is likely behind them: pointers in place of files, a format that is not read, a broken copy.",
+    action="Read the reasons below, mend the one that is most frequent, and run again before anything else.",
+)
+BLACK_DATASET = FindingKind(
+    name="black_dataset",
+    title="Dataset is nearly black",
+    severity="high",
+    why="In most images nothing is brighter than a dark grey. Networks learn little from so few levels, and "
+    "doubtful labels, copies and odd images found here may be no more than a result of it. Usual causes: "
+    "values of 10, 12 or 14 bits saved as if they had 16, class numbers (masks) saved as grey levels.",
+    action="Look at some images brightened. If something is in them, convert the originals anew, all by "
+    "one scale, and run again before anything else. If they are masks, leave them out (dataset.exclude).",
+)
+BLANK_DATASET = FindingKind(
+    name="blank_dataset",
+    title="Dataset is nearly blank",
+    severity="high",
+    why="Most images are of one shade all over: nothing in them tells a class, and other findings may be no "
+    "more than a result of it. Usual causes: a failed export, placeholders in place of pictures.",
+    action="Look at some images. If they are placeholders, fetch the pictures; if contrast was lost on the "
+    "way, convert the originals anew; then run again before anything else.",
+)
 MISSING_FILE = FindingKind(
     name="missing_file",
     title="File is missing",
@@ -37,6 +64,22 @@ TRUNCATED = FindingKind(
     why="The file ends before the image does. Most loaders raise an error in mid-training; lenient ones "
     "fill the rest with grey, and the model learns from the grey.",
     action="Fetch it again. If that is impossible, delete it.",
+)
+CUT_SHORT = FindingKind(
+    name="cut_short",
+    title="Lower part is grey in place of the picture",
+    severity="high",
+    why="The file broke off once, and whoever saved or closed it again filled the rest with the grey that "
+    "decoders give for missing data. It loads without an error, so that the model learns from the grey.",
+    action="Fetch it again. If that is impossible, delete it. Its neighbours may be as they should.",
+)
+SEVERAL_PAGES = FindingKind(
+    name="several_pages",
+    title="File of several pages",
+    severity="low",
+    why="An animation, or a document of several pages: the first is the image, here and in most loaders. The "
+    "others are not looked at, and the first may be a cover or the empty start of an animation.",
+    action="Save the pages that belong to the dataset as files of their own; all of one file into one split.",
 )
 TOO_LARGE = FindingKind(
     name="too_large",

@@ -12,6 +12,10 @@ Count = Annotated[int, Field(ge=1)]
 
 
 class QualityChecksParameters(StageParameters):
+    dataset_fault_fraction: Annotated[float, Field(gt=0, le=1)]
+    nearly_black_below: Fraction
+    nearly_blank_below: Fraction
+    cut_short_above: Fraction
     too_dark_below: Fraction
     too_bright_above: Fraction
     blurry_below: Annotated[float, Field(ge=0)]

@@ -16,6 +16,7 @@ from analysis.scrub.quality_checks import findings as kinds
 from analysis.scrub.quality_checks.findings import Check
 
 SHARP_DETAIL = 7.0  # the median of photographs: 7.1 over 1,000 of ImageNet's
+MAX_CONTRAST = 0.5  # standard deviation of brightness: half black, half white
 USUAL_QUANTILES = (0.05, 0.95)
 
 
@@ -60,6 +61,53 @@ def low_information(images: pd.DataFrame, *, below: float, unusual_fraction: flo
     share = (bits / most_bits).clip(upper=1).rename("entropy, share of the possible")
     lower = min(below, _unusually_low(share, unusual_fraction, min_images))
     return _judged(kinds.LOW_INFORMATION, share, score=1 - share, lower=lower)
+
+
+def black_dataset(images: pd.DataFrame, *, below: float, fraction: float) -> Check:
+    """As `too_dark`, by an absolute threshold alone, where it holds for this fraction of the whole images.
+
+    More contrast than values up to `below` can have (half of it, Popoviciu 1935) is that of bright points
+    on black, such as stars: these are no fault.
+    """
+    p99 = _of_whole(images, "brightness_p99").rename("99th percentile of brightness")
+    is_black = (p99 < below) & (_of_whole(images, "contrast") < below / 2)
+    return _of_most(kinds.BLACK_DATASET, p99, is_black, 1 - p99, below, fraction)
+
+
+def blank_dataset(images: pd.DataFrame, *, below: float, black_below: float, fraction: float) -> Check:
+    """Images of one shade, but for black ones, where they are this fraction of the whole images."""
+    contrast = _of_whole(images, "contrast").rename("contrast")
+    is_blank = (contrast < below) & (_of_whole(images, "brightness_p99") >= black_below)
+    score = 1 - contrast / MAX_CONTRAST
+    return _of_most(kinds.BLANK_DATASET, contrast, is_blank, score, below, fraction)
+
+
+def _of_most(
+    kind: FindingKind, measure: pd.Series, is_so: pd.Series, score: pd.Series, below: float, fraction: float
+) -> Check:
+    """Flags the images of which it `is_so`, if they are at least that fraction of those judged."""
+    n, n_judged = int(is_so.sum()), int(measure.count())
+    is_flagged = is_so & (n >= fraction * n_judged)
+    said = [
+        f"{measure.name} is {value:.2g}; so in {n:,} of {n_judged:,} images" for value in measure[is_flagged]
+    ]
+    return Check(
+        kind,
+        score,
+        is_flagged,
+        detail=pd.Series(said, index=measure.index[is_flagged], dtype="string"),
+        rule=f"{measure.name} below {below:.3g} in at least {fraction:.0%} of the images",
+    )
+
+
+def cut_short(images: pd.DataFrame, *, above: float) -> Check:
+    """Rows at the end that are a decoder's grey for missing data (`analysis.obtain.scan.cut_short`).
+
+    Score: 0 without such an end, else from 0.5 on to 1, as hardly any other picture ends so.
+    """
+    share = _of_whole(images, "grey_end_fraction").rename("grey end, share of the rows")
+    score = (0.5 + share / 2).where(share > 0, share)
+    return _judged(kinds.CUT_SHORT, share, score=score, upper=above)
 
 
 def _of_whole(images: pd.DataFrame, column: str) -> pd.Series:

@@ -13,9 +13,12 @@ from analysis.scrub.resampling_losses.picture_losses import measure_picture
 
 
 def sample_images(manifest: pd.DataFrame, scan: pd.DataFrame, n: int, seed: int) -> pd.DataFrame:
-    """At most `n` whole images, of each class (or none) the same number: `path` and size, by `item_id`."""
+    """At most `n` whole images, of each class (or none) the same number, by `item_id`.
+
+    With `path`, `value_range` and size.
+    """
     images = manifest[["path"]].reset_index(drop=True)
-    sizes = scan[["width_px", "height_px"]].reset_index(drop=True)
+    sizes = scan[["width_px", "height_px", "value_range"]].reset_index(drop=True)
     is_whole = scan["status"].eq("ok").to_numpy()
     images = pd.concat([images, sizes], axis=1)[is_whole].astype({"width_px": int, "height_px": int})
     codes = manifest["label"].cat.codes.to_numpy()[is_whole]
@@ -34,8 +37,8 @@ def measure_sample(images: pd.DataFrame, target_px: int) -> tuple[pd.DataFrame, 
     """
     parts, powers, example, most_stray = [], [], np.zeros((0, 0), dtype=np.float32), -1.0
     opened = progress(images["path"], description="resizing", unit="images")
-    for item_id, path in zip(images.index, opened, strict=True):
-        picture, shape = central_part(_luma(path), target_px)
+    for item_id, path, value_range in zip(images.index, opened, images["value_range"], strict=True):
+        picture, shape = central_part(_luma(path, value_range), target_px)
         losses, power = measure_picture(picture, shape)
         parts.append(losses.assign(path=path, item_id=item_id))
         powers.append(power)
@@ -47,5 +50,5 @@ def measure_sample(images: pd.DataFrame, target_px: int) -> tuple[pd.DataFrame, 
     return pd.concat(parts, ignore_index=True), np.sum(powers, axis=0), example
 
 
-def _luma(path: str) -> np.ndarray:
-    return np.asarray(open_scanned(path).convert("L"), dtype=np.float32) / 255
+def _luma(path: str, value_range: str | None) -> np.ndarray:
+    return np.asarray(open_scanned(path, value_range=value_range).convert("L"), dtype=np.float32) / 255

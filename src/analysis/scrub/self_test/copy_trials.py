@@ -58,7 +58,8 @@ def plant_copies(
     """
     is_large = is_large_enough(sample.scan).to_numpy()
     changes = {"copied": copied} | (dict(NEAR_COPIES) if is_large.any() else {})
-    usable = sample.manifest[is_large] if is_large.any() else sample.manifest
+    images = sample.images.reset_index()
+    usable = images[is_large] if is_large.any() else images
     n_each = min(n_planted, len(usable) // len(changes))
     chosen = rng.choice(len(usable), (len(changes), n_each), replace=False)
     parts = [

@@ -137,7 +137,8 @@ SPOILT: Mapping[str, Change] = {change.__name__: change for change in (blurred, 
 def plant_pictures(
     originals: pd.DataFrame, change: Change, folder: Path, rng: np.random.Generator
 ) -> pd.DataFrame:
-    """Write a changed picture for each of `originals` (`item_id`, `path`) into `folder`, which is made.
+    """Write a changed picture for each of `originals` (`item_id`, `path`, `value_range`) into `folder`,
+    which is made.
 
     Near copies are saved as JPEG, as whoever changes a picture does; others as PNG, lest compression be taken
     for the fault. Returned is one row each, in order: `original_id` and the `path` of the new file.
@@ -148,7 +149,8 @@ def plant_pictures(
     rows = []
     for number, original in enumerate(originals.itertuples(index=False)):
         file = folder / f"{number:06d}{suffix}"
-        picture = change(np.asarray(open_as_seen(original.path)), rng)
+        opened = open_as_seen(original.path, value_range=original.value_range)
+        picture = change(np.asarray(opened), rng)
         file.write_bytes(_encoded(picture, suffix, options))
         rows.append((original.item_id, file.as_posix()))
     return pd.DataFrame(rows, columns=["original_id", "path"])

@@ -38,7 +38,7 @@ def try_quality(
     trials, thresholds = [], []
     for fault, change in SPOILT.items():
         kind, parameter = SPOILT_KINDS[fault]
-        originals = sample.manifest.iloc[drawn(len(sample), n_planted, rng)]
+        originals = sample.images.reset_index().iloc[drawn(len(sample), n_planted, rng)]
         together = with_planted(sample, plant_pictures(originals, change, folder / fault, rng))
         (check,) = (c for c in run_checks(together.images, parameters) if c.kind is kind)
         trials.append(_quality_trial(fault, [check], originals, sample, together))
@@ -56,7 +56,7 @@ def try_truncation(
     rng: np.random.Generator,
 ) -> Outcome:
     """Files cut short. Whether a part of the picture can be decoded, or nothing, is up to the format."""
-    originals = sample.manifest.iloc[drawn(len(sample), n_planted, rng)]
+    originals = sample.images.reset_index().iloc[drawn(len(sample), n_planted, rng)]
     together = with_planted(sample, plant_truncated(originals, folder / "truncated", rng))
     checks = run_checks(together.images, parameters)
     checks = [check for check in checks if check.kind in (kinds.TRUNCATED, kinds.UNREADABLE)]

@@ -109,8 +109,9 @@ def _named_in(tables: Sequence[pd.DataFrame]) -> Collection[int]:
 
 def _make_pictures(images: pd.DataFrame, scan: pd.DataFrame, *, home: Path, site: Path) -> dict[int, Picture]:
     """By `item_id`; an image that the manifest does not call sound is not opened."""
-    thumbnails = make_thumbnails(images, site / "assets" / "thumbnails")
-    measured = images.merge(scan[["item_id", "width_px", "height_px"]], on="item_id", how="left")
+    of_scan = scan[["item_id", "width_px", "height_px", "value_range"]]
+    measured = images.merge(of_scan, on="item_id", how="left")
+    thumbnails = make_thumbnails(measured, site / "assets" / "thumbnails")
     return {
         row.item_id: Picture(
             thumbnail=thumbnails[row.item_id],
