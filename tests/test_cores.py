@@ -1,3 +1,5 @@
+import builtins
+import io
 import os
 import subprocess
 import sys
@@ -13,16 +15,28 @@ from analysis.cores import available_cores
 def test_engine_may_grant_fewer_cores_than_there_are(
     monkeypatch: pytest.MonkeyPatch, granted: str, expected: int
 ) -> None:
+    monkeypatch.setattr(os, "cpu_count", lambda: 8)
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 1, 5}, raising=False)
     monkeypatch.setenv("OMP_NUM_THREADS", granted)
     assert available_cores() == expected
 
 
-def test_system_without_affinity_counts_its_cores(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delattr(os, "sched_getaffinity", raising=False)
-    monkeypatch.setattr(os, "cpu_count", lambda: 4)
+@pytest.mark.parametrize(
+    ("quota", "expected"), [("150000 100000", 2), ("50000 100000", 1), ("max 100000", 8)]
+)
+def test_quota_of_a_container_is_heeded(monkeypatch: pytest.MonkeyPatch, quota: str, expected: int) -> None:
+    exists, read = os.path.exists, builtins.open
+    place = "/sys/fs/cgroup/cpu.max"
+    monkeypatch.setattr(os, "cpu_count", lambda: 8)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(8)), raising=False)
+    monkeypatch.setattr(os.path, "exists", lambda path: path == place or exists(path))
+    monkeypatch.setattr(
+        builtins,
+        "open",
+        lambda path, *rest, **more: io.StringIO(quota) if path == place else read(path, *rest, **more),
+    )
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
-    assert available_cores() == 4
+    assert available_cores() == expected
 
 
 @pytest.mark.parametrize("granted", ["1", "3"])

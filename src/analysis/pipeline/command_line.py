@@ -18,6 +18,7 @@ from typing import Any
 import yaml
 
 from analysis.contract import InputError, nearest
+from analysis.cores import available_cores
 from analysis.dataset.decisions import DECISIONS_FILE, take_over
 from analysis.pipeline.dag import CHAPTERS, Stage, and_after, load_stages
 from analysis.pipeline.dataset_tree import first_unhashable, unhashable_inputs
@@ -132,7 +133,7 @@ def _run_engine(engine: str, workspace: Path, targets: list[Stage]) -> int:
     if engine == "dvc":
         words = ["analysis.pipeline.reproduce", *(stage.name for stage in targets)]
     else:
-        words = ["snakemake", "--cores", "all", *(stage.rule_name for stage in targets)]
+        words = ["snakemake", "--cores", str(available_cores()), *(stage.rule_name for stage in targets)]
     # stages are run as `python …`: let that be this one, whether or not its environment is activated
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])
     environment = os.environ | {"PATH": path}
