@@ -23,6 +23,7 @@ from typing import Any
 import yaml
 
 from analysis.contract import InputError
+from analysis.pipeline.dvc_repo import open_repo
 
 # folder of the package that a stage's command names -> chapter of the report
 CHAPTERS = {
@@ -149,16 +150,15 @@ def _resolved(workspace: Path) -> dict[str, Stage]:
 def _indexed(workspace: Path) -> list[Any]:
     """All stages, as DVC has them. DVC reads `dvc.lock` too, which a stage beside this one may be writing."""
     from dvc.exceptions import DvcException
-    from dvc.repo import Repo
 
     for _ in range(N_LOCK_READS - 1):
         try:
-            return Repo(str(workspace)).index.stages
+            return open_repo(workspace).index.stages
         except DvcException as error:
             if "dvc.lock" not in str(error):
                 raise
             time.sleep(SECONDS_BETWEEN_READS)
-    return Repo(str(workspace)).index.stages
+    return open_repo(workspace).index.stages
 
 
 def _read_yaml(file: str) -> Any:

@@ -16,10 +16,8 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from dvc.repo import Repo
+from analysis.pipeline.dvc_repo import open_repo
 
 
 def reproduce(
@@ -35,13 +33,6 @@ def reproduce(
     with set_loggers_level(logging.WARNING):  # a stage says itself what it did
         ran = repo.reproduce(list(names), single_item=single_item, force=force, no_commit=not commit)
     return bool(ran)
-
-
-def open_repo(workspace: Path = Path(), *, waits: bool = True) -> Repo:
-    """With `waits`, another's lock is waited for: parallel jobs hold it while they hash what they made."""
-    from dvc.repo import Repo
-
-    return Repo(str(workspace), _wait_for_lock=waits)
 
 
 def main() -> None:
@@ -61,6 +52,8 @@ def main() -> None:
         )
     except DvcException as error:
         sys.exit(_explain(error))
+    except OSError as error:
+        sys.exit(f"DVC cannot read or write {error.filename}: {error.strerror}.")
     except KeyboardInterrupt:  # which the stage has been sent as well
         sys.exit(130)
     if arguments.single_item and not ran:
@@ -84,7 +77,7 @@ def _parse_arguments() -> argparse.Namespace:
 
 
 def _run_unrecorded(name: str) -> int:
-    stage = open_repo().stage.get_target(name)
+    stage = open_repo(waits=True).stage.get_target(name)
     return subprocess.run(stage.cmd, shell=True, check=False).returncode
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from analysis.contract import InputError
-from analysis.pipeline.reproduce import open_repo
+from analysis.pipeline.dvc_repo import open_repo
 
 
 def stale_stages(
@@ -28,7 +28,7 @@ def stale_stages(
     from dvc.stage import PipelineStage
 
     reasons = {}
-    repo = open_repo(workspace)
+    repo = open_repo(workspace, waits=True)
     with lock_repo(repo):
         for stage in repo.index.stages:
             if not isinstance(stage, PipelineStage) or stage.name in except_for:

@@ -6,7 +6,6 @@ params.yaml, decisions.csv, the results and DVC's record of them.
 
 from __future__ import annotations
 
-import logging
 import os
 from collections.abc import Iterator, Mapping, MutableMapping
 from functools import reduce
@@ -18,6 +17,7 @@ from analysis.contract import NO_FILE, InputError, nearest
 from analysis.dataset.decisions import COLUMNS, DECISIONS_FILE
 from analysis.obtain.prepare.sources import folder_of_images
 from analysis.pipeline.dag import load_stages
+from analysis.pipeline.dvc_repo import init_repo
 from analysis.pipeline.parameters import PARAMETERS_FILE, read_parameters, validate
 
 SHARED = [
@@ -54,7 +54,7 @@ def prepare_workspace(workspace: Path, home: Path) -> None:
         if (home / name).exists():
             _link(workspace / name, home / name)
     if not (workspace / ".dvc").exists():
-        _init_dvc(workspace)
+        init_repo(workspace)
     if not (workspace / PARAMETERS_FILE).exists():
         defaults = (home / PARAMETERS_FILE).read_text(encoding="utf-8")
         (workspace / PARAMETERS_FILE).write_text(defaults, encoding="utf-8")
@@ -69,16 +69,6 @@ def _link(link: Path, target: Path) -> None:
         link.unlink()
     if not link.exists():
         link.symlink_to(target)
-
-
-def _init_dvc(workspace: Path) -> None:
-    from dvc.logger import set_loggers_level
-    from dvc.repo import Repo
-
-    with set_loggers_level(logging.WARNING):
-        repo = Repo.init(str(workspace), no_scm=True)  # a git repository around it is not touched
-    with repo.config.edit() as settings:
-        settings["core"]["analytics"] = False
 
 
 def settings_for(dataset: Path, section: Mapping[str, Any], settings: Mapping[str, Any]) -> dict[str, Any]:

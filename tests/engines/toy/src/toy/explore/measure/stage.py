@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 from PIL import Image
 
-from analysis.contract import Artifacts, Figure
+from analysis.contract import Artifacts, Figure, NothingToJudgeError
 from toy.explore.measure.parameters import MeasureParameters
 
 
@@ -17,6 +17,8 @@ def measure(items: pd.DataFrame, parameters: MeasureParameters) -> Artifacts:
     counted = items["text"] if unit == "letters" else items["text"].str.replace("[^aeiou]", "", regex=True)
     lengths = pd.DataFrame({"text": items["text"], "n": counted.str.len()})
     lengths = lengths[lengths["n"] >= parameters.at_least]
+    if lengths.empty and parameters.at_least >= 1000:
+        raise NothingToJudgeError("no text is long enough")
     return Artifacts(
         summary=f"{len(lengths)} long enough",
         metrics={"n_long_enough": len(lengths)},
