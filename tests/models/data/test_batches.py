@@ -20,7 +20,9 @@ from models.data.store import N_BATCHES_AHEAD, ImageStore, cache_device_of
 
 
 def table_of(*paths: Path, is_truncated: bool = False) -> pd.DataFrame:
-    return pd.DataFrame({"path": [str(path) for path in paths], "is_truncated": is_truncated})
+    return pd.DataFrame(
+        {"path": [str(path) for path in paths], "value_range": None, "is_truncated": is_truncated}
+    )
 
 
 CPU = torch.device("cpu")
@@ -297,3 +299,10 @@ def test_interpolation_decides_what_a_smaller_picture_holds(tmp_path: Path) -> N
     assert set(nearest.unique().tolist()) <= {0, 200}
     store = ImageStore(images, input_px=4, home=None, description="", interpolation="nearest")
     assert (store[np.array([0])] == nearest).all()
+
+
+def test_picture_of_12_bits_is_scaled_by_the_range_of_the_scan(tmp_path: Path) -> None:
+    Image.fromarray(np.full((8, 8), 2048, np.uint16)).save(tmp_path / "deep.png")
+    for value_range, level in (("0..4095", 128), ("0..65535", 8)):
+        table = table_of(tmp_path / "deep.png").assign(value_range=value_range)
+        assert decode(table, input_px=4).unique().tolist() == [level]

@@ -19,6 +19,7 @@ def dataset(folder: Path, pictures: list[tuple[str, str, np.ndarray]]) -> tuple[
             "path": [str(folder / name) for _, name, _ in pictures],
             "split": [split for split, _, _ in pictures],
             "class_index": 0,
+            "value_range": None,
             "is_truncated": False,
         }
     )

@@ -79,3 +79,11 @@ def test_thing_on_a_plain_ground_has_no_such_end(ground: int) -> None:
     pixels = np.full((100, 100, 3), ground, np.uint8)
     pixels[20:60, :50] = np.random.default_rng(2).integers(0, 256, (40, 50, 3))
     assert grey_end_fraction(Image.fromarray(pixels), 1) == 0
+
+
+def test_slope_and_sliver_are_no_step() -> None:
+    slope = np.asarray(drawn(40, (0, 0))).copy()
+    for row in range(16):
+        slope[44 + row, 30 + 4 * row :] = 128
+    assert grey_end_fraction(Image.fromarray(slope), 1) == 0
+    assert grey_end_fraction(drawn(40, (16, 3)), 1) == 0
