@@ -202,6 +202,21 @@ def test_workspace_that_was_begun_is_completed(deepsight, texts):
     assert parameters["dataset"]["path"] == str(texts)
 
 
+def test_older_audit_gets_the_settings_that_are_new(deepsight, home, texts):
+    deepsight("audit", texts, "--only", "no such stage", "--set", "measure.at_least=3")
+    parameters = Path("audits", texts.name, "params.yaml")
+    older = parameters.read_text().replace("  title: toy\n", "").replace("report:\n", "")
+    parameters.write_text(older.replace("  image_root", "  # image_root"))
+    _, output = deepsight("audit", texts, "--only", "no such stage")
+    assert "added to" in output
+    assert "with their defaults: dataset.image_root, report." in output
+    content = yaml.safe_load(parameters.read_text())
+    assert (content["measure"]["at_least"], content["report"]["title"]) == (3, "toy")
+    assert "# a comment that stays" in parameters.read_text()
+    _, output = deepsight("audit", texts, "--only", "no such stage")
+    assert "added to" not in output
+
+
 def test_audit_among_the_images_of_its_csv_is_refused_before_anything_is_made(deepsight, texts, monkeypatch):
     (texts / "labels.csv").write_text("path,label\na.txt,x\ndeep/b.txt,x\n")
     monkeypatch.chdir(texts)

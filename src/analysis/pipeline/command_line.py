@@ -22,7 +22,7 @@ from analysis.cores import available_cores
 from analysis.dataset.decisions import DECISIONS_FILE, take_over
 from analysis.pipeline.dag import CHAPTERS, Stage, and_after, load_stages
 from analysis.pipeline.dataset_tree import first_unhashable, unhashable_inputs
-from analysis.pipeline.parameters import read_parameters
+from analysis.pipeline.parameters import PARAMETERS_FILE, read_parameters
 from analysis.pipeline.stale import stale_stages
 from analysis.pipeline.workspace import (
     check_settings,
@@ -97,7 +97,11 @@ def _set_up(workspace: Path, dataset: Path, *, is_named: bool, settings: dict[st
             f"--out ~/audits/{dataset.stem}."
         )
     prepare_workspace(workspace, HOME)
-    write_parameters(workspace, settings)
+    added = write_parameters(workspace, settings, home=HOME)
+    if added:
+        print(
+            f"New settings, added to {workspace / PARAMETERS_FILE} with their defaults: {', '.join(added)}."
+        )
     return watched
 
 

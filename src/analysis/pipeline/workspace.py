@@ -36,7 +36,7 @@ def is_workspace(folder: Path) -> bool:
 
 
 def prepare_workspace(workspace: Path, home: Path) -> None:
-    """Make a folder a workspace, or bring one up to date. Its params.yaml and decisions.csv stay as they are.
+    """Make a folder a workspace, or lead its links here. Its params.yaml and decisions.csv stay as they are.
 
     Raises
     ------
@@ -110,12 +110,16 @@ def check_settings(workspace: Path, settings: Mapping[str, Any], *, home: Path) 
         Naming each key that there is not, or whose value is out of range.
     """
     content = read_parameters(workspace)
+    _add_new(content, home)
     _set_keys(content, settings)
     validate(content, load_stages(home).values())
 
 
-def write_parameters(workspace: Path, settings: Mapping[str, Any]) -> None:
+def write_parameters(workspace: Path, settings: Mapping[str, Any], *, home: Path) -> list[str]:
     """Set dotted keys in the workspace's params.yaml; its comments and all else stay.
+
+    What `home` has by now and the workspace, which is older, has not, is added with its default. Returns the
+    names of these.
 
     Raises
     ------
@@ -126,9 +130,25 @@ def write_parameters(workspace: Path, settings: Mapping[str, Any]) -> None:
 
     try:
         with modify_yaml(str(workspace / PARAMETERS_FILE)) as content:
+            added = _add_new(content, home)
             _set_keys(content, settings)
     except ParseError as error:
         raise InputError(f"{error}: {' '.join(str(error.__cause__).split())}") from error
+    return added
+
+
+def _add_new(content: MutableMapping[str, Any], home: Path) -> list[str]:
+    """Add the sections, and the keys of sections, that only `home` has; their names."""
+    added = []
+    for section, defaults in read_parameters(home).items():
+        if section not in content:
+            content[section] = defaults
+            added.append(section)
+        elif isinstance(defaults, Mapping) and isinstance(content[section], MutableMapping):
+            new = {key: value for key, value in defaults.items() if key not in content[section]}
+            content[section].update(new)
+            added += [f"{section}.{key}" for key in new]
+    return added
 
 
 def _set_keys(content: MutableMapping[str, Any], settings: Mapping[str, Any]) -> None:
