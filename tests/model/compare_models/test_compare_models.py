@@ -41,9 +41,8 @@ def test_nothing_is_trained_by_default():
 
 def test_stages_are_there_as_soon_as_recipes_are_named(tmp_path):
     prepare_workspace(tmp_path, REPOSITORY)
-    write_parameters(
-        tmp_path, {"compare_models.compared": ["baseline", "resnet50"], "compare_models.seeds": [0, 7]}
-    )
+    settings = {"compare_models.compared": ["baseline", "resnet50"], "compare_models.seeds": [0, 7]}
+    write_parameters(tmp_path, settings, home=REPOSITORY)
     stages = load_stages(tmp_path)
     trainings = [stage for name, stage in stages.items() if name.startswith("train_recipe")]
     assert [stage.command.split()[-2:] for stage in trainings] == [
@@ -62,7 +61,8 @@ def test_stages_are_there_as_soon_as_recipes_are_named(tmp_path):
 
 def test_declared_modules_of_a_training_are_those_it_imports(tmp_path):
     prepare_workspace(tmp_path, REPOSITORY)
-    write_parameters(tmp_path, {"compare_models.compared": ["baseline"], "compare_models.seeds": [0]})
+    settings = {"compare_models.compared": ["baseline"], "compare_models.seeds": [0]}
+    write_parameters(tmp_path, settings, home=REPOSITORY)
     stage = load_stages(tmp_path)["train_recipe@baseline-0"]
     assert [str(dep) for dep in stage.deps if stage.is_code(dep)] == code_inputs(
         stage.module_name, REPOSITORY
