@@ -39,7 +39,8 @@ def pair_figures(pairs: pd.DataFrame, *, max_pairs: int) -> list[Figure]:
         Figure(
             name=name,
             title=title,
-            caption=f"Two images of a pair side by side, {order}; above them the score and what changed, "
+            caption=f"Two images of a pair side by side, {order}; above them the score and what was "
+            "measured of the change, "
             f"below split and label of each. {min(len(rows), max_pairs):,} of {len(rows):,} pairs.",
             drawing=_drawing(rows.head(max_pairs)),
             table=rows.head(max_pairs),
