@@ -74,7 +74,8 @@ def load_plain(path: Path) -> dict[str, Any]:
     except Exception as error:  # what is no such file makes torch's reader raise anything at all
         raise InputError(
             f"{path} was not loaded: it is not a plain dictionary of tensors as torch.save writes it (a "
-            "model's state_dict). A pickled model is refused: loading one runs whatever code it holds."
+            "model's state_dict). A pickled model is refused: loading one runs whatever code it holds. Where "
+            "you trust it, save its weights alone: torch.save(model.state_dict(), 'weights.pt')."
         ) from error
     if not isinstance(content, dict):
         raise InputError(f"{path} should hold a dictionary of tensors, but holds a {type(content).__name__}.")

@@ -292,6 +292,30 @@ def test_checkpoint_is_taken_as_it_is_and_said(tmp_path: Path, make_dataset) -> 
     assert "not trained here" in artifacts.summary
 
 
+def test_checkpoint_with_its_outputs_in_another_order_is_told_not_changed(
+    tmp_path: Path, make_dataset
+) -> None:
+    """A network trained here, its outputs then turned round."""
+    from torchvision.models import resnet18
+
+    dataset = make_dataset(rows_of("train", n=20) + rows_of("test", n=2))
+    run(tmp_path / "own", dataset, epochs=8)
+    classifier = load_classifier(tmp_path / "own" / "model.pt")
+    state = resnet18(num_classes=2).state_dict() | classifier.backbone.state_dict()
+    for name, tensor in classifier.head.state_dict().items():
+        state[f"fc.{name}"] = tensor.flip(0)
+    torch.save({"state_dict": state, "criterion.weight": torch.ones(2)}, tmp_path / "theirs.pt")
+    theirs = {"checkpoint": str(tmp_path / "theirs.pt"), "normalisation": "dataset"}
+    artifacts = run(tmp_path / "theirs", dataset, **theirs)
+    assert """--set 'baseline_resnet.checkpoint_classes=["light", "dark"]'""" in artifacts.notes[0]
+    assert "PROBABLY IN ANOTHER ORDER" in artifacts.summary
+    assert "criterion.weight" in artifacts.notes[1]
+    as_given = load_classifier(tmp_path / "theirs" / "model.pt")
+    torch.testing.assert_close(as_given.head.bias, classifier.head.bias.flip(0))
+    told = run(tmp_path / "told", dataset, **theirs, checkpoint_classes=("light", "dark"))
+    assert not any("another order" in note for note in told.notes)
+
+
 def test_training_that_is_over_leaves_no_checkpoints(tmp_path: Path, make_dataset) -> None:
     stale = tmp_path / "checkpoints" / "of another recipe" / "phase-1"
     stale.mkdir(parents=True)

@@ -1,6 +1,6 @@
 import threading
-import time
 import warnings
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -227,21 +227,23 @@ def test_what_is_not_kept_is_decoded_ahead_in_order_and_never_more_than_a_few(
     make_dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store = store_of(make_dataset, list(range(30)), home=None)
-    decoded, is_first_done = [], threading.Event()
+    begun, decoded_in = [], set()
 
-    def decode_slowly(images: pd.DataFrame, **size) -> torch.Tensor:
-        decoded.append(len(images))
-        is_first_done.set()
+    class Background(ThreadPoolExecutor):
+        def submit(self, *work) -> Future:
+            begun.append(work)
+            return super().submit(*work)
+
+    def decode_here(images: pd.DataFrame, **size) -> torch.Tensor:
+        decoded_in.add(threading.current_thread())
         return decode(images, **size)
 
-    monkeypatch.setattr("models.data.store.decode", decode_slowly)
+    monkeypatch.setattr("models.data.store.ThreadPoolExecutor", Background)
+    monkeypatch.setattr("models.data.store.decode", decode_here)
     batches = iter(Batches(store, batch_images=3))
     first = next(batches)
-    assert is_first_done.is_set()
-    while len(decoded) < 1 + N_BATCHES_AHEAD:  # in the background, while this thread does other things
-        time.sleep(0.001)
-    time.sleep(0.05)
-    assert len(decoded) == 1 + N_BATCHES_AHEAD
+    assert len(begun) == 1 + N_BATCHES_AHEAD
+    assert threading.current_thread() not in decoded_in
     levels = [level for batch in (first, *batches) for level in batch.images[:, 0, 0, 0].tolist()]
     assert levels == list(range(30))
 

@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from scipy.ndimage import gaussian_filter
 
 from analysis.contract import FINDING_COLUMNS, Artifacts
+from analysis.scrub.duplicate_search.changes import NOT_MEASURED
 from analysis.scrub.duplicate_search.parameters import DuplicateSearchParameters
 from analysis.scrub.duplicate_search.stage import duplicate_search
 from analysis.scrub.duplicates.parameters import DuplicatesParameters
@@ -36,9 +37,19 @@ class Dataset:
     def __init__(self, folder: Path) -> None:
         self.folder, self.rows, self.thumbnails = folder, [], []
 
-    def add(self, picture: np.ndarray, *, split: str = "train", label: str | None = "cat", **row) -> str:
-        path = self.folder / f"{len(self.rows)} é$_.png"
-        Image.fromarray(picture).save(path)
+    def add(
+        self,
+        picture: np.ndarray,
+        *,
+        split: str = "train",
+        label: str | None = "cat",
+        jpeg_quality: int | None = None,
+        **row,
+    ) -> str:
+        """As PNG, or as JPEG of a quality."""
+        path = self.folder / f"{len(self.rows)} é$_.{'jpg' if jpeg_quality else 'png'}"
+        Image.fromarray(picture).save(path, **({"quality": jpeg_quality} if jpeg_quality else {}))
+        picture = np.asarray(Image.open(path))
         thumbnail = cv2.resize(picture, (32, 32), interpolation=cv2.INTER_AREA)
         grey = cv2.cvtColor(thumbnail, cv2.COLOR_RGB2GRAY).astype(np.float32)
         low = cv2.dct(grey)[:8, :8]
@@ -99,7 +110,7 @@ def test_duplicates_finds_nothing_in_a_clean_dataset(dataset: Dataset) -> None:
 def test_duplicates_finds_exact_and_near_copies_and_leaks(dataset: Dataset) -> None:
     same_file = dataset.add(picture_of(dataset, 1), split="train")  # of a training image
     dataset.add(picture_of(dataset, 4)[:, ::-1], split="test", label="dog")  # leaks, mirrored
-    dataset.add(recompressed(picture_of(dataset, 5)), split="test")  # leaks
+    dataset.add(picture_of(dataset, 5), split="test", jpeg_quality=50)  # leaks
     artifacts = dataset.audited()
     pairs = artifacts.tables["duplicate_pairs"].set_index("item_id_b")
     assert pairs["item_id_a"].to_dict() == {N: 1, N + 1: 4, N + 2: 5}
@@ -115,6 +126,31 @@ def test_duplicates_finds_exact_and_near_copies_and_leaks(dataset: Dataset) -> N
     assert sorted(kinds.pop("leaked_image")) == [N + 1, N + 2]
     assert kinds == {}
     assert [figure.name for figure in artifacts.figures] == ["leaking_pairs", "least_sure_pairs"]
+
+
+def test_duplicates_names_only_what_was_measured_of_a_change(dataset: Dataset) -> None:
+    def lighter(levels: float) -> np.ndarray:
+        return np.clip(picture_of(dataset, 4) + levels, 0, 255).astype(np.uint8)
+
+    noise = np.random.default_rng(0).normal(0, 6, (64, 64, 3))
+    noisy = np.clip(picture_of(dataset, 7) + noise, 0, 255).astype(np.uint8)
+    dataset.add(picture_of(dataset, 1), jpeg_quality=60)
+    dataset.add(lighter(15), jpeg_quality=90)  # the same scene, other exposure
+    dataset.add(noisy, jpeg_quality=90)
+    dataset.add(recompressed(picture_of(dataset, 10)))  # with nothing in the file to show it
+    half = cv2.resize(picture_of(dataset, 13), (32, 32), interpolation=cv2.INTER_AREA)
+    dataset.add(half, width_px=32, height_px=32)
+    artifacts = dataset.audited()
+    changes = artifacts.tables["duplicate_pairs"].set_index("item_id_a")["change"].to_dict()
+    assert changes == {
+        1: "recompressed",
+        4: "brightness",
+        7: NOT_MEASURED,
+        10: NOT_MEASURED,
+        13: "resized",
+    }
+    details = artifacts.findings.set_index("other_item_id")["detail"]
+    assert details[7].startswith("changed in a way that was not measured: ")
 
 
 def test_duplicates_knows_the_same_pixels_in_another_file(dataset: Dataset) -> None:

@@ -1,10 +1,19 @@
 from __future__ import annotations
 
+import json
+import shlex
+from collections import Counter
+from collections.abc import Sequence
+
 import pandas as pd
 
 from analysis.dataset.readable import left_out_note
+from analysis.model.baseline_resnet.output_order import OtherOrder
 from models.networks.classifier import ImageClassifier
+from models.networks.trained_elsewhere import names_of_outputs
 from models.training.fitting import FittedClassifier, labelled_images
+
+MAX_GROUPS_TOLD = 6
 
 
 def numbers(values: object) -> str:
@@ -70,3 +79,36 @@ def notes_on(fitted: FittedClassifier, manifest: pd.DataFrame, scan: pd.DataFram
             f"{', '.join(absent[:10])}" + (", …" if len(absent) > 10 else ".")
         )
     return [note for note in notes if note]
+
+
+def order_notes(
+    other: OtherOrder | None, classes: Sequence[str], checkpoint_classes: Sequence[str] | None
+) -> list[str]:
+    """The setting under which a checkpoint's outputs would agree with the labels, if they do not as given."""
+    if other is None:
+        return []
+    meant = {classes[output]: classes[code] for code, output in enumerate(other.output_of_class)}
+    names = [meant.get(name, name) for name in names_of_outputs(classes, checkpoint_classes)]
+    setting = f"baseline_resnet.checkpoint_classes={json.dumps(names, ensure_ascii=False)}"
+    return [
+        "The checkpoint's outputs probably stand for the classes in another order than "
+        f"baseline_resnet.checkpoint_classes says: of {other.n:,} images of training and validation "
+        f"{other.n_right_as_given:,} are right as it stands, {other.n_right_by_match:,} would be with --set "
+        f"{shlex.quote(setting)}. Nothing was reordered: look up the order that the network was trained with."
+    ]
+
+
+def ignored_notes(ignored: Sequence[str]) -> list[str]:
+    """Which tensors of a checkpoint were left out, those of one kind together."""
+    if not ignored:
+        return []
+    groups = Counter(name.split(".")[0] for name in ignored)
+    told = [
+        f"{group} ({n:,})" if n > 1 else next(name for name in ignored if name.split(".")[0] == group)
+        for group, n in groups.most_common(MAX_GROUPS_TOLD)
+    ]
+    more = ", …" if len(groups) > MAX_GROUPS_TOLD else ""
+    return [
+        f"{len(ignored):,} tensors of the checkpoint are no part of the network and are left out: "
+        f"{', '.join(told)}{more}."
+    ]

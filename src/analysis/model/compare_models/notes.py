@@ -16,8 +16,8 @@ CAPTIONS = {
 }
 HOW_TO = (
     "No recipes are compared: that trains each of them once a seed. Name some of compare_models.recipes in "
-    "compare_models.compared (params.yaml), the one to compare with first, and run again; or try it with "
-    '`dvc exp run -S "compare_models.compared=[baseline,resnet50]"`.'
+    "compare_models.compared (params.yaml), the one to compare with first, and run again; of an audit: "
+    "`deepsight audit PATH --set 'compare_models.compared=[baseline,resnet50]'`."
 )
 
 

@@ -4,7 +4,9 @@ Exact copies share their file's content or, opened, every pixel. Near copies are
 perceptual hash and by a descriptor of edges and colours (`candidates`), then verified: the two images are
 aligned (shift, scale, rotation, mirroring), and get a score in [0, 1] for how much more they agree than
 images of this dataset do by chance (`verification`). Every pair that scores 0.1 or more is kept;
-`duplicates` says from which score on a pair is a copy, and searches no more.
+`duplicates` says from which score on a pair is a copy, and searches no more. What was done to a copy is named
+as far as the alignment measured it (`changes`); that it was only saved again as JPEG, where the files' own
+tables show it (`recompression`).
 
 How it misleads: everything is seen at 32 × 32 pixels, so two frames of a film, two prints of one product
 photograph or two scans of one form can pass for copies, and copies that differ in small print do. Of pictures

@@ -35,7 +35,6 @@ BLOCK = 4096  # images described at once
 SAMPLED_IMAGES = 20_000  # to find the principal axes
 POINTS_A_CELL = 39  # fewer to place a cell by, and faiss warns
 HASH_BLOCKS, BLOCK_BITS, BLOCK_FLIPS = 3, 21, 1
-MAX_HAMMING_DISTANCE = HASH_BLOCKS * (BLOCK_FLIPS + 1) - 1  # up to here the hash search misses nothing
 Images = NDArray[np.uint8]  # (n, 32, 32, 3)
 Pairs = NDArray[np.int64]  # (m, 3): lower row, higher row, 1 if one of the two is mirrored
 Planes = NDArray[np.float32]  # (n, 32, 32)
@@ -58,8 +57,10 @@ def candidate_pairs(
     return np.unique(np.concatenate(found), axis=0)
 
 
-def without_borders(images: Images) -> tuple[Images, NDArray[np.bool_]]:
-    """The images with plain frames and plain fill cut off and stretched to full size, and which these are.
+def without_borders(images: Images) -> tuple[Images, NDArray[np.float64]]:
+    """The images with plain frames and plain fill cut off and stretched to full size, and what is left.
+
+    That is the share of each image's width and height, (n, 2); 1 and 1 of an image without a border.
 
     A border is at most `MAX_BORDER_PX` wide and ends at a line that differs. Only what it leaves of the
     picture can be compared with a copy that has none.
@@ -68,14 +69,14 @@ def without_borders(images: Images) -> tuple[Images, NDArray[np.bool_]]:
     across = images.transpose(0, 2, 1, 3)  # (n, y, x, 3) -> (n, x, y, 3)
     sides = [images, images[:, ::-1], across, across[:, ::-1]]  # top, bottom, left, right: each as a top
     widths = np.stack([_border_px(side, levels=PLAIN_LEVELS) for side in sides])
-    has_border = (widths > 0).any(axis=0)
-    framed = np.flatnonzero(has_border)
+    framed = np.flatnonzero((widths > 0).any(axis=0))
     widths[:, framed] = _whole_frames([side[framed] for side in sides], widths[:, framed])
     for i in framed:
         top, bottom, left, right = widths[:, i]
         inner = images[i, top : SIDE_PX - bottom, left : SIDE_PX - right]
         trimmed[i] = cv2.resize(np.ascontiguousarray(inner), (SIDE_PX, SIDE_PX))
-    return trimmed, has_border
+    top, bottom, left, right = widths
+    return trimmed, 1 - np.column_stack([left + right, top + bottom]) / SIDE_PX
 
 
 def _border_px(images: Images, *, levels: int) -> NDArray[np.int64]:
@@ -98,7 +99,7 @@ def _whole_frames(sides: list[Images], widths: NDArray[np.int64]) -> NDArray[np.
 
 
 def hash_pairs(hashes: NDArray[np.uint64], *, max_distance: int) -> Pairs:
-    """All pairs of hashes at most `max_distance` bits apart, for distances up to `MAX_HAMMING_DISTANCE`.
+    """All pairs of hashes at most `max_distance` bits apart, of which it misses none up to a distance of 5.
 
     The hash is cut into three blocks of 21 bits. Two hashes at most 5 bits apart differ by at most one bit
     in one of the blocks, so looking up each block and its 21 one-bit neighbours misses none (multi-index

@@ -11,8 +11,11 @@ from analysis.scrub.compared_images import is_large_enough
 from analysis.scrub.duplicate_search.candidates import candidate_pairs, without_borders
 from analysis.scrub.duplicate_search.changes import named_changes
 from analysis.scrub.duplicate_search.parameters import LOWEST_SCORE, DuplicateSearchParameters
+from analysis.scrub.duplicate_search.recompression import recompressed
 from analysis.scrub.duplicate_search.same_picture import same_picture
 from analysis.scrub.duplicate_search.verification import verify
+
+ALIKE_LEVELS = 16.0  # JPEG of quality 30 leaves a picture of 32 × 32 pixels at most so far from its original
 
 
 def search_copies(
@@ -59,7 +62,7 @@ def _near_pairs(
 ) -> pd.DataFrame:
     """Verified pairs among images of which no two are exact copies."""
     ids, hashes = images.index.to_numpy(), images["phash"].to_numpy(dtype=np.uint64)
-    pictures, has_border = without_borders(thumbnails[ids])
+    pictures, kept_fraction = without_borders(thumbnails[ids])
     candidates = candidate_pairs(
         pictures,
         hashes,
@@ -70,13 +73,35 @@ def _near_pairs(
     near = verify(pictures, candidates, min_score=LOWEST_SCORE, seed=seed, n_workers=available_cores())
     size_px = images[["width_px", "height_px"]].to_numpy(dtype=np.int64)
     a, b = near["row_a"].to_numpy(), near["row_b"].to_numpy()
+    changes = named_changes(
+        near,
+        size_px=size_px,
+        kept_fraction=kept_fraction,
+        is_recompressed=_recompressed(images.iloc[a], images.iloc[b], thumbnails),
+    )
     return pd.DataFrame(
         {
             "item_id_a": ids[a],
             "item_id_b": ids[b],
             "kind": "near",
-            "change": named_changes(near, has_border=has_border, size_px=size_px).to_numpy(),
+            "change": changes.to_numpy(),
             "hamming_distance": np.bitwise_count(hashes[a] ^ hashes[b]).astype(np.int64),
             "score": near["score"].to_numpy(),
         }
     )
+
+
+def _recompressed(first: pd.DataFrame, second: pd.DataFrame, thumbnails: NDArray[np.uint8]) -> NDArray:
+    """Which pairs of images differ by compression alone; those that may are opened in full resolution."""
+    sizes = ["width_px", "height_px"]
+    is_alike = (first[sizes].to_numpy() == second[sizes].to_numpy()).all(axis=1)
+    is_alike &= _levels_apart(thumbnails[first.index], thumbnails[second.index]) <= ALIKE_LEVELS
+    paths = list(zip(first.loc[is_alike, "path"], second.loc[is_alike, "path"], strict=True))
+    is_recompressed = np.zeros(len(first), dtype=bool)
+    is_recompressed[is_alike] = recompressed(paths, n_workers=available_cores())
+    return is_recompressed
+
+
+def _levels_apart(first: NDArray[np.uint8], second: NDArray[np.uint8]) -> NDArray[np.float64]:
+    """Root mean square difference of pixels, of 255; (m,)."""
+    return np.sqrt(np.square(first.astype(np.float32) - second).mean(axis=(1, 2, 3), dtype=np.float64))

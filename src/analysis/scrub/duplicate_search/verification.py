@@ -94,8 +94,9 @@ def verify(images: Images, pairs: Pairs, *, min_score: float, seed: int, n_worke
     One row per pair, the better of its upright and its mirrored form: `row_a`, `row_b`, `is_mirrored`,
     `score` (1 is surely a copy), the evidence `structure_z` and `colour_agreement`, and the change from a to
     b: `scale`, `stretch` (of width over height), `rotation_degrees`, `shift_px`, `overlap_fraction`,
-    `brightness_change` (of 255), `contrast_ratio`, `hue_degrees`. Pairs that share too little to be aligned
-    are not among them.
+    `brightness_change` (of 255), `contrast_ratio`, `hue_degrees`, `saturation_levels` and `tint_levels` (of
+    255: by how much colour spreads, and lies, otherwise than the contrast alone would make it). Pairs that
+    share too little to be aligned are not among them.
     """
     structure = structure_of(images)
     halves = _faded_halves(structure)
@@ -308,16 +309,22 @@ def _colour_evidence(first: Images, second: Images, inside: NDArray[np.bool_]) -
         np.sqrt(((luma - mean[:, None]) ** 2 * within).sum(axis=1) / n_px)
         for luma, mean in zip(lumas, means, strict=True)
     ]
-    one, other = (_centred(chroma, within, n_px) for chroma in chromas)
+    tints = [(chroma * within).sum(axis=1) / n_px for chroma in chromas]
+    one, other = ((chroma - tint[:, None]) * within for chroma, tint in zip(chromas, tints, strict=True))
     together = (one.conj() * other).sum(axis=1)
-    strength = np.sqrt((np.abs(one) ** 2).sum(axis=1) * (np.abs(other) ** 2).sum(axis=1))
+    powers = [(np.abs(chroma) ** 2).sum(axis=1) for chroma in (one, other)]
+    strength = np.sqrt(powers[0] * powers[1])
     grain = CHROMA_GRAIN**2 * n_px
+    contrast_ratio = (deviations[1] + GRAIN) / (deviations[0] + GRAIN)
+    spreads = [np.sqrt(power / n_px) for power in powers]
     return {
         "overlap_fraction": within.mean(axis=1),
         "colour_agreement": (np.abs(together) + NO_COLOUR * grain) / (strength + grain),
         "hue_degrees": np.where(strength > grain, np.degrees(np.angle(together)), 0.0),
         "brightness_change": means[1] - means[0],
-        "contrast_ratio": (deviations[1] + GRAIN) / (deviations[0] + GRAIN),
+        "contrast_ratio": contrast_ratio,
+        "saturation_levels": np.abs(spreads[1] - contrast_ratio * spreads[0]),
+        "tint_levels": np.abs(tints[1] - contrast_ratio * tints[0]),
     }
 
 
@@ -327,11 +334,6 @@ _CHROMA = np.array([-0.169 + 0.5j, -0.331 - 0.419j, 0.5 - 0.081j], dtype=np.comp
 def _luma_and_chroma(images: Images) -> tuple[NDArray[np.float32], NDArray[np.complex64]]:
     pixels = images.reshape(-1, SIDE_PX**2, 3).astype(np.float32)  # (m, 32, 32, 3) -> (m, 1024, 3)
     return pixels @ LUMA, pixels @ _CHROMA
-
-
-def _centred(chroma: NDArray, within: NDArray, n_px: NDArray) -> NDArray[np.complex64]:
-    mean = (chroma * within).sum(axis=1) / n_px
-    return (chroma - mean[:, None]) * within
 
 
 def _score(table: pd.DataFrame) -> pd.Series:

@@ -30,8 +30,8 @@ NEAR = FindingKind(
     name="near_duplicate",
     title="Near copy",
     severity="low",
-    why="The same picture recompressed, cropped or recoloured adds little to training, and weighs on metrics "
-    "as if it were new.",
+    why="A picture that is there already, but for a small change, adds little to training, and weighs on "
+    "metrics as if it were new.",
     action="Look at the pair; keep the better copy. Keep both if the small difference is the point.",
 )
 

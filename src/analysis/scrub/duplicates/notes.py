@@ -7,7 +7,8 @@ from analysis.scrub.compared_images import MIN_SIDE_PX, is_large_enough
 
 PAIRS_CAPTION = (
     "One row per pair, worst first. Of several exact copies each is paired with one of them, preferably in "
-    "training. The score is 1 for exact copies and where it is sure that the two are one picture."
+    "training. The score is 1 for exact copies and where it is sure that the two are one picture. `change` "
+    "names what was measured of the change; there may be more to it."
 )
 GROUPS_CAPTION = "One row per image that has copies. Every image of a group is a copy of the group's centre."
 
