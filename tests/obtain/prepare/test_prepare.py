@@ -1,4 +1,5 @@
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -12,11 +13,15 @@ from PIL import Image
 from pydantic import ValidationError
 
 from analysis.contract import Artifacts, InputError
+from analysis.explore.label_analysis.parameters import LabelAnalysisParameters
+from analysis.explore.label_analysis.stage import label_analysis
 from analysis.obtain.prepare.parameters import DatasetParameters
 from analysis.obtain.prepare.stage import prepare
+from analysis.pipeline import command_line
 
 REPOSITORY = Path(__file__).parents[3]
-PARAMETERS: dict[str, Any] = yaml.safe_load((REPOSITORY / "params.yaml").read_text())["dataset"]
+EVERYTHING: dict[str, Any] = yaml.safe_load((REPOSITORY / "params.yaml").read_text())
+PARAMETERS: dict[str, Any] = EVERYTHING["dataset"]
 
 
 @pytest.fixture(autouse=True)
@@ -368,6 +373,28 @@ def test_program_does_not_touch_a_dataset_that_is_named_like_its_outputs(workspa
     assert contents("images") == before
     assert pd.read_parquet("data/manifest.parquet")["path"][0] == "images/cat/0.jpg"
     assert [file.name for file in Path("data/images").iterdir()] == ["empty.txt"]
+
+
+@pytest.mark.parametrize("source", ["folder", "csv"])
+def test_what_the_report_offers_merges_the_spellings(source: str) -> None:
+    names = ["Happy", "happy", 'it\'s "$HOME"', 'IT\'S "$home"', "calm"]
+    write_classes(Path("photos"), **dict(zip(names, [5, 8, 4, 4, 6], strict=True)))
+    paths = sorted(Path("photos").rglob("*.jpg"))
+    table = pd.DataFrame({"path": map(str, paths), "label": [path.parent.name for path in paths]})
+    table.to_csv("images.csv", index=False)
+    named = {"source": source, "path": "photos" if source == "folder" else "images.csv", "image_root": "."}
+
+    manifest = run(**named).tables["manifest"]
+    assert len(manifest["label"].cat.categories) == 5
+    settings = LabelAnalysisParameters(**EVERYTHING["label_analysis"])
+    found = label_analysis(manifest, parameters=settings, rename_labels={}, seed=0)
+    offered = next(kind.option for kind in found.kinds if kind.option)
+
+    flag, pair = shlex.split(offered)  # as a shell hands it on, and `deepsight audit` reads it
+    assert flag == "--set"
+    ((key, value),) = command_line._settings([pair]).items()
+    sizes = run(**named, **{key.removeprefix("dataset."): value}).tables["manifest"]["label"].value_counts()
+    assert sizes.to_dict() == {"happy": 13, 'IT\'S "$home"': 8, "calm": 6}
 
 
 def test_groups_stay_on_one_side_and_straddling_ones_are_said() -> None:

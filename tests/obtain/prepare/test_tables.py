@@ -163,6 +163,12 @@ def test_rows_of_objects_are_told_from_rows_of_images() -> None:
 
 
 def test_spellings_are_joined_as_a_person_says() -> None:
-    labels, notes = read(["Happy", "happy", "sad"], rename={"Happy": "happy"})
-    assert labels == ["happy", "happy", "sad"]
-    assert "'Happy'" in notes[0]
+    labels, notes = read(["Happy", "happy", "sad", "a", "b"], rename={"Happy": "happy", "a": "b", "b": "a"})
+    assert labels == ["happy", "happy", "sad", "b", "a"]
+    assert notes == ["Renamed as dataset.rename_labels says: 'Happy', 'a', 'b', 3 images."]
+
+
+def test_names_to_rename_that_stand_nowhere_are_said() -> None:
+    labels, notes = read(["Happy", "sad"], rename={"hapy": "happy"})
+    assert labels == ["Happy", "sad"]
+    assert notes == ["dataset.rename_labels names labels that no image has: 'hapy'."]

@@ -40,8 +40,7 @@ def read_labels(
     InputError
         If the labels are lists, quantities or of objects rather than of images.
     """
-    labels = labels.replace(dict(rename))
-    notes = [f"Renamed as dataset.rename_labels says: {listed(rename)}."] if rename else []
+    labels, notes = renamed(labels, rename)
     labels, whole = _whole_numbers(labels)
     separator = _separator_of(labels)
     if separator and not combine:
@@ -52,6 +51,18 @@ def read_labels(
     _check_quantities(labels, file)
     _check_objects(labels, paths, file)
     return labels.where(labels != "", None), [*notes, *whole]
+
+
+def renamed(labels: pd.Series, rename: Mapping[str, str]) -> tuple[pd.Series, list[str]]:
+    """The labels under the names that `rename` gives them, and how many images that were; nulls stay."""
+    is_renamed = labels.isin(list(rename))
+    notes = []
+    if found := [name for name in rename if labels.eq(name).any()]:
+        n_images = counted(int(is_renamed.sum()), "image")
+        notes.append(f"Renamed as dataset.rename_labels says: {listed(found)}, {n_images}.")
+    if unknown := [name for name in rename if name not in found]:
+        notes.append(f"dataset.rename_labels names labels that no image has: {listed(unknown)}.")
+    return labels.where(~is_renamed, labels.map(dict(rename))), notes
 
 
 def _whole_numbers(labels: pd.Series) -> tuple[pd.Series, list[str]]:

@@ -26,7 +26,7 @@ from analysis.contract import InputError, nearest
 from analysis.dataset.file_kinds import IMAGE, Kind, kind_of
 from analysis.dataset.splits import SPLITS, split_named
 from analysis.obtain.prepare.folder_walk import IMAGE_EXTENSIONS, Entry, is_inside, natural_key, walk_folder
-from analysis.obtain.prepare.label_text import read_labels
+from analysis.obtain.prepare.label_text import read_labels, renamed
 from analysis.obtain.prepare.layout import Layout, understand
 from analysis.obtain.prepare.masks import find_masks
 from analysis.obtain.prepare.path_repair import repaired
@@ -92,7 +92,12 @@ def rows_of_written(written: Sequence[tuple[str, str, str | None]], images: Path
 
 
 def read_folder(
-    root: Path, *, label_level: int | str = "auto", exclude: Sequence[str] = (), group_pattern: str = ""
+    root: Path,
+    *,
+    label_level: int | str = "auto",
+    exclude: Sequence[str] = (),
+    group_pattern: str = "",
+    rename_labels: Mapping[str, str] | None = None,
 ) -> Listing:
     """The image files below `root`, in the order of `walk_folder`, without masks of other images.
 
@@ -108,6 +113,8 @@ def read_folder(
         Folders below `root` to leave out, as patterns (`fnmatch`) of their paths.
     group_pattern
         A regular expression: what its first group matches in a path below `root` is the image's group.
+    rename_labels
+        Labels that a person wants to be others, such as spellings of one class.
 
     Raises
     ------
@@ -133,17 +140,16 @@ def read_folder(
     groups = _groups_by(group_pattern, images)
     rows = [_row(path, entry, layout) for path, entry in zip(paths, images, strict=True)]
     rows = pd.DataFrame(rows, columns=ROW[:-1], dtype=object).assign(group=groups)
+    empty = _empty_folder_notes(entries, rows, layout)  # as the folders are called
+    labels, said = renamed(rows["label"], rename_labels or {})
+    rows["label"] = labels.where(labels.ne(""), None)
     return Listing(
         rows,
         n_hidden=sum(entry.status == "hidden" for entry in entries),
         n_other_files=n_other_files,
         n_masks=len(masks),
         n_excluded=n_excluded,
-        notes=[
-            *layout.notes,
-            *_empty_folder_notes(entries, rows, layout),
-            *_strange_notes(strange, layout),
-        ],
+        notes=[*layout.notes, *said, *empty, *_strange_notes(strange, layout)],
     )
 
 

@@ -97,6 +97,7 @@ def _list_images(dataset: DatasetParameters, images: Path, memory: Path) -> List
                 label_level=dataset.label_level,
                 exclude=dataset.exclude,
                 group_pattern=dataset.group_pattern,
+                rename_labels=dataset.rename_labels,
             )
         case "csv":
             return read_csv(
