@@ -358,9 +358,7 @@ def test_program_writes_the_same_outputs_each_time_and_keeps_them_when_it_fails(
     failed_run = run_program()
     assert failed_run.returncode == 1
     assert failed_run.stdout == ""
-    assert (
-        failed_run.stderr == "prepare: absent (dataset.path in params.yaml) is not there. Correct the path.\n"
-    )
+    assert failed_run.stderr == "prepare: absent (dataset.path) is not there. Correct the path.\n"
     kept = contents("data", "analysis_outputs")
     assert {path: kept.get(path) for path in outputs} == outputs
 
@@ -397,18 +395,26 @@ def test_what_the_report_offers_merges_the_spellings(source: str) -> None:
     assert sizes.to_dict() == {"happy": 13, 'IT\'S "$home"': 8, "calm": 6}
 
 
-def test_groups_stay_on_one_side_and_straddling_ones_are_said() -> None:
+def test_groups_stay_on_one_side_and_straddling_ones_are_said(capsys: pytest.CaptureFixture) -> None:
     for number in range(20):
         label = "cat" if number % 2 else "dog"
         write_classes(Path("photos", label), **{f"s{number}": 6})
     artifacts = run(source="folder", path="photos", label_level=1, group_pattern=r"(s\d+)/")
     manifest = artifacts.tables["manifest"]
     assert manifest.groupby("group")["split"].nunique().eq(1).all()
-    assert "20 groups of images." in artifacts.notes
-    given = pd.DataFrame({"path": manifest["path"], "label": manifest["label"], "patient": "one"})
-    given.assign(split=["train", "test"] * 60).to_csv("images.csv", index=False)
-    notes = run(source="csv", path="images.csv", image_root=".", group_column="patient").notes
-    assert "1 group of images; in several splits: 'one': the test measures what was learnt of them." in notes
+    assert "Groups of images: 20, each in one split." in artifacts.notes
+    assert "Groups of images: 20.\n" in capsys.readouterr().out  # before splits are made
+    # 120 images: a row in four is in the test; patient 7 in test alone, 8 in training alone, 9 in both
+    given = pd.DataFrame({"path": manifest["path"], "label": manifest["label"]})
+    given["split"] = ["train", "train", "validation", "test"] * 30
+    given["patient"] = ["8", "9", "", "7"] * 29 + ["8", "9", "9", "9"]
+    given.to_csv("images.csv", index=False)
+    said = (
+        "Groups of images: 3 (29 images in none), 1 of them in several splits ('9'). Of groups that are in "
+        "training too: 1 of 30 validation images, 1 of 30 test images."
+    )
+    assert said in run(source="csv", path="images.csv", image_root=".", group_column="patient").notes
+    assert said in capsys.readouterr().out
 
 
 def test_dataset_of_pointers_is_refused_with_what_brings_the_pictures() -> None:
