@@ -8,6 +8,7 @@ own.
 from __future__ import annotations
 
 import difflib
+import json
 import re
 import shlex
 from collections.abc import Mapping, Sequence
@@ -36,14 +37,17 @@ def nearest(name: str, valid: list[str]) -> str:
     return f", did you mean '{matches[0]}'?" if matches else f" (there are: {', '.join(sorted(valid))})"
 
 
-def to_set(key: str, value: str = "NAME") -> str:
+def to_set(key: str, value: Any = "NAME") -> str:
     """How a parameter is given a value: by those who edit params.yaml, and by those who use `deepsight`."""
     return f"set {key} (deepsight audit … {option_for(key, value)})"
 
 
-def option_for(key: str, value: str) -> str:
-    """The option of `deepsight audit` that sets a parameter, quoted for a shell."""
-    return f"--set {shlex.quote(f'{key}={value}')}"
+def option_for(key: str, value: Any) -> str:
+    """The option of `deepsight audit` that sets a parameter, quoted for a shell; a text stands as it is."""
+    written = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    # JSON is YAML too, but for what cannot be printed
+    escaped = "".join(letter if letter.isprintable() else f"\\U{ord(letter):08x}" for letter in written)
+    return f"--set {shlex.quote(f'{key}={escaped}')}"
 
 
 class InputError(Exception):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import unicodedata
 from collections.abc import Mapping
@@ -44,10 +43,4 @@ def merging_option(spellings: pd.DataFrame, renamed: Mapping[str, str]) -> str:
     is_other = spellings["label"] != spellings["renamed_to"]
     new = dict(spellings.loc[is_other, ["label", "renamed_to"]].itertuples(index=False, name=None))
     merged = {label: new.get(name, name) for label, name in renamed.items()} | new
-    return option_for(RENAME_LABELS, _as_yaml(merged))
-
-
-def _as_yaml(names: Mapping[str, str]) -> str:
-    """JSON, which is YAML too, but with what cannot be printed escaped as YAML has it."""
-    text = json.dumps(names, ensure_ascii=False)
-    return "".join(letter if letter.isprintable() else f"\\U{ord(letter):08x}" for letter in text)
+    return option_for(RENAME_LABELS, merged)

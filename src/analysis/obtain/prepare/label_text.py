@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from analysis.contract import InputError
+from analysis.contract import InputError, to_set
 from analysis.obtain.prepare.wording import counted, listed
 
 NUMBER = re.compile(r"-?\d+(\.\d+)?(e-?\d+)?", re.IGNORECASE)
@@ -98,10 +98,11 @@ def _on_lists(labels: pd.Series, separator: str, file: Path) -> str:
     lists = labels[labels.str.contains(separator, regex=False)]
     singles = {part for text in labels.unique() for part in _parts(text, separator)}
     return (
-        f"{counted(len(lists), 'image')} of {file} have several labels, such as '{lists.iloc[0]}': of "
-        f"{counted(len(singles), 'label')} ({listed(sorted(singles))}) each image may have many. DeepSight "
-        "audits one label per image. Write a column with the one to audit (dataset.label_column), or audit "
-        "the combinations as classes: --set dataset.combine_labels=true."
+        f"{file} is multi-label: {counted(len(lists), 'image')} of {len(labels):,} have several labels, such "
+        f"as '{lists.iloc[0]}', of {counted(len(singles), 'label')} in all ({listed(sorted(singles))}). "
+        "DeepSight audits one label per image. Write a column with the one to audit, and "
+        f"{to_set('dataset.label_column')}; or, to audit the combinations as classes, "
+        f"{to_set('dataset.combine_labels', 'true')}."
     )
 
 
@@ -114,7 +115,7 @@ def _check_quantities(labels: pd.Series, file: Path) -> None:
         raise InputError(
             f"the labels of {file} are quantities: {counted(len(texts), 'number')} from {numbers[0]:g} to "
             f"{numbers[-1]:g}, with decimals. DeepSight audits classes: write a column of ranges (such as "
-            "0-10, 10-20), and name it in dataset.label_column."
+            f"0-10, 10-20), and {to_set('dataset.label_column')}."
         )
 
 

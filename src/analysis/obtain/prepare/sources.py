@@ -22,7 +22,7 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from analysis.contract import InputError, nearest
+from analysis.contract import InputError, nearest, to_set
 from analysis.dataset.file_kinds import IMAGE, Kind, kind_of
 from analysis.dataset.splits import SPLITS, split_named
 from analysis.obtain.prepare.folder_walk import IMAGE_EXTENSIONS, Entry, is_inside, natural_key, walk_folder
@@ -128,7 +128,7 @@ def read_folder(
     n_other_files = sum(entry.status == "other" for entry in entries)
     if not named:
         raise InputError(
-            f"there are no images in {root} (dataset.path in params.yaml): of {n_other_files:,} files, none "
+            f"there are no images in {root} (dataset.path): of {n_other_files:,} files, none "
             f"has the extension of an image ({', '.join(IMAGE_EXTENSIONS)}). Correct the path."
         )
     folder = "" if root == Path() else os.path.join(root, "")  # names from here stand without "./"
@@ -191,7 +191,7 @@ def _groups_by(pattern: str, images: Sequence[Entry]) -> list[str | None]:
     if not any(found):
         raise InputError(
             f"dataset.group_pattern '{pattern}' matches no path, such as '{'/'.join(images[0].names)}'. "
-            "Correct it, or leave it empty."
+            f"To correct it, {to_set('dataset.group_pattern', 'PATTERN')}; an empty one makes no groups."
         )
     return [match and (match[1] if match.re.groups else match[0]) for match in found]
 
@@ -213,11 +213,11 @@ def _without_excluded(entries: list[Entry], exclude: Sequence[str]) -> tuple[lis
 def _check_is_folder(root: Path) -> None:
     if root.is_file():
         raise InputError(
-            f"{root} (dataset.path in params.yaml) is a file, where source 'folder' expects the folder of a "
-            "dataset. Correct the path, or set dataset.source to csv if it is a CSV file."
+            f"{root} (dataset.path) is a file, where source 'folder' expects the folder of a "
+            f"dataset. Correct the path; if it is a table of images, {to_set('dataset.source', 'csv')}."
         )
     if not root.is_dir():
-        raise InputError(f"{root} (dataset.path in params.yaml) is not there. Correct the path.")
+        raise InputError(f"{root} (dataset.path) is not there. Correct the path.")
 
 
 def _row(path: str, entry: Entry, layout: Layout) -> tuple[str, str | None, str | None, str]:
@@ -267,8 +267,8 @@ def read_csv(
     table, notes = read_table(file, path_column=path_column, label_column=label_column)
     if not image_root.is_dir():
         raise InputError(
-            f"{image_root} (dataset.image_root in params.yaml) is not a folder. Name the one in which the "
-            f"images of {file} lie."
+            f"{image_root} (dataset.image_root) is not a folder. To name the one in which the images of "
+            f"{file} lie, {to_set('dataset.image_root', '/PATH/TO/FOLDER')}."
         )
     if split_column not in table:
         table[split_column] = ""
@@ -293,8 +293,8 @@ def _groups_of(table: pd.DataFrame, column: str, file: Path) -> pd.Series | None
         return None
     if column not in table:
         raise InputError(
-            f"{file} has no column '{column}'{nearest(column, list(table))}. Name the right one in "
-            "params.yaml, dataset.group_column."
+            f"{file} has no column '{column}'{nearest(column, list(table))}. To name the right "
+            f"one, {to_set('dataset.group_column')}."
         )
     return table[column].where(table[column] != "", None)
 
@@ -320,9 +320,10 @@ def _read_splits(values: pd.Series, file: Path) -> pd.Series:
     meaning = {value: split_named(value) for value in values.unique()}
     unknown = [value for value, split in meaning.items() if value and not split]
     if unknown:
+        none = to_set("dataset.split_column", '""')
         raise InputError(
             f"{file} has splits in column '{values.name}' that DeepSight does not know: {listed(unknown)}. "
-            f"Write {', '.join(SPLITS)}, or nothing where an image has no split; or name another column "
-            "in params.yaml, dataset.split_column."
+            f"Write {', '.join(SPLITS)}, or nothing where an image has no split. To name another column, "
+            f"{to_set('dataset.split_column')}; to have splits made, {none}."
         )
     return values.map(meaning).astype(object)

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from analysis.contract import Artifacts, InputError
+from analysis.contract import Artifacts, InputError, to_set
 from analysis.dataset.content_hash import examine_files
 from analysis.dataset.file_kinds import IMAGE, kind_of
 from analysis.dataset.splits import SPLITS
@@ -133,15 +133,23 @@ def _check(rows: pd.DataFrame, classes: Sequence[str], dataset: DatasetParameter
         raise InputError(
             f"none of the {len(rows):,} images that {dataset.path} names can be opened; the first, "
             f"'{first['path']}', is {FAULTS_IN_WORDS[first['status']]}. "
-            + ("Correct dataset.image_root in params.yaml." if is_csv else "Mend the files, or give access.")
+            + (
+                "To name the folder that their paths start from, "
+                f"{to_set('dataset.image_root', '/PATH/TO/FOLDER')}."
+                if is_csv
+                else "Mend the files, or give access."
+            )
         )
     _check_are_images(rows)
     if len(classes) < 2:
         found = f"only one class, '{classes[0]}'" if classes else "no class"
         raise InputError(
             f"{dataset.path} names {found} for its {len(rows):,} images, where at least two are needed. "
-            + ("Name the column with the classes" if is_csv else "Name the folder of the class folders")
-            + f" in params.yaml, dataset.{'label_column' if is_csv else 'path'}."
+            + (
+                f"To name the column with the classes, {to_set('dataset.label_column')}."
+                if is_csv
+                else "Give the folder of the class folders (dataset.path)."
+            )
         )
     in_training = rows.loc[rows["split"] == "train", "label"].dropna()
     labelled = rows.loc[rows["label"].notna(), "split"].unique()
@@ -154,7 +162,7 @@ def _check(rows: pd.DataFrame, classes: Sequence[str], dataset: DatasetParameter
     if "train" not in labelled:
         raise InputError(
             f"{dataset.path} has no labelled image for training: its splits are {listed(labelled)}. Add a "
-            "training split, or set dataset.path in params.yaml to a folder without splits; all are made."
+            "training split, or give a path without splits (dataset.path); all are made."
         )
 
 
