@@ -154,6 +154,7 @@ def test_page_says_what_explains_what_and_offers_the_option(
     assert "May explain 2 other findings</b>, found in the same classes." in page
     assert '<a href="#finding-odd_checks-small">Small images</a>: 2 of 3 images' in page
     assert 'May be explained by <a href="#finding-odd_checks-rare">Rare classes</a> (2 of 3 images).' in page
+    assert "Splits: train (3 of 6)" in page
     assert "<code>--set &#39;a.b=&lt;script&gt;" in page
     assert HOSTILE_LABEL not in page
     ledger = pd.read_csv(site / "findings.csv", keep_default_na=False)

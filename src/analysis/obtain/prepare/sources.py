@@ -272,7 +272,10 @@ def read_csv(
         )
     if split_column not in table:
         table[split_column] = ""
-        notes.append(f"{file.name} has no column '{split_column}', so the dataset brings no splits.")
+        absent = (
+            f"{file.name} has no column '{split_column}'" if split_column else "No column of splits is named"
+        )
+        notes.append(f"{absent}, so the dataset brings no splits.")
     label, said = read_labels(
         table[label_column],
         table[path_column],

@@ -102,7 +102,7 @@ def make_cards(
     return [
         FindingCard(
             group,
-            _where(group),
+            _where(group, manifest["split"].value_counts()),
             [
                 Related(of_kind[one.effect], one.n, one.n_of_effect)
                 for one in explanations
@@ -226,12 +226,13 @@ def make_decided(
     )
 
 
-def _where(group: FindingGroup) -> str:
-    """Which splits and which classes the images are of."""
+def _where(group: FindingGroup, n_of_split: pd.Series) -> str:
+    """Which splits, and how much of each, and which classes the images are of."""
     if group.is_of_classes or group.n < 2:
         return ""
-    counts = {"Splits": group.counts("split"), "Classes": group.counts("label")}
-    parts = {title: [f"{name} ({n:,})" for name, n in pairs] for title, pairs in counts.items() if pairs}
+    splits = [f"{name} ({n:,} of {n_of_split[name]:,})" for name, n in group.counts("split")]
+    classes = [f"{name} ({n:,})" for name, n in group.counts("label")]
+    parts = {title: part for title, part in (("Splits", splits), ("Classes", classes)) if part}
     return " · ".join(f"{title}: {list_of(part, at_most=N_NAMED)}" for title, part in parts.items())
 
 
