@@ -285,6 +285,13 @@ def test_the_option_says_any_name_to_shell_and_yaml(name: str) -> None:
     assert option.isprintable()
 
 
+def test_both_cases_of_an_alphabet_are_classes_and_those_of_two_letters_are_spellings() -> None:
+    alphabet = pd.Series(10, index=[*"abcdefghijABCDEFGHIJ", "Blank", "blank"])
+    assert tabulate_spellings(alphabet)["label"].tolist() == ["Blank", "blank"]
+    answers = pd.Series(10, index=["y", "n", "Y", "N"])
+    assert tabulate_spellings(answers)["label"].tolist() == ["n", "N", "y", "Y"]
+
+
 def test_names_that_all_differ_offer_nothing() -> None:
     assert option_of(analyse(manifest_of(CLEAN))) == ""
 

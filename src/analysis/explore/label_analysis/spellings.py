@@ -11,16 +11,23 @@ import pandas as pd
 from analysis.contract import option_for
 
 RENAME_LABELS = "dataset.rename_labels"
+ALPHABET = (
+    10  # letters that are classes in both cases: so many are what is to be read, not yes and no as y, Y, n, N
+)
 
 
 def tabulate_spellings(n_items: pd.Series) -> pd.DataFrame:
     """One row per class that shares its name with another but for case, Unicode form, spaces, `_` and `-`.
 
-    `n_items` is indexed by class. `renamed_to` is the commonest spelling, of equally common ones the first.
+    Letters of an alphabet in both cases are no spellings. `n_items` is indexed by class. `renamed_to` is the
+    commonest spelling, of equally common ones the first.
     """
     names = n_items.index.to_series()
     table = pd.DataFrame({"label": names, "n_items": n_items, "name": names.map(_folded)})
     table = table[table["name"].duplicated(keep=False)]
+    is_letter = table["name"].str.len() == 1
+    if table.loc[is_letter, "name"].nunique() >= ALPHABET:
+        table = table[~is_letter]
     table = table.sort_values(["name", "n_items"], ascending=[True, False], kind="stable", ignore_index=True)
     table["renamed_to"] = table.groupby("name")["label"].transform("first")
     return table[["label", "n_items", "renamed_to"]]

@@ -173,8 +173,8 @@ LOW_INFORMATION = FindingKind(
     name="low_information",
     title="Nearly blank",
     severity="medium",
-    why="The image holds one or a few grey levels: a blank page, a failed export, a placeholder. Nothing in "
-    "it supports its label.",
+    why="The image holds one or a few grey levels: a blank page, a failed export, a placeholder, a mask "
+    "among pictures. Nothing in it supports its label.",
     action="Delete it. If many look alike, find what produced them.",
     explains=OF_BLANK_PICTURES,
 )
