@@ -3,7 +3,7 @@
 import pandas as pd
 import pytest
 
-from analysis.contract import Artifacts, FindingKind, findings_of
+from analysis.contract import Artifacts, FindingKind, findings_of, option_for, to_set
 
 KIND = FindingKind(name="torn", title="Torn", severity="high", why="", action="")
 
@@ -30,3 +30,15 @@ def test_a_kind_is_named_word_by_word():
     words = ["torn", "Torn", "high", "", ""]
     with pytest.raises(TypeError):
         FindingKind(*words)
+
+
+def test_advice_names_the_key_and_the_option_that_sets_it():
+    assert to_set("dataset.path_column") == (
+        "set dataset.path_column (deepsight audit … --set dataset.path_column=NAME)"
+    )
+
+
+def test_options_are_quoted_for_a_shell_and_written_as_yaml():
+    assert option_for("a.b", ["it's"]) == """--set 'a.b=["it'"'"'s"]'"""
+    assert option_for("a.b", {"\x1b": "\u202eé"}) == """--set 'a.b={"\\u001b": "\\U0000202eé"}'"""
+    assert option_for("a.b", '""') == """--set 'a.b=""'"""

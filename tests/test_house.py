@@ -393,3 +393,26 @@ def test_profiles_name_stages_that_are_there(name: str):
     profile = yaml.safe_load(text)
     named = {stage for key in ("set-threads", "set-resources") for stage in profile[key]}
     assert named <= {stage.rule_name for stage in STAGES.values()}
+
+
+def test_advice_is_of_options_that_there_are_not_of_a_file_to_edit():
+    """What stages say to a person holds in a workspace of `deepsight audit` as in a checkout."""
+    content = yaml.safe_load((REPOSITORY / "params.yaml").read_text(encoding="utf-8"))
+    known = {
+        f"{section}.{key}" for section, keys in content.items() if isinstance(keys, dict) for key in keys
+    }
+    calls = [
+        (file, node)
+        for file in FILES
+        if room(file) != "pipeline"
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
+    ]
+    of_a_file = [
+        f"{'.'.join(parts(file))}:{node.lineno}"
+        for file, node in calls
+        if node.func.id == "InputError" and "in params.yaml" in ast.unparse(node)
+    ]
+    keys = [node.args[0] for _, node in calls if node.func.id in {"to_set", "option_for"}]
+    unknown = {key.value for key in keys if isinstance(key, ast.Constant)} - known
+    assert (of_a_file, unknown) == ([], set())

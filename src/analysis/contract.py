@@ -8,7 +8,9 @@ own.
 from __future__ import annotations
 
 import difflib
+import json
 import re
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
@@ -33,6 +35,19 @@ def nearest(name: str, valid: list[str]) -> str:
     """The end of a sentence on a wrong name: the valid one most like it, or all of them."""
     matches = difflib.get_close_matches(name, valid, n=1, cutoff=0.5)
     return f", did you mean '{matches[0]}'?" if matches else f" (there are: {', '.join(sorted(valid))})"
+
+
+def to_set(key: str, value: Any = "NAME") -> str:
+    """How a parameter is given a value: by those who edit params.yaml, and by those who use `deepsight`."""
+    return f"set {key} (deepsight audit … {option_for(key, value)})"
+
+
+def option_for(key: str, value: Any) -> str:
+    """The option of `deepsight audit` that sets a parameter, quoted for a shell; a text stands as it is."""
+    written = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    # JSON is YAML too, but for what cannot be printed
+    escaped = "".join(letter if letter.isprintable() else f"\\U{ord(letter):08x}" for letter in written)
+    return f"--set {shlex.quote(f'{key}={escaped}')}"
 
 
 class InputError(Exception):
@@ -73,13 +88,20 @@ class Figure:
 
 @dataclass(frozen=True, kw_only=True)
 class FindingKind:
-    """One kind of fault: its title, why it matters and what a person should do about it."""
+    """One kind of fault: its title, why it matters and what a person should do about it.
+
+    `explains` names kinds, of this or another stage, of which this fault may be the cause where both concern
+    the same images or classes; the report puts causes first. `option` is what mends it on this dataset, as
+    `deepsight audit` takes it and quoted for a shell; "" where no option does.
+    """
 
     name: str
     title: str
     severity: Severity
     why: str
     action: str
+    explains: Sequence[str] = ()
+    option: str = ""
 
 
 @dataclass(frozen=True)

@@ -114,7 +114,11 @@ def test_text_that_looks_like_a_number_or_a_missing_value_stays_text(file: Path)
         (",,blurry,ignore,,", "line 3 names neither an image .* nor a class"),
         (
             ",,blurry,drop,cat,",
-            "line 3 would drop the class 'cat': findings about a class can be ignored or kept",
+            "line 3 would drop the class 'cat': findings about a class can be ignored or kept.",
+        ),
+        (
+            ",,blurry,relabel,cat,",
+            "can be ignored or kept; to give .* another name, set dataset.rename_labels",
         ),
         (",,,ignore,cat,", "line 3 does not say which kind of finding about the class 'cat'"),
         ("1.2E+31,,,ignore,,", "line 3 has the content_hash '1.2e\\+31', which is not 32 hexadecimal digits"),

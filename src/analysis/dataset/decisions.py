@@ -129,7 +129,11 @@ def _problems(row: Mapping[str, str]) -> Iterator[str]:
     elif not is_of_image and not row["label"]:
         yield "names neither an image (content_hash or path) nor a class (label)"
     elif not is_of_image and decision in CHANGES_OF_DATA:
-        yield f"would {decision} the class '{row['label']}': findings about a class can be ignored or kept"
+        other_name = "; to give a class another name, set dataset.rename_labels" * (decision == "relabel")
+        yield (
+            f"would {decision} the class '{row['label']}': findings about a class can be ignored or kept"
+            f"{other_name}"
+        )
     elif not is_of_image and not row["kind"]:
         yield f"does not say which kind of finding about the class '{row['label']}' it decides on"
     elif decision == "relabel" and not row["label"]:

@@ -31,7 +31,7 @@ def unhashable_inputs(stages: dict[str, Stage], workspace: Path = Path()) -> dic
     for stage in stages.values():
         for path in user_data(stages, stage):
             if not (workspace / path).exists():
-                raise InputError(f"{stage.name}: {path} does not exist; correct the path in params.yaml.")
+                raise InputError(f"{stage.name}: {path} does not exist; correct the parameter that names it.")
             problem = first_unhashable(workspace / path)
             if problem:
                 problems[stage.name] = problem

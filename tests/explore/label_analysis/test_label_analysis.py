@@ -1,11 +1,15 @@
 """Counts, balance, findings and drawings of labels, on small manifests with known contents."""
 
 import io
+import shlex
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
 from pydantic import ValidationError
 from scipy import stats
 
@@ -13,6 +17,7 @@ from analysis.contract import Artifacts
 from analysis.drawing.class_axis import MAX_CLASSES, class_positions, short_label
 from analysis.explore.label_analysis.balance import measure_balance
 from analysis.explore.label_analysis.parameters import LabelAnalysisParameters
+from analysis.explore.label_analysis.spellings import merging_option, tabulate_spellings
 from analysis.explore.label_analysis.stage import label_analysis
 from analysis.pipeline.arguments import read_input
 
@@ -46,9 +51,11 @@ def manifest_of(counts: dict[str | None, dict[str, int]], status: str = "ok") ->
     )
 
 
-def analyse(manifest: pd.DataFrame, **changes: object) -> Artifacts:
+def analyse(
+    manifest: pd.DataFrame, renamed: Mapping[str, str] = MappingProxyType({}), **changes: object
+) -> Artifacts:
     parameters = LabelAnalysisParameters.model_validate(SETTINGS | changes)
-    artifacts = label_analysis(manifest, parameters=parameters, seed=0)
+    artifacts = label_analysis(manifest, parameters=parameters, rename_labels=renamed, seed=0)
     for figure in artifacts.figures:  # drawn to the end, as the runner does
         figure.drawing.savefig(io.BytesIO(), format="png", dpi=40)
     return artifacts
@@ -213,15 +220,80 @@ def test_label_shift_names_the_classes_it_comes_from() -> None:
 
 
 def test_names_that_differ_in_spelling_only_are_found() -> None:
-    names = {
-        name: {"train": 10} for name in ("Hot  dog", "hot_dog", "Äpfel", "äpfel ", "C++", "C", "1", "-1")
-    }
+    others = ("C++", "C", "1", "-1", "1-2", "12", "1 2", "stage-1", "stage 1", "tshirt", "t-shirt")
+    names = {name: {"train": 10} for name in ("Hot  dog", "hot_dog", "Äpfel", "äpfel ", *others)}
     names["hot_dog"] = {"train": 30}
+    names["HOT-DOG"] = {"train": 10}
     findings = analyse(manifest_of(names)).findings
-    assert sorted(findings["label"]) == sorted(["Hot  dog", "hot_dog", "Äpfel", "äpfel "])
-    scores = findings.set_index("label")["score"]
-    assert scores["Hot  dog"] == pytest.approx(0.75)
-    assert scores["hot_dog"] == pytest.approx(0.25)
+    assert sorted(findings["label"]) == sorted(["Hot  dog", "hot_dog", "HOT-DOG", "Äpfel", "äpfel "])
+    found = findings.set_index("label")
+    assert found["score"].to_dict() == pytest.approx(
+        {"Hot  dog": 0.8, "HOT-DOG": 0.8, "hot_dog": 0.4, "Äpfel": 0.5, "äpfel ": 0.5}
+    )
+    assert found.loc["hot_dog", "detail"] == "also 'Hot  dog' (10 images), 'HOT-DOG' (10 images)"
+
+
+def option_of(artifacts: Artifacts) -> str:
+    return next(kind.option for kind in artifacts.kinds if kind.name == "similar_class_names")
+
+
+def renamed_by(option: str) -> dict[str, str]:
+    """What a shell, and then `deepsight audit`, make of the option."""
+    flag, pair = shlex.split(option)
+    key, _, value = pair.partition("=")
+    assert (flag, key) == ("--set", "dataset.rename_labels")
+    return yaml.safe_load(value)
+
+
+def test_spellings_are_offered_the_commonest_name_and_of_equals_the_first() -> None:
+    names = {"Joy": 3, "JOY": 9, "joy": 2, "Fear": 4, "fear": 4, "calm": 5}
+    artifacts = analyse(manifest_of({name: {"train": n} for name, n in names.items()}))
+    assert artifacts.tables["spellings"].to_numpy().tolist() == [
+        ["Fear", 4, "Fear"],
+        ["fear", 4, "Fear"],
+        ["JOY", 9, "JOY"],
+        ["Joy", 3, "JOY"],
+        ["joy", 2, "JOY"],
+    ]
+    assert renamed_by(option_of(artifacts)) == {"fear": "Fear", "Joy": "JOY", "joy": "JOY"}
+
+
+def test_the_option_keeps_what_is_renamed_already() -> None:
+    manifest = manifest_of({"Joy": {"train": 3}, "joy": {"train": 9}})
+    offered = renamed_by(option_of(analyse(manifest, {"glee": "Joy", "rage": "anger"})))
+    assert offered == {"glee": "joy", "rage": "anger", "Joy": "joy"}
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "it's",
+        'say "a"',
+        "$(touch x) `id` ${HOME}",
+        "a: b, {c} #d",
+        "\\back\n",
+        "two\nlines",
+        "\x1b[2J \x85",
+        "😀\u202e",
+        "no",
+    ],
+)
+def test_the_option_says_any_name_to_shell_and_yaml(name: str) -> None:
+    spelt = name + "É"
+    option = merging_option(tabulate_spellings(pd.Series({spelt: 3, spelt.lower(): 9})), {})
+    assert renamed_by(option) == {spelt: spelt.lower()}
+    assert option.isprintable()
+
+
+def test_both_cases_of_an_alphabet_are_classes_and_those_of_two_letters_are_spellings() -> None:
+    alphabet = pd.Series(10, index=[*"abcdefghijABCDEFGHIJ", "Blank", "blank"])
+    assert tabulate_spellings(alphabet)["label"].tolist() == ["Blank", "blank"]
+    answers = pd.Series(10, index=["y", "n", "Y", "N"])
+    assert tabulate_spellings(answers)["label"].tolist() == ["n", "N", "y", "Y"]
+
+
+def test_names_that_all_differ_offer_nothing() -> None:
+    assert option_of(analyse(manifest_of(CLEAN))) == ""
 
 
 def test_a_split_without_labels_is_noted_not_blamed_on_every_class() -> None:

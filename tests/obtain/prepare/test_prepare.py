@@ -1,4 +1,5 @@
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -12,11 +13,15 @@ from PIL import Image
 from pydantic import ValidationError
 
 from analysis.contract import Artifacts, InputError
+from analysis.explore.label_analysis.parameters import LabelAnalysisParameters
+from analysis.explore.label_analysis.stage import label_analysis
 from analysis.obtain.prepare.parameters import DatasetParameters
 from analysis.obtain.prepare.stage import prepare
+from analysis.pipeline import command_line
 
 REPOSITORY = Path(__file__).parents[3]
-PARAMETERS: dict[str, Any] = yaml.safe_load((REPOSITORY / "params.yaml").read_text())["dataset"]
+EVERYTHING: dict[str, Any] = yaml.safe_load((REPOSITORY / "params.yaml").read_text())
+PARAMETERS: dict[str, Any] = EVERYTHING["dataset"]
 
 
 @pytest.fixture(autouse=True)
@@ -384,9 +389,7 @@ def test_program_writes_the_same_outputs_each_time_and_keeps_them_when_it_fails(
     failed_run = run_program()
     assert failed_run.returncode == 1
     assert failed_run.stdout == ""
-    assert (
-        failed_run.stderr == "prepare: absent (dataset.path in params.yaml) is not there. Correct the path.\n"
-    )
+    assert failed_run.stderr == "prepare: absent (dataset.path) is not there. Correct the path.\n"
     kept = contents("data", "analysis_outputs")
     assert {path: kept.get(path) for path in outputs} == outputs
 
@@ -401,18 +404,48 @@ def test_program_does_not_touch_a_dataset_that_is_named_like_its_outputs(workspa
     assert [file.name for file in Path("data/images").iterdir()] == ["empty.txt"]
 
 
-def test_groups_stay_on_one_side_and_straddling_ones_are_said() -> None:
+@pytest.mark.parametrize("source", ["folder", "csv"])
+def test_what_the_report_offers_merges_the_spellings(source: str) -> None:
+    names = ["Happy", "happy", 'it\'s "$HOME"', 'IT\'S "$home"', "calm"]
+    write_classes(Path("photos"), **dict(zip(names, [5, 8, 4, 4, 6], strict=True)))
+    paths = sorted(Path("photos").rglob("*.jpg"))
+    table = pd.DataFrame({"path": map(str, paths), "label": [path.parent.name for path in paths]})
+    table.to_csv("images.csv", index=False)
+    named = {"source": source, "path": "photos" if source == "folder" else "images.csv", "image_root": "."}
+
+    manifest = run(**named).tables["manifest"]
+    assert len(manifest["label"].cat.categories) == 5
+    settings = LabelAnalysisParameters(**EVERYTHING["label_analysis"])
+    found = label_analysis(manifest, parameters=settings, rename_labels={}, seed=0)
+    offered = next(kind.option for kind in found.kinds if kind.option)
+
+    flag, pair = shlex.split(offered)  # as a shell hands it on, and `deepsight audit` reads it
+    assert flag == "--set"
+    ((key, value),) = command_line._settings([pair]).items()
+    sizes = run(**named, **{key.removeprefix("dataset."): value}).tables["manifest"]["label"].value_counts()
+    assert sizes.to_dict() == {"happy": 13, 'IT\'S "$home"': 8, "calm": 6}
+
+
+def test_groups_stay_on_one_side_and_straddling_ones_are_said(capsys: pytest.CaptureFixture) -> None:
     for number in range(20):
         label = "cat" if number % 2 else "dog"
         write_classes(Path("photos", label), **{f"s{number}": 6})
     artifacts = run(source="folder", path="photos", label_level=1, group_pattern=r"(s\d+)/")
     manifest = artifacts.tables["manifest"]
     assert manifest.groupby("group")["split"].nunique().eq(1).all()
-    assert "20 groups of images." in artifacts.notes
-    given = pd.DataFrame({"path": manifest["path"], "label": manifest["label"], "patient": "one"})
-    given.assign(split=["train", "test"] * 60).to_csv("images.csv", index=False)
-    notes = run(source="csv", path="images.csv", image_root=".", group_column="patient").notes
-    assert "1 group of images; in several splits: 'one': the test measures what was learnt of them." in notes
+    assert "Groups of images: 20, each in one split." in artifacts.notes
+    assert "Groups of images: 20.\n" in capsys.readouterr().out  # before splits are made
+    # 120 images: a row in four is in the test; patient 7 in test alone, 8 in training alone, 9 in both
+    given = pd.DataFrame({"path": manifest["path"], "label": manifest["label"]})
+    given["split"] = ["train", "train", "validation", "test"] * 30
+    given["patient"] = ["8", "9", "", "7"] * 29 + ["8", "9", "9", "9"]
+    given.to_csv("images.csv", index=False)
+    said = (
+        "Groups of images: 3 (29 images in none), 1 of them in several splits ('9'). Of groups that are in "
+        "training too: 1 of 30 validation images, 1 of 30 test images."
+    )
+    assert said in run(source="csv", path="images.csv", image_root=".", group_column="patient").notes
+    assert said in capsys.readouterr().out
 
 
 def test_dataset_of_pointers_is_refused_with_what_brings_the_pictures() -> None:

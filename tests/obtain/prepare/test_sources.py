@@ -155,9 +155,9 @@ def test_read_folder_keeps_what_it_cannot_follow_as_rows(tmp_path: Path) -> None
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("absent", r"absent \(dataset.path in params.yaml\) is not there"),
-        ("images.csv", r"images.csv \(dataset.path in params.yaml\) is a file"),
-        ("notes", r"no images in .*notes \(dataset.path in params.yaml\): of 2 files, none .*\.jpg"),
+        ("absent", r"absent \(dataset.path\) is not there"),
+        ("images.csv", r"images.csv \(dataset.path\) is a file"),
+        ("notes", r"no images in .*notes \(dataset.path\): of 2 files, none .*\.jpg"),
         ("empty", "no images in .*empty"),
     ],
 )
@@ -293,11 +293,11 @@ def test_read_csv_says_what_to_mend(tmp_path: Path, content: bytes, message: str
 
 def test_read_csv_says_which_path_is_wrong(tmp_path: Path) -> None:
     (tmp_path / "images.csv").write_text("path,label\na.jpg,x\n")
-    with pytest.raises(InputError, match=r"dataset\.path in params\.yaml\) is not there"):
+    with pytest.raises(InputError, match=r"dataset\.path\) is not there"):
         read(tmp_path / "absent.csv", tmp_path)
-    with pytest.raises(InputError, match=r"dataset\.path in params\.yaml\) is a folder"):
+    with pytest.raises(InputError, match=r"dataset\.path\) is a folder"):
         read(tmp_path, tmp_path)
-    with pytest.raises(InputError, match=r"absent \(dataset\.image_root in params\.yaml\) is not a folder"):
+    with pytest.raises(InputError, match=r"absent \(dataset\.image_root\) is not a folder"):
         read(tmp_path / "images.csv", tmp_path / "absent")
 
 

@@ -71,7 +71,7 @@ def test_class_in_columns_of_0_and_1_is_put_together(tmp_path: Path) -> None:
         ("x.parquet", b"no parquet", "cannot be read"),
         ("x.jsonl", b'{"path": 1}\nno\n', "line 2, is not JSON"),
         ("x.jsonl", b"[1]\n", "line 1, is no object"),
-        ("x.csv", b"path,cat,dog\na,1,1\nb,0,1\n", "1 image with a 1 in several of them"),
+        ("x.csv", b"path,cat,dog\na,1,1\nb,0,1\n", "multi-label: .* 1 image with a 1 in several of them"),
     ],
 )
 def test_other_kinds_are_named(tmp_path: Path, name: str, content: bytes, message: str) -> None:
@@ -129,7 +129,9 @@ def read(
 
 def test_lists_of_labels_are_refused_or_combined_in_any_order() -> None:
     labels = ["cat", "dog", "cat, dog", "dog, cat", "cat"]
-    with pytest.raises(InputError, match=r"2 images of x\.csv have several labels.*combine_labels=true"):
+    with pytest.raises(
+        InputError, match=r"x\.csv is multi-label: 2 images of 5 have several.*combine_labels=true"
+    ):
         read(labels)
     assert read(labels, combine=True)[0] == ["cat", "dog", "cat, dog", "cat, dog", "cat"]
     for written in ("cat|dog", "['cat', 'dog']", "cat;dog"):
@@ -163,6 +165,12 @@ def test_rows_of_objects_are_told_from_rows_of_images() -> None:
 
 
 def test_spellings_are_joined_as_a_person_says() -> None:
-    labels, notes = read(["Happy", "happy", "sad"], rename={"Happy": "happy"})
-    assert labels == ["happy", "happy", "sad"]
-    assert "'Happy'" in notes[0]
+    labels, notes = read(["Happy", "happy", "sad", "a", "b"], rename={"Happy": "happy", "a": "b", "b": "a"})
+    assert labels == ["happy", "happy", "sad", "b", "a"]
+    assert notes == ["Renamed as dataset.rename_labels says: 'Happy', 'a', 'b', 3 images."]
+
+
+def test_names_to_rename_that_stand_nowhere_are_said() -> None:
+    labels, notes = read(["Happy", "sad"], rename={"hapy": "happy"})
+    assert labels == ["Happy", "sad"]
+    assert notes == ["dataset.rename_labels names labels that no image has: 'hapy'."]

@@ -56,6 +56,7 @@ class Dataset:
         phash = np.packbits(low > np.median(low)).view(">u8")[0]
         self.thumbnails.append(thumbnail)
         facts = {"path": str(path), "split": split, "label": label, "status": "ok", "phash": phash}
+        facts["group"] = None
         content = {
             "content_hash": path.read_bytes().hex(),
             "width_px": 64,
@@ -69,7 +70,7 @@ class Dataset:
         table = pd.DataFrame(self.rows).rename_axis("item_id").reset_index()
         types = {"split": "category", "label": "category", "width_px": "Int32", "height_px": "Int32"}
         table = table.astype(types | {"phash": "UInt64"})
-        manifest = table[["item_id", "path", "label", "split", "content_hash"]]
+        manifest = table[["item_id", "path", "label", "split", "content_hash", "group"]]
         return manifest, table[list(OF_SCAN)]
 
     def searched(self) -> pd.DataFrame:
@@ -262,3 +263,33 @@ def test_duplicates_asks_more_of_near_copies_whose_labels_differ(dataset: Datase
     dataset.rows[-1]["label"] = "dog"
     assert 0.5 <= score < 0.99
     assert len(dataset.audited().tables["duplicate_pairs"]) == 0
+
+
+def test_images_of_a_group_in_an_earlier_split_leak(dataset: Dataset) -> None:
+    # rows 0, 3, 6 … are in the test; group 7 is a number, as a table may have it
+    for row, group in {0: 7, 1: 7, 2: 7, 3: 7, 6: "alone", 9: "alone", 4: "trained", 5: "trained"}.items():
+        dataset.rows[row]["group"] = str(group)
+    dataset.rows[7] |= {"split": "validation", "group": "trained"}
+    dataset.rows[12] |= {"group": "trained"}
+    artifacts = dataset.audited()
+    found = artifacts.findings.set_index("item_id")
+    assert found["kind"].to_dict() == {
+        0: "test_image_of_group_elsewhere",
+        3: "test_image_of_group_elsewhere",
+        12: "test_image_of_group_elsewhere",
+        7: "validation_image_of_group_in_training",
+    }
+    assert found["severity"].to_dict() == {0: "high", 3: "high", 12: "high", 7: "medium"}
+    assert found["other_item_id"].to_dict() == {0: 1, 3: 1, 12: 4, 7: 4}
+    assert found.loc[0, "detail"] == "group '7': 2 in train, 2 in test"
+    assert found.loc[7, "detail"] == "group 'trained': 2 in train, 1 in validation, 1 in test"
+    assert artifacts.metrics["n_test_images_of_groups_elsewhere"] == 3
+    assert artifacts.notes == [
+        "Of 1 validation images 1 are of a group that an earlier split holds.",
+        "Of 20 test images 3 are of a group that an earlier split holds.",
+    ]
+
+
+def test_images_without_a_group_are_not_one_group(dataset: Dataset) -> None:
+    dataset.rows[0]["group"], dataset.rows[1]["group"] = "a", "b"
+    assert len(dataset.audited().findings) == 0

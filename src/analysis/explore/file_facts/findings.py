@@ -14,6 +14,16 @@ TELLS_CLASS = FindingKind(
     "elsewhere.",
     action="Find out where the class comes from. Collect the classes in one way, or save all images alike "
     "(size, format, colour) before training, and look at Grad-CAM and robustness with suspicion.",
+    explains=(
+        "unexpected_mode",
+        "greyscale_among_colour",
+        "colour_among_greyscale",
+        "odd_size",
+        "odd_aspect_ratio",
+        "class_recognisable_by_one_measure",
+        "class_told_by_context",
+        "seen_by_fine_detail_only",
+    ),
 )
 TELLS_SPLIT = FindingKind(
     name="file_tells_split",

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import re
-import unicodedata
+from collections.abc import Mapping
+from dataclasses import replace
 from statistics import NormalDist
 
 import pandas as pd
@@ -11,6 +11,7 @@ import pandas as pd
 from analysis.contract import FindingKind, findings_of, no_findings
 from analysis.explore.label_analysis.parameters import LabelAnalysisParameters
 from analysis.explore.label_analysis.shift import compare_shares
+from analysis.explore.label_analysis.spellings import merging_option
 
 ABSENT_FROM_TRAIN = FindingKind(
     name="class_absent_from_train",
@@ -57,9 +58,19 @@ LABEL_SHIFT = FindingKind(
 SIMILAR_CLASS_NAMES = FindingKind(
     name="similar_class_names",
     title="Classes whose names differ in spelling only",
-    severity="low",
-    why="One class written in two ways (case, spaces, underscores) is learnt and scored as two.",
-    action="Rename one to the other, unless they are meant to be two classes.",
+    severity="medium",
+    why="One class written in several ways (case, spaces, hyphens) is learnt and scored as several, each "
+    "with a part of its images.",
+    action="Give them one name, unless they are meant to be different classes.",
+    explains=(
+        *(kind.name for kind in (ABSENT_FROM_TRAIN, ABSENT_FROM_EVALUATION, FEW_TRAINING_IMAGES)),
+        *(kind.name for kind in (FEW_EVALUATION_IMAGES, MINORITY_CLASS, LABEL_SHIFT)),
+        "suspected_label_error",
+        "noisy_class",
+        "classes_indistinguishable",
+        "class_suffers_from_rarity",
+        "class_recall_low",
+    ),
 )
 KINDS = (
     ABSENT_FROM_TRAIN,
@@ -73,10 +84,13 @@ KINDS = (
 
 
 def find_label_faults(
-    counts: pd.DataFrame, shift: pd.DataFrame, parameters: LabelAnalysisParameters
+    counts: pd.DataFrame, shift: pd.DataFrame, spellings: pd.DataFrame, parameters: LabelAnalysisParameters
 ) -> pd.DataFrame:
-    """Every finding about classes; `counts` is (classes) × (splits), `shift` one row per pair of splits."""
-    parts = [_similar_names(counts.sum(axis=1))]
+    """Every finding about classes.
+
+    `counts` is (classes) × (splits), `shift` has one row per pair of splits, `spellings` one per spelling.
+    """
+    parts = [_similar_names(spellings)]
     if "train" in counts:
         parts += _scarce(
             counts["train"], parameters.min_training_images, ABSENT_FROM_TRAIN, FEW_TRAINING_IMAGES
@@ -125,18 +139,19 @@ def _shifted_classes(counts: pd.DataFrame, pair: tuple, parameters: LabelAnalysi
     return findings_of(LABEL_SHIFT, label=apart.index, score=score, detail=detail)
 
 
-def _similar_names(n_items: pd.Series) -> pd.DataFrame:
-    """Classes that share their name but for case, Unicode form, spaces and underscores."""
-    names = n_items.index.to_series()
-    keys = names.map(_folded)
-    shared = keys[keys.duplicated(keep=False)]
-    totals = n_items.groupby(keys).transform("sum")
-    # the rarer spelling is more likely the slip
-    score = 1 - (n_items / totals.where(totals > 0)).fillna(0)
-    spelt = names + n_items.map("' ({:,} images)".format)
-    detail = ["also '" + ", '".join(spelt[(keys == key) & (names != name)]) for name, key in shared.items()]
-    return findings_of(SIMILAR_CLASS_NAMES, label=shared.index, score=score[shared.index], detail=detail)
+def _similar_names(spellings: pd.DataFrame) -> pd.DataFrame:
+    """One finding a spelling; the rarer is more likely the slip."""
+    of_class = spellings.groupby("renamed_to", sort=False)
+    score = 1 - spellings["n_items"] / of_class["n_items"].transform("sum").clip(lower=1)
+    spelt = "'" + spellings["label"] + spellings["n_items"].map("' ({:,} images)".format)
+    detail = [
+        "also " + ", ".join(spelt[(spellings["renamed_to"] == name) & (spellings["label"] != label)])
+        for label, name in zip(spellings["label"], spellings["renamed_to"], strict=True)
+    ]
+    return findings_of(SIMILAR_CLASS_NAMES, label=spellings["label"], score=score, detail=detail)
 
 
-def _folded(name: str) -> str:
-    return re.sub(r"[\s_]+", " ", unicodedata.normalize("NFKC", name).casefold()).strip()
+def kinds_of(spellings: pd.DataFrame, renamed: Mapping[str, str]) -> list[FindingKind]:
+    """The kinds, with what merges the spellings of this dataset."""
+    merged = replace(SIMILAR_CLASS_NAMES, option=merging_option(spellings, renamed))
+    return [*KINDS[:-1], merged]

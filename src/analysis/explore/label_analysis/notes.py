@@ -16,6 +16,9 @@ CAPTIONS = {
     "significance level and total_variation (the share of images that would have to change class for the "
     "splits to agree) exceeds what chance makes of it by at least min_label_shift. cramers_v is corrected "
     "for bias; jensen_shannon_distance is to base 2; both lie in [0, 1], 0 is no difference.",
+    "spellings": "One row per class whose name another class bears in another spelling (case, spaces, "
+    "underscores, hyphens). The option beside the finding renames each to renamed_to, the commonest "
+    "spelling; leave out those that are meant to be classes of their own.",
 }
 
 

@@ -1,19 +1,28 @@
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 import pandas as pd
 
 from analysis.contract import Artifacts, Figure
 from analysis.dataset.splits import SPLITS
 from analysis.explore.label_analysis.figures import plot_class_counts, plot_label_shift, plot_long_tail
-from analysis.explore.label_analysis.findings import KINDS, find_label_faults
+from analysis.explore.label_analysis.findings import find_label_faults, kinds_of
 from analysis.explore.label_analysis.notes import CAPTIONS, metrics_of, notes_on, summary_of
 from analysis.explore.label_analysis.parameters import LabelAnalysisParameters
 from analysis.explore.label_analysis.shift import compare_label_shares
+from analysis.explore.label_analysis.spellings import tabulate_spellings
 from analysis.statistics.proportions import proportion_of, wilson_interval
 
 
-def label_analysis(manifest: pd.DataFrame, *, parameters: LabelAnalysisParameters, seed: int) -> Artifacts:
+def label_analysis(
+    manifest: pd.DataFrame,
+    *,
+    parameters: LabelAnalysisParameters,
+    rename_labels: Mapping[str, str],
+    seed: int,
+) -> Artifacts:
     """Count labels, measure their balance, and compare the splits.
 
     An image counts if its file is there (`status` "ok") and its label is not blank; the others are counted
@@ -27,15 +36,16 @@ def label_analysis(manifest: pd.DataFrame, *, parameters: LabelAnalysisParameter
         n_permutations=parameters.n_permutations,
         seed=seed,
     )
+    spellings = tabulate_spellings(counts.sum(axis=1))
     class_counts = tabulate_class_counts(manifest, counts, parameters)
     return Artifacts(
         summary=summary_of(counts, shift),
         metrics=metrics_of(manifest, counts, class_counts, shift),
-        tables={"class_counts": class_counts, "label_shift": shift},
+        tables={"class_counts": class_counts, "label_shift": shift, "spellings": spellings},
         captions=CAPTIONS,
         figures=_figures(counts, shift, parameters),
-        findings=find_label_faults(counts, shift, parameters),
-        kinds=KINDS,
+        findings=find_label_faults(counts, shift, spellings, parameters),
+        kinds=kinds_of(spellings, rename_labels),
         notes=notes_on(manifest, counts),
     )
 

@@ -31,13 +31,11 @@ def check_groups(groups: Groups, classes: Sequence[str]) -> None:
         for label in members:
             if label not in classes:
                 raise InputError(
-                    f"evaluate.class_groups in params.yaml: group '{group}' names '{label}', which is no "
+                    f"evaluate.class_groups: group '{group}' names '{label}', which is no "
                     f"class{nearest(label, list(classes))}."
                 )
         if len(set(members)) < len(members):
-            raise InputError(
-                f"evaluate.class_groups in params.yaml: group '{group}' names a class more than once."
-            )
+            raise InputError(f"evaluate.class_groups: group '{group}' names a class more than once.")
 
 
 def group_scores(groups: Groups, per_class: pd.DataFrame) -> pd.DataFrame:

@@ -14,7 +14,7 @@ LOW_ACCURACY = FindingKind(
     why="Its accuracy is below the minimum that was asked for. What is built on it will be wrong too "
     "often, and what the report says of its reasons says little.",
     action="Look at the classes named here, mend what Scrub found in them, then train longer, on larger "
-    "images or from pretrained weights (baseline_resnet in params.yaml).",
+    "images or from pretrained weights (the parameters of baseline_resnet).",
 )
 LOW_RECALL = FindingKind(
     name="class_recall_low",

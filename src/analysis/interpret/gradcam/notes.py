@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from analysis.contract import NO_FILE
+from analysis.contract import NO_FILE, to_set
 from analysis.interpret.attributed_images import Attributed
 from analysis.interpret.gradcam.figures import METHOD_NAMES
 from analysis.interpret.gradcam.metrics import count_blank, count_masked, similarity_to_random
@@ -91,7 +91,10 @@ def _mask_note(attributed: Attributed, regions: dict[str, np.ndarray], folder: P
         return f"{n_masked:,} of {len(attributed.images):,} images have a mask of their object."
     if folder == Path(NO_FILE):
         return ""
-    return f"None of the masks in {folder} belongs to one of the images; see gradcam.masks in params.yaml."
+    return (
+        f"None of the masks in {folder} belongs to one of the images. To name others, "
+        f"{to_set('gradcam.masks', '/PATH/TO/FOLDER')}."
+    )
 
 
 def _trust_notes(attributed: Attributed, areas: pd.DataFrame, cascade: pd.DataFrame) -> list[str]:

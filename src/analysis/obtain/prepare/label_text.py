@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from analysis.contract import InputError
+from analysis.contract import InputError, to_set
 from analysis.obtain.prepare.wording import counted, listed
 
 NUMBER = re.compile(r"-?\d+(\.\d+)?(e-?\d+)?", re.IGNORECASE)
@@ -40,8 +40,7 @@ def read_labels(
     InputError
         If the labels are lists, quantities or of objects rather than of images.
     """
-    labels = labels.replace(dict(rename))
-    notes = [f"Renamed as dataset.rename_labels says: {listed(rename)}."] if rename else []
+    labels, notes = renamed(labels, rename)
     labels, whole = _whole_numbers(labels)
     separator = _separator_of(labels)
     if separator and not combine:
@@ -52,6 +51,18 @@ def read_labels(
     _check_quantities(labels, file)
     _check_objects(labels, paths, file)
     return labels.where(labels != "", None), [*notes, *whole]
+
+
+def renamed(labels: pd.Series, rename: Mapping[str, str]) -> tuple[pd.Series, list[str]]:
+    """The labels under the names that `rename` gives them, and how many images that were; nulls stay."""
+    is_renamed = labels.isin(list(rename))
+    notes = []
+    if found := [name for name in rename if labels.eq(name).any()]:
+        n_images = counted(int(is_renamed.sum()), "image")
+        notes.append(f"Renamed as dataset.rename_labels says: {listed(found)}, {n_images}.")
+    if unknown := [name for name in rename if name not in found]:
+        notes.append(f"dataset.rename_labels names labels that no image has: {listed(unknown)}.")
+    return labels.where(~is_renamed, labels.map(dict(rename))), notes
 
 
 def _whole_numbers(labels: pd.Series) -> tuple[pd.Series, list[str]]:
@@ -87,10 +98,11 @@ def _on_lists(labels: pd.Series, separator: str, file: Path) -> str:
     lists = labels[labels.str.contains(separator, regex=False)]
     singles = {part for text in labels.unique() for part in _parts(text, separator)}
     return (
-        f"{counted(len(lists), 'image')} of {file} have several labels, such as '{lists.iloc[0]}': of "
-        f"{counted(len(singles), 'label')} ({listed(sorted(singles))}) each image may have many. DeepSight "
-        "audits one label per image. Write a column with the one to audit (dataset.label_column), or audit "
-        "the combinations as classes: --set dataset.combine_labels=true."
+        f"{file} is multi-label: {counted(len(lists), 'image')} of {len(labels):,} have several labels, such "
+        f"as '{lists.iloc[0]}', of {counted(len(singles), 'label')} in all ({listed(sorted(singles))}). "
+        "DeepSight audits one label per image. Write a column with the one to audit, and "
+        f"{to_set('dataset.label_column')}; or, to audit the combinations as classes, "
+        f"{to_set('dataset.combine_labels', 'true')}."
     )
 
 
@@ -103,7 +115,7 @@ def _check_quantities(labels: pd.Series, file: Path) -> None:
         raise InputError(
             f"the labels of {file} are quantities: {counted(len(texts), 'number')} from {numbers[0]:g} to "
             f"{numbers[-1]:g}, with decimals. DeepSight audits classes: write a column of ranges (such as "
-            "0-10, 10-20), and name it in dataset.label_column."
+            f"0-10, 10-20), and {to_set('dataset.label_column')}."
         )
 
 

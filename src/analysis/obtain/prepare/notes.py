@@ -66,7 +66,7 @@ def _dataset_hash(manifest: pd.DataFrame) -> str:
 
 def split_notes(named: pd.DataFrame, rows: pd.DataFrame) -> list[str]:
     """How the completed splits of `rows` differ from those that the dataset brings."""
-    notes = _group_notes(rows)
+    notes = group_notes(rows)
     labelled = rows[rows["label"].notna()]
     brought = set(named.loc[labelled.index, "split"].dropna())
     n_unassigned = named["split"].isna().sum()
@@ -125,19 +125,29 @@ def limits_of(rows: pd.DataFrame) -> list[str]:
     return notes
 
 
-def _group_notes(rows: pd.DataFrame) -> list[str]:
-    """Of groups that should not straddle splits, and of those that do, in splits that the dataset brings."""
-    n_splits = rows.groupby("group")["split"].nunique()
-    if n_splits.empty:
+def group_notes(rows: pd.DataFrame) -> list[str]:
+    """How many groups there are, which straddle splits, and how much of evaluation is of one in training."""
+    grouped = rows.dropna(subset="group")
+    if grouped.empty:
         return []
-    straddling = n_splits.index[n_splits > 1]
-    n_alone = int(rows["group"].isna().sum())
-    said = f"{counted(len(n_splits), 'group')} of images" + (
-        f", {n_alone:,} images in none" if n_alone else ""
+    n_alone = len(rows) - len(grouped)
+    splits_of = grouped.dropna(subset="split").groupby("group")["split"].agg(set)
+    straddling = sorted(splits_of.index[splits_of.map(len) > 1], key=natural_key)
+    said = f"Groups of images: {grouped['group'].nunique():,}" + (
+        f" ({counted(n_alone, 'image')} in none)" if n_alone else ""
     )
-    if len(straddling):
-        said += f"; in several splits: {listed(straddling)}: the test measures what was learnt of them"
-    return [f"{said}."]
+    if not straddling:
+        return [f"{said}, each in one split."] if len(splits_of) else [f"{said}."]
+    in_training = grouped["group"].map(splits_of.map(lambda splits: "train" in splits)).eq(True)
+    spoilt = [
+        f"{int((in_training & grouped['split'].eq(name)).sum()):,} of {counted(n, f'{name} image')}"
+        for name in SPLITS[1:]
+        if (n := int(rows["split"].eq(name).sum()))
+    ]
+    return [
+        f"{said}, {len(straddling):,} of them in several splits ({listed(straddling)}). Of groups that are "
+        f"in training too: {', '.join(spoilt)}."
+    ]
 
 
 def skipped_notes(skipped: dict[str, int]) -> list[str]:
@@ -152,7 +162,7 @@ def skipped_notes(skipped: dict[str, int]) -> list[str]:
 
 
 def understood(listing: Listing) -> list[str]:
-    """In three lines, what the dataset was taken for: its classes, its splits, and what is left out."""
+    """What the dataset was taken for, a line each: classes, splits, what is left out, and groups if any."""
     rows = listing.rows
     sizes = rows["label"].value_counts()
     classes = [f"{label} ({sizes[label]:,})" for label in sorted(sizes.index, key=natural_key)]
@@ -174,4 +184,5 @@ def understood(listing: Listing) -> list[str]:
         f"Classes: {named}" + (f"; {n_blank:,} images without a label" if n_blank else ""),
         f"Splits: {', '.join(splits) or 'none brought, so they are made here'}",
         f"Left out: {', '.join(left) or 'nothing'}",
+        *group_notes(rows),
     ]

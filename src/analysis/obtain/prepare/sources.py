@@ -22,14 +22,14 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from analysis.contract import InputError, nearest
+from analysis.contract import InputError, nearest, to_set
 from analysis.dataset.file_kinds import IMAGE, Kind, kind_of
 from analysis.dataset.splits import SPLITS, split_named
 from analysis.obtain.prepare.folders.folder_walk import IMAGE_EXTENSIONS, Entry, natural_key, walk_folder
 from analysis.obtain.prepare.folders.layout import Layout, understand
 from analysis.obtain.prepare.folders.links import LINK_OUTSIDE, is_followed, is_inside, link_notes
 from analysis.obtain.prepare.folders.masks import find_masks
-from analysis.obtain.prepare.label_text import read_labels
+from analysis.obtain.prepare.label_text import read_labels, renamed
 from analysis.obtain.prepare.parameters import FollowLinks
 from analysis.obtain.prepare.path_repair import repaired, start_of
 from analysis.obtain.prepare.table_file import read_table
@@ -100,6 +100,7 @@ def read_folder(
     exclude: Sequence[str] = (),
     group_pattern: str = "",
     follow_links: FollowLinks = "images",
+    rename_labels: Mapping[str, str] | None = None,
 ) -> Listing:
     """The image files below `root`, in the order of `walk_folder`, without masks of other images.
 
@@ -117,6 +118,8 @@ def read_folder(
         A regular expression: what its first group matches in a path below `root` is the image's group.
     follow_links
         Out of `root`: to files that are images, all or none.
+    rename_labels
+        Labels that a person wants to be others, such as spellings of one class.
 
     Raises
     ------
@@ -138,6 +141,9 @@ def read_folder(
     groups = _groups_by(group_pattern, images)
     rows = [_row(path, entry, layout) for path, entry in zip(paths, images, strict=True)]
     rows = pd.DataFrame(rows, columns=ROW[:-1], dtype=object).assign(group=groups)
+    empty = _empty_folder_notes(entries, rows, layout)  # as the folders are called
+    labels, said = renamed(rows["label"], rename_labels or {})
+    rows["label"] = labels.where(labels.ne(""), None)
     return Listing(
         rows,
         n_hidden=sum(entry.status == "hidden" for entry in entries),
@@ -146,7 +152,8 @@ def read_folder(
         n_excluded=n_excluded,
         notes=[
             *layout.notes,
-            *_empty_folder_notes(entries, rows, layout),
+            *said,
+            *empty,
             *_strange_notes(strange, layout),
             *link_notes([(str(root.joinpath(*e.names)), e.status) for e in entries if e.is_link]),
         ],
@@ -191,7 +198,7 @@ def _groups_by(pattern: str, images: Sequence[Entry]) -> list[str | None]:
     if not any(found):
         raise InputError(
             f"dataset.group_pattern '{pattern}' matches no path, such as '{'/'.join(images[0].names)}'. "
-            "Correct it, or leave it empty."
+            f"To correct it, {to_set('dataset.group_pattern', 'PATTERN')}; an empty one makes no groups."
         )
     return [match and (match[1] if match.re.groups else match[0]) for match in found]
 
@@ -213,17 +220,17 @@ def _without_excluded(entries: list[Entry], exclude: Sequence[str]) -> tuple[lis
 def _check_is_folder(root: Path) -> None:
     if root.is_file():
         raise InputError(
-            f"{root} (dataset.path in params.yaml) is a file, where source 'folder' expects the folder of a "
-            "dataset. Correct the path, or set dataset.source to csv if it is a CSV file."
+            f"{root} (dataset.path) is a file, where source 'folder' expects the folder of a "
+            f"dataset. Correct the path; if it is a table of images, {to_set('dataset.source', 'csv')}."
         )
     if not root.is_dir():
-        raise InputError(f"{root} (dataset.path in params.yaml) is not there. Correct the path.")
+        raise InputError(f"{root} (dataset.path) is not there. Correct the path.")
 
 
 def _check_has_images(named: Sequence[Entry], root: Path, n_other_files: int) -> None:
     if not named:
         raise InputError(
-            f"there are no images in {root} (dataset.path in params.yaml): of {n_other_files:,} files, none "
+            f"there are no images in {root} (dataset.path): of {n_other_files:,} files, none "
             f"has the extension of an image ({', '.join(IMAGE_EXTENSIONS)}). Correct the path."
         )
 
@@ -277,12 +284,15 @@ def read_csv(
     table, notes = read_table(file, path_column=path_column, label_column=label_column)
     if not image_root.is_dir():
         raise InputError(
-            f"{image_root} (dataset.image_root in params.yaml) is not a folder. Name the one in which the "
-            f"images of {file} lie."
+            f"{image_root} (dataset.image_root) is not a folder. To name the one in which the images of "
+            f"{file} lie, {to_set('dataset.image_root', '/PATH/TO/FOLDER')}."
         )
     if split_column not in table:
         table[split_column] = ""
-        notes.append(f"{file.name} has no column '{split_column}', so the dataset brings no splits.")
+        absent = (
+            f"{file.name} has no column '{split_column}'" if split_column else "No column of splits is named"
+        )
+        notes.append(f"{absent}, so the dataset brings no splits.")
     label, said = read_labels(
         table[label_column],
         table[path_column],
@@ -318,8 +328,8 @@ def _groups_of(table: pd.DataFrame, column: str, file: Path) -> pd.Series | None
         return None
     if column not in table:
         raise InputError(
-            f"{file} has no column '{column}'{nearest(column, list(table))}. Name the right one in "
-            "params.yaml, dataset.group_column."
+            f"{file} has no column '{column}'{nearest(column, list(table))}. To name the right "
+            f"one, {to_set('dataset.group_column')}."
         )
     return table[column].where(table[column] != "", None)
 
@@ -359,9 +369,10 @@ def _read_splits(values: pd.Series, file: Path) -> pd.Series:
     meaning = {value: split_named(value) for value in values.unique()}
     unknown = [value for value, split in meaning.items() if value and not split]
     if unknown:
+        none = to_set("dataset.split_column", '""')
         raise InputError(
             f"{file} has splits in column '{values.name}' that DeepSight does not know: {listed(unknown)}. "
-            f"Write {', '.join(SPLITS)}, or nothing where an image has no split; or name another column "
-            "in params.yaml, dataset.split_column."
+            f"Write {', '.join(SPLITS)}, or nothing where an image has no split. To name another column, "
+            f"{to_set('dataset.split_column')}; to have splits made, {none}."
         )
     return values.map(meaning).astype(object)

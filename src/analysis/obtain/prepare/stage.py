@@ -7,11 +7,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from analysis.contract import Artifacts, InputError
+from analysis.contract import Artifacts, InputError, to_set
 from analysis.dataset.content_hash import examine_files
 from analysis.dataset.file_kinds import IMAGE, kind_of
 from analysis.dataset.splits import SPLITS
 from analysis.obtain.prepare.folders.folder_walk import natural_key
+from analysis.obtain.prepare.folders.links import LINK_OUTSIDE
 from analysis.obtain.prepare.notes import (
     FAULTS_IN_WORDS,
     describe,
@@ -101,6 +102,7 @@ def _list_images(dataset: DatasetParameters, images: Path, memory: Path) -> List
                 exclude=dataset.exclude,
                 group_pattern=dataset.group_pattern,
                 follow_links=dataset.follow_links,
+                rename_labels=dataset.rename_labels,
             )
         case "csv":
             return read_csv(
@@ -131,13 +133,18 @@ def _examine(rows: pd.DataFrame, memory: Path) -> pd.DataFrame:
 
 
 def _check(rows: pd.DataFrame, dataset: DatasetParameters) -> None:
-    is_csv = dataset.source == "csv"
     if not (rows["status"] == "ok").any():
         first = rows.iloc[0]
+        if first["status"] == LINK_OUTSIDE:
+            advice = f"If the links are yours, {to_set('dataset.follow_links', 'all')}."
+        elif dataset.source == "csv":
+            folder = to_set("dataset.image_root", "/PATH/TO/FOLDER")
+            advice = f"To name the folder that their paths start from, {folder}."
+        else:
+            advice = "Mend the files, or give access."
         raise InputError(
             f"none of the {len(rows):,} images that {dataset.path} names can be opened; the first, "
-            f"'{first['path']}', is {FAULTS_IN_WORDS[first['status']]}. "
-            + ("Correct dataset.image_root in params.yaml." if is_csv else "Mend the files, or give access.")
+            f"'{first['path']}', is {FAULTS_IN_WORDS[first['status']]}. {advice}"
         )
     _check_are_images(rows)
 

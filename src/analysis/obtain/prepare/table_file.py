@@ -15,7 +15,7 @@ from typing import Any
 import pandas as pd
 from pandas.api.types import is_float_dtype
 
-from analysis.contract import InputError, nearest
+from analysis.contract import InputError, nearest, to_set
 from analysis.obtain.prepare.wording import counted, listed
 
 SEPARATORS = [",", ";", "\t"]
@@ -53,8 +53,8 @@ def read_table(file: Path, *, path_column: str, label_column: str) -> tuple[pd.D
     for key, column in {"path_column": path_column, "label_column": label_column}.items():
         if column not in table:
             raise InputError(
-                f"{file} has no column '{column}'{nearest(column, list(table))}. Name the right one "
-                f"in params.yaml, dataset.{key}."
+                f"{file} has no column '{column}'{nearest(column, list(table))}. To name "
+                f"the right one, {to_set(f'dataset.{key}')}."
             )
     return table, notes
 
@@ -62,11 +62,11 @@ def read_table(file: Path, *, path_column: str, label_column: str) -> tuple[pd.D
 def _check_is_table(file: Path) -> None:
     if file.is_dir():
         raise InputError(
-            f"{file} (dataset.path in params.yaml) is a folder, where source 'csv' expects a CSV file. "
-            "Correct the path, or set dataset.source to folder."
+            f"{file} (dataset.path) is a folder, where source 'csv' expects a CSV file. "
+            f"Correct the path, or {to_set('dataset.source', 'folder')}."
         )
     if not file.exists():
-        raise InputError(f"{file} (dataset.path in params.yaml) is not there. Correct the path.")
+        raise InputError(f"{file} (dataset.path) is not there. Correct the path.")
     if kind := OTHER_KINDS.get(file.suffix.casefold()):
         raise InputError(f"{file} is {kind}.")
 
@@ -166,9 +166,9 @@ def _from_one_hot(classes: pd.DataFrame, file: Path) -> pd.Series:
     n_several = int((is_one.sum(axis=1) > 1).sum())
     if n_several:
         raise InputError(
-            f"{file} has no column of labels but {counted(classes.shape[1], 'column')} of 0 and 1 "
-            f"({listed(classes)}), and {counted(n_several, 'image')} with a 1 in several of them: its images "
-            "have several labels each, of which DeepSight audits one. Write a column with the label to "
-            "audit, and name it in dataset.label_column."
+            f"{file} is multi-label: it has no column of labels but {counted(classes.shape[1], 'column')} of "
+            f"0 and 1 ({listed(classes)}), and {counted(n_several, 'image')} with a 1 in several of them. "
+            "DeepSight audits one label per image. Write a column with the label to "
+            f"audit, and {to_set('dataset.label_column')}."
         )
     return is_one.idxmax(axis=1).where(is_one.any(axis=1), "")

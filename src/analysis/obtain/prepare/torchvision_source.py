@@ -12,7 +12,7 @@ from urllib.error import URLError
 
 import numpy as np
 
-from analysis.contract import InputError, nearest
+from analysis.contract import InputError, nearest, to_set
 from analysis.obtain.prepare.sources import Listing, rows_of_written, write_png
 from analysis.progress import progress
 
@@ -57,8 +57,8 @@ def _dataset_class(name: str) -> Any:
     usable = [other for other in datasets.__all__ if _downloads_by_itself(getattr(datasets, other))]
     if name not in usable:
         raise InputError(
-            f"torchvision has no dataset '{name}' that downloads by itself{nearest(name, usable)}. Set "
-            "dataset.name in params.yaml."
+            f"torchvision has no dataset '{name}' that downloads by itself{nearest(name, usable)}. To name "
+            f"one, {to_set('dataset.name')}."
         )
     return getattr(datasets, name)
 
@@ -106,8 +106,8 @@ def _label(part: Any, target: Any) -> str:
     if not isinstance(target, int | np.integer):
         raise InputError(
             f"torchvision's {type(part).__name__} does not give an image one class, but "
-            f"{type(target).__name__}. Set dataset.name in params.yaml to a dataset for classification, "
-            "such as CIFAR10."
+            f"{type(target).__name__}. For a dataset with classes, "
+            f"{to_set('dataset.name', 'CIFAR10')}."
         )
     label = part.classes[target] if hasattr(part, "classes") else str(target)
     return label if isinstance(label, str) else label[0]  # Imagenette lists synonyms

@@ -3,18 +3,25 @@ decided about them, grouped, worst first."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pandas as pd
 
 from analysis.contract import FindingKind, no_findings
 from analysis.dataset.decisions import check_kinds, decide, locate
 from analysis.dataset.root import below_root
+from analysis.report.report.causes import (
+    SEVERITIES,
+    causes_first,
+    explanations_in,
+    name_causes,
+    severities_of,
+)
 from analysis.report.report.results import StageResult
 
-SEVERITIES = ("high", "medium", "low")
-OF_FINDING = ["kind", "severity", "score", "detail", "stage", "decision", "reason"]
+OF_FINDING = ["kind", "severity", "score", "detail", "explained_by", "stage", "decision", "reason"]
 OF_OTHER = ["other_item_id", "other_path", "other_label", "other_split"]
 LEDGER_COLUMNS = ["item_id", "path", "label", "split", *OF_FINDING, "content_hash", *OF_OTHER]
 
@@ -84,16 +91,18 @@ def make_ledger(
 ) -> pd.DataFrame:
     """`LEDGER_COLUMNS` of every finding, worst first: by severity, then by score.
 
-    `label` is the image's, unless the finding itself names one; `decision` is "" where the finding is open.
-    Paths, also those that `detail` names, start from the dataset's `root`.
+    A kind that may explain most findings of a worse kind has the severity of that. `label` is the image's,
+    unless the finding itself names one; `decision` is "" where the finding is open. Paths, also those that
+    `detail` names, start from the dataset's `root`.
 
     Raises
     ------
     InputError
         If the decisions name kinds of findings that no stage makes, or contradict each other.
     """
-    if not any(result.unjudged for result in results):  # which do not say what kinds they would look for
-        check_kinds(decisions, [kind.name for result in results for kind in result.kinds])
+    kinds = [kind for result in results for kind in result.kinds]
+    if not any(result.unjudged for result in results):  # which may not say what kinds they would look for
+        check_kinds(decisions, [kind.name for kind in kinds])
     findings = pd.concat([no_findings(), *(result.findings for result in results)], ignore_index=True)
     findings = decide(findings, locate(decisions, manifest, root=root).rows)
     images = manifest[["item_id", "content_hash", "path", "label", "split"]].astype(
@@ -104,6 +113,8 @@ def make_ledger(
         images, on="item_id", how="left", validate="m:1", suffixes=("", "_of_image"), sort=False
     ).merge(others, on="other_item_id", how="left", validate="m:1", sort=False)
     joined["label"] = joined["label"].fillna(joined["label_of_image"])
+    joined = name_causes(joined, kinds, manifest["label"].value_counts().to_dict())
+    joined["severity"] = joined["kind"].map(severities_of(joined, explanations_in(joined)))
     rank = joined["severity"].map({severity: i for i, severity in enumerate(SEVERITIES)})
     for column in ("path", "other_path", "detail"):
         joined[column] = below_root(joined[column], root)
@@ -114,7 +125,9 @@ def make_ledger(
 def group_findings(
     ledger: pd.DataFrame, results: Sequence[StageResult], manifest: pd.DataFrame
 ) -> list[FindingGroup]:
-    """One group a kind that was found, decided or not: by severity, then by how many are open.
+    """One group a kind that was found, decided or not, but for causes by severity, then by how many are open.
+
+    What may explain most findings of a kind stands before it, and first among those of its severity.
 
     Raises
     ------
@@ -127,9 +140,23 @@ def group_findings(
     for key, rows in ledger.groupby(["stage", "kind"], sort=False):
         if key not in described:
             raise ValueError(f"stage '{key[0]}' has findings of kind '{key[1]}' that it does not describe")
+        kind, result = described[key]
+        kind = replace(kind, severity=rows["severity"].iloc[0])
         is_open = rows["decision"] == ""
-        groups.append(FindingGroup(*described[key], rows[is_open], rows[~is_open], *sizes))
-    return sorted(groups, key=lambda group: (SEVERITIES.index(group.kind.severity), -group.n))
+        groups.append(FindingGroup(kind, result, rows[is_open], rows[~is_open], *sizes))
+    return _ordered(groups, ledger)
+
+
+def _ordered(groups: Sequence[FindingGroup], ledger: pd.DataFrame) -> list[FindingGroup]:
+    explanations = explanations_in(ledger)
+    n_explained = Counter(one.cause for one in explanations if one.is_of_most)
+
+    def urgency(group: FindingGroup) -> tuple[int, int, int]:
+        return SEVERITIES.index(group.kind.severity), -n_explained[group.kind.name], -group.n
+
+    by_urgency = sorted(groups, key=urgency)
+    order = causes_first([group.kind.name for group in by_urgency], explanations)
+    return sorted(by_urgency, key=lambda group: order.index(group.kind.name))
 
 
 def clean_kinds(groups: Sequence[FindingGroup], results: Sequence[StageResult]) -> list[FindingKind]:

@@ -5,6 +5,28 @@ import pandas as pd
 from analysis.contract import FindingKind, findings_of
 from analysis.dataset.splits import SPLITS
 
+_OF_GROUPS = (
+    "Give each group to one split. Of a table, `--set 'dataset.split_column=\"\"'` has the splits made here, "
+    "where groups stay on one side."
+)
+GROUP_IN_TEST = FindingKind(
+    name="test_image_of_group_elsewhere",
+    title="Test image of a group that another split holds too",
+    severity="high",
+    why="Images of one patient, camera or session are alike: the test measures how well the model knows "
+    "these groups again, and looks better than it will be on new ones.",
+    action=_OF_GROUPS,
+    explains=("leaked_image",),
+)
+GROUP_IN_VALIDATION = FindingKind(
+    name="validation_image_of_group_in_training",
+    title="Validation image of a group that is in training",
+    severity="medium",
+    why="Images of one patient, camera or session are alike: what is chosen on validation (epochs, settings) "
+    "is chosen for groups that the model has seen, not for new ones.",
+    action=_OF_GROUPS,
+    explains=("leaked_image",),
+)
 LEAKED = FindingKind(
     name="leaked_image",
     title="Evaluation image has a copy in training",
@@ -18,6 +40,7 @@ CONTRADICTING = FindingKind(
     severity="high",
     why="One picture cannot be two classes: at least one label is wrong, and training pulls both ways.",
     action="Decide which label is right, correct the other, and keep one copy.",
+    explains=("suspected_label_error", "noisy_class"),
 )
 EXACT = FindingKind(
     name="exact_duplicate",
@@ -34,6 +57,20 @@ NEAR = FindingKind(
     "metrics as if it were new.",
     action="Look at the pair; keep the better copy. Keep both if the small difference is the point.",
 )
+
+
+KINDS = (GROUP_IN_TEST, GROUP_IN_VALIDATION, LEAKED, CONTRADICTING, EXACT, NEAR)
+
+
+def group_findings_in(group_leaks: pd.DataFrame) -> pd.DataFrame:
+    """One finding per image of an evaluation split whose group an earlier split holds."""
+    found = []
+    for kind, split in ((GROUP_IN_TEST, "test"), (GROUP_IN_VALIDATION, "validation")):
+        rows = group_leaks[group_leaks["split"] == SPLITS.index(split)]
+        found.append(
+            findings_of(kind, item_id=rows["item_id"], other_item_id=rows["twin"], detail=rows["detail"])
+        )
+    return pd.concat(found, ignore_index=True)
 
 
 def findings_in(pairs: pd.DataFrame, leaks: pd.DataFrame) -> pd.DataFrame:

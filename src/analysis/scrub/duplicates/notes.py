@@ -14,7 +14,11 @@ GROUPS_CAPTION = "One row per image that has copies. Every image of a group is a
 
 
 def metrics_of(
-    images: pd.DataFrame, pairs: pd.DataFrame, groups: pd.DataFrame, leaks: pd.DataFrame
+    images: pd.DataFrame,
+    pairs: pd.DataFrame,
+    groups: pd.DataFrame,
+    leaks: pd.DataFrame,
+    group_leaks: pd.DataFrame,
 ) -> dict[str, float]:
     within_test = (pairs["split_a"] == "test") & (pairs["split_b"] == "test")
     metrics = {
@@ -30,20 +34,24 @@ def metrics_of(
         n = int((images["split_rank"] == rank).sum())
         metrics[f"n_{split}_images_leaked"] = n_leaked
         metrics[f"{split}_leaked_fraction"] = n_leaked / n if n else float("nan")
+        metrics[f"n_{split}_images_of_groups_elsewhere"] = int((group_leaks["split"] == rank).sum())
     return metrics
 
 
-def summary_of(images: pd.DataFrame, pairs: pd.DataFrame, leaks: pd.DataFrame) -> str:
+def summary_of(
+    images: pd.DataFrame, pairs: pd.DataFrame, leaks: pd.DataFrame, group_leaks: pd.DataFrame
+) -> str:
     n_exact = int((pairs["kind"] == "exact").sum())
     return (
         f"{len(images):,} images, {n_exact:,} exact and {len(pairs) - n_exact:,} near copies, "
         f"{len(leaks):,} images leaked"
+        + (f", {len(group_leaks):,} of groups that straddle splits" if len(group_leaks) else "")
     )
 
 
-def notes_on(manifest: pd.DataFrame, images: pd.DataFrame) -> list[str]:
+def notes_on(images: pd.DataFrame, group_leaks: pd.DataFrame, *, n_unread: int) -> list[str]:
+    """`images` are those compared, with their `group`."""
     notes = []
-    n_unread = len(manifest) - len(images)
     if n_unread:
         notes.append(f"{n_unread:,} images could not be read and were compared with none.")
     n_small = int((~is_large_enough(images)).sum())
@@ -52,6 +60,11 @@ def notes_on(manifest: pd.DataFrame, images: pd.DataFrame) -> list[str]:
             f"{n_small:,} images have a side of less than {MIN_SIDE_PX} pixels: too little to tell near "
             "copies from look-alikes, so among them only exact copies were looked for."
         )
+    for rank, split in enumerate(SPLITS[1:], start=1):
+        n_leaking = int((group_leaks["split"] == rank).sum())
+        if n_leaking:
+            n = int((images["split_rank"] == rank).sum())
+            notes.append(f"Of {n:,} {split} images {n_leaking:,} are of a group that an earlier split holds.")
     if images["split_rank"].nunique() < 2:
         notes.append("All images are in one split, so nothing can leak from one into another.")
     return notes

@@ -9,6 +9,35 @@ import pandas as pd
 
 from analysis.contract import FindingKind, findings_of, no_findings
 
+# Other kinds, of this and later stages, that a fault brings with it
+OF_LOST_FILES = (
+    "class_absent_from_train",
+    "class_absent_from_evaluation",
+    "few_training_images",
+    "few_evaluation_images",
+    "minority_class",
+    "label_shift",
+)
+OF_LISTING_TWICE = ("exact_duplicate", "leaked_image")
+OF_DARK_PICTURES = (
+    "blurry",
+    "suspected_label_error",
+    "noisy_class",
+    "unlike_all_others",
+    "classes_indistinguishable",
+    "class_without_variety",
+    "class_recall_low",
+)
+OF_BLANK_PICTURES = (
+    "too_dark",
+    "too_bright",
+    "exact_duplicate",
+    "near_duplicate",
+    "contradicting_copies",
+    "leaked_image",
+    *OF_DARK_PICTURES,
+)
+
 UNREADABLE_DATASET = FindingKind(
     name="unreadable_dataset",
     title="Dataset is unreadable for the greater part",
@@ -16,6 +45,7 @@ UNREADABLE_DATASET = FindingKind(
     why="Of most images there is no picture to be had: whatever else is said here is said of the rest. One "
     "cause is likely behind them: pointers in place of files, a format that is not read, a broken copy.",
     action="Read the reasons below, mend the one that is most frequent, and run again before anything else.",
+    explains=OF_LOST_FILES,
 )
 BLACK_DATASET = FindingKind(
     name="black_dataset",
@@ -26,6 +56,7 @@ BLACK_DATASET = FindingKind(
     "values of 10, 12 or 14 bits saved as if they had 16, class numbers (masks) saved as grey levels.",
     action="Look at some images brightened. If something is in them, convert the originals anew, all by "
     "one scale, and run again before anything else. If they are masks, leave them out (dataset.exclude).",
+    explains=("too_dark", "low_information", *OF_DARK_PICTURES),
 )
 BLANK_DATASET = FindingKind(
     name="blank_dataset",
@@ -35,6 +66,7 @@ BLANK_DATASET = FindingKind(
     "more than a result of it. Usual causes: a failed export, placeholders in place of pictures.",
     action="Look at some images. If they are placeholders, fetch the pictures; if contrast was lost on the "
     "way, convert the originals anew; then run again before anything else.",
+    explains=("low_information", *OF_BLANK_PICTURES),
 )
 MISSING_FILE = FindingKind(
     name="missing_file",
@@ -42,6 +74,7 @@ MISSING_FILE = FindingKind(
     severity="high",
     why="The dataset names an image that is not there: training stops at it, or silently runs on less data.",
     action="Restore the file or delete its row. If many are missing, check the dataset's path first.",
+    explains=OF_LOST_FILES,
 )
 EMPTY_FILE = FindingKind(
     name="empty_file",
@@ -49,6 +82,7 @@ EMPTY_FILE = FindingKind(
     severity="high",
     why="A file of zero bytes is what an interrupted copy or a full disk leaves. There is no image in it.",
     action="Copy it again from the source. Check its neighbours: interrupted copies come in groups.",
+    explains=OF_LOST_FILES,
 )
 UNREADABLE = FindingKind(
     name="unreadable",
@@ -64,6 +98,7 @@ TRUNCATED = FindingKind(
     why="The file ends before the image does. Most loaders raise an error in mid-training; lenient ones "
     "fill the rest with grey, and the model learns from the grey.",
     action="Fetch it again. If that is impossible, delete it.",
+    explains=("low_information", *OF_BLANK_PICTURES),
 )
 CUT_SHORT = FindingKind(
     name="cut_short",
@@ -94,6 +129,7 @@ OUTSIDE_ROOT = FindingKind(
     severity="high",
     why="The row points to a file outside the dataset's folder: a copy of the dataset will not hold it.",
     action="Move the file into the dataset and correct the path.",
+    explains=OF_LOST_FILES,
 )
 LINK_OUTSIDE = FindingKind(
     name="link_outside",
@@ -131,6 +167,7 @@ TWO_LABELS = FindingKind(
     why="At least one of the labels is wrong, or the image needs several. A single-label model is taught a "
     "contradiction, and its score on this image is chance.",
     action="Decide which label is right and delete the other rows.",
+    explains=("listed_twice", "contradicting_copies", "suspected_label_error", *OF_LISTING_TWICE),
 )
 LISTED_TWICE = FindingKind(
     name="listed_twice",
@@ -139,6 +176,7 @@ LISTED_TWICE = FindingKind(
     why="The image counts double in training and in every metric; listed in two splits, it leaks from one "
     "to the other.",
     action="Keep one row for each file.",
+    explains=OF_LISTING_TWICE,
 )
 BLANK_LABEL = FindingKind(
     name="blank_label",
@@ -189,9 +227,10 @@ LOW_INFORMATION = FindingKind(
     name="low_information",
     title="Nearly blank",
     severity="medium",
-    why="The image holds one or a few grey levels: a blank page, a failed export, a placeholder. Nothing in "
-    "it supports its label.",
+    why="The image holds one or a few grey levels: a blank page, a failed export, a placeholder, a mask "
+    "among pictures. Nothing in it supports its label.",
     action="Delete it. If many look alike, find what produced them.",
+    explains=OF_BLANK_PICTURES,
 )
 TOO_DARK = FindingKind(
     name="too_dark",
@@ -199,6 +238,7 @@ TOO_DARK = FindingKind(
     severity="medium",
     why="Even the brightest parts are nearly black, so that neither a person nor a model can tell the class.",
     action="Look at it brightened. Re-expose from the original if the content is there, delete it if not.",
+    explains=OF_DARK_PICTURES,
 )
 TOO_BRIGHT = FindingKind(
     name="too_bright",
@@ -206,6 +246,7 @@ TOO_BRIGHT = FindingKind(
     severity="medium",
     why="Even the darkest parts are nearly white: overexposed, or an empty background.",
     action="Re-expose from the original if the content is there, delete it if not.",
+    explains=OF_DARK_PICTURES,
 )
 BLURRY = FindingKind(
     name="blurry",

@@ -11,9 +11,10 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from glob import escape
 from pathlib import Path
 
-from analysis.contract import InputError
+from analysis.contract import InputError, to_set
 from analysis.dataset.splits import split_named, split_within
 from analysis.obtain.prepare.wording import counted, listed
 
@@ -192,8 +193,9 @@ def _stop_if_ambiguous(tops: Tops, folders: Sequence[Folders], root: Path) -> No
         if len(within) > 1 and within <= set(tops) - {name}:
             raise InputError(
                 f"{root}/{name} holds folders named as the classes beside it ({listed(sorted(within))}): "
-                f"another version of the dataset. Leave it out (--set 'dataset.exclude=[\"{name}\"]'), or "
-                "take its images as more of the classes (--set dataset.label_level=last)."
+                f"another version of the dataset. To leave it out, "
+                f"{to_set('dataset.exclude', [escape(name)])}; to take its images as more of the "
+                f"classes, {to_set('dataset.label_level', 'last')}."
             )
     if _alike(tops, tops):
         raise InputError(
@@ -205,8 +207,8 @@ def _stop_if_ambiguous(tops: Tops, folders: Sequence[Folders], root: Path) -> No
         classes = sorted(_classes_in(tops[largest]))
         raise InputError(
             f"most images of {root} lie a level deeper, in {largest}. Probably {root}/{largest} is the "
-            f"dataset ({counted(len(classes), 'class', 'classes')}: {listed(classes)}): audit that, or say "
-            f"that {listed(sorted(tops))} are the classes (--set dataset.label_level=1)."
+            f"dataset ({counted(len(classes), 'class', 'classes')}: {listed(classes)}): audit that. "
+            f"If {listed(sorted(tops))} are the classes, {to_set('dataset.label_level', '1')}."
         )
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import pandas as pd
 
+from analysis.report.report.causes import explanations_in
 from analysis.report.report.ledger import FindingGroup
 from analysis.report.report.pages.overview import Overview
 from analysis.report.report.parameters import ReportParameters
@@ -55,11 +56,26 @@ class Tile:
 
 
 @dataclass(frozen=True)
+class Related:
+    """A kind that may explain, or be explained by, that of a card: `n` of the effect's images or classes."""
+
+    group: FindingGroup
+    n: int
+    n_of_effect: int
+
+
+@dataclass(frozen=True)
 class FindingCard:
     group: FindingGroup
     where: str
+    explains: list[Related]
+    explained_by: list[Related]
     tiles: list[Tile]
     table: ReportTable
+
+    @property
+    def n_explained(self) -> int:
+        return sum(effect.n for effect in self.explains)
 
 
 def make_cards(
@@ -81,10 +97,22 @@ def make_cards(
         int(item_id): address_of(path, home)
         for item_id, path in zip(there["item_id"], there["path"], strict=True)
     }
+    explanations = explanations_in(pd.concat([group.rows for group in groups])) if groups else []
+    of_kind = {group.kind.name: group for group in groups}
     return [
         FindingCard(
             group,
-            _where(group),
+            _where(group, manifest["split"].value_counts()),
+            [
+                Related(of_kind[one.effect], one.n, one.n_of_effect)
+                for one in explanations
+                if one.cause == group.kind.name
+            ],
+            [
+                Related(of_kind[one.cause], one.n, one.n_of_effect)
+                for one in explanations
+                if one.effect == group.kind.name
+            ],
             [_tile(row, pictures) for row in pictured(group, n_tiles).itertuples()],
             _table(group, originals, max_rows=parameters.rows_per_table),
         )
@@ -199,12 +227,13 @@ def make_decided(
     )
 
 
-def _where(group: FindingGroup) -> str:
-    """Which splits and which classes the images are of."""
+def _where(group: FindingGroup, n_of_split: pd.Series) -> str:
+    """Which splits, and how much of each, and which classes the images are of."""
     if group.is_of_classes or group.n < 2:
         return ""
-    counts = {"Splits": group.counts("split"), "Classes": group.counts("label")}
-    parts = {title: [f"{name} ({n:,})" for name, n in pairs] for title, pairs in counts.items() if pairs}
+    splits = [f"{name} ({n:,} of {n_of_split[name]:,})" for name, n in group.counts("split")]
+    classes = [f"{name} ({n:,})" for name, n in group.counts("label")]
+    parts = {title: part for title, part in (("Splits", splits), ("Classes", classes)) if part}
     return " · ".join(f"{title}: {list_of(part, at_most=N_NAMED)}" for title, part in parts.items())
 
 
