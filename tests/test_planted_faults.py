@@ -104,6 +104,7 @@ class Audit:
             **self.tables,
             "parameters": model.model_validate(PARAMETERS[name]),
             "n_folds": PARAMETERS["label_probabilities"]["n_folds"],
+            "rename_labels": PARAMETERS["dataset"]["rename_labels"],
             "seed": 0,
         }
         names = function.__code__.co_varnames[
