@@ -98,7 +98,9 @@ def attribute(tmp_path: Path, drained, written_and_read) -> Callable[..., Artifa
                 "status": "ok",
             }
         )
-        scan = pd.DataFrame({"item_id": ids, "status": "ok", "width_px": PX, "height_px": PX})
+        scan = pd.DataFrame(
+            {"item_id": ids, "status": "ok", "width_px": PX, "height_px": PX, "value_range": None}
+        )
         predictions = pd.DataFrame(
             {
                 "item_id": ids,

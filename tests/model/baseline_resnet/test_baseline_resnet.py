@@ -217,7 +217,7 @@ def test_digits_are_told_apart_with_the_default_parameters(tmp_path: Path) -> No
             "status": "ok",
         }
     )
-    scan = pd.DataFrame({"status": ["ok"] * len(digits), "width_px": 8, "height_px": 8})
+    scan = pd.DataFrame({"status": ["ok"] * len(digits), "width_px": 8, "height_px": 8, "value_range": None})
     baseline_resnet(
         manifest,
         scan,

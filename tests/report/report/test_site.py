@@ -319,7 +319,8 @@ def test_index_without_an_evaluated_model_shows_no_accuracy(manifest: pd.DataFra
 
 def test_index_says_when_no_image_could_be_read_and_none_is_labelled(manifest: pd.DataFrame) -> None:
     write_outputs(artifacts(None))
-    scan = pd.DataFrame({"item_id": [0], "format": [None], "width_px": [None], "height_px": [None]})
+    columns = ("format", "width_px", "height_px", "value_range")
+    scan = pd.DataFrame({"item_id": [0], **{name: [None] for name in columns}})
     bare = manifest.assign(label=pd.Categorical([None] * 10, []))
     text = text_of((render(bare, scan=scan) / "index.html").read_text(encoding="utf-8"))
     assert "none readable" in text
