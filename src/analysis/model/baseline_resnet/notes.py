@@ -13,7 +13,7 @@ from models.networks.classifier import ImageClassifier
 from models.networks.trained_elsewhere import names_of_outputs
 from models.training.fitting import FittedClassifier, labelled_images
 
-MAX_GROUPS_TOLD = 6
+MAX_GROUPS_NAMED = 6
 
 
 def numbers(values: object) -> str:
@@ -103,12 +103,12 @@ def ignored_notes(ignored: Sequence[str]) -> list[str]:
     if not ignored:
         return []
     groups = Counter(name.split(".")[0] for name in ignored)
-    told = [
+    named = [
         f"{group} ({n:,})" if n > 1 else next(name for name in ignored if name.split(".")[0] == group)
-        for group, n in groups.most_common(MAX_GROUPS_TOLD)
+        for group, n in groups.most_common(MAX_GROUPS_NAMED)
     ]
-    more = ", …" if len(groups) > MAX_GROUPS_TOLD else ""
+    more = ", …" if len(groups) > MAX_GROUPS_NAMED else ""
     return [
         f"{len(ignored):,} tensors of the checkpoint are no part of the network and are left out: "
-        f"{', '.join(told)}{more}."
+        f"{', '.join(named)}{more}."
     ]

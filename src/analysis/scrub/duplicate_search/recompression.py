@@ -43,8 +43,8 @@ class JpegSettings:
 def recompressed(pairs: Sequence[tuple[str, str]], *, n_workers: int) -> NDArray[np.bool_]:
     """For each pair of paths, of pictures of one size, whether `is_recompressed`."""
     with ThreadPoolExecutor(n_workers) as pool:
-        told = pool.map(lambda pair: is_recompressed(*pair), pairs)
-        bar = progress(told, description="look-alikes compared", unit="pairs", total=len(pairs))
+        found = pool.map(lambda pair: is_recompressed(*pair), pairs)
+        bar = progress(found, description="look-alikes compared", unit="pairs", total=len(pairs))
         return np.fromiter(bar, dtype=bool, count=len(pairs))
 
 
