@@ -132,11 +132,7 @@ def read_folder(
     named = [entry for entry in entries if entry.status not in NO_ROW]
     n_other_files = sum(entry.status == "other" for entry in entries)
     _check_has_images(named, root, n_other_files)
-    folder = "" if root == Path() else os.path.join(root, "")  # names from here stand without "./"
-    paths = [folder + "/".join(entry.names) for entry in named]
-    masks = set(find_masks(paths))
-    images = [entry for place, entry in enumerate(named) if place not in masks]
-    paths = [path for place, path in enumerate(paths) if place not in masks]
+    images, paths = _without_masks(named, root)
     layout = understand([entry.names[:-1] for entry in images], root=root, label_level=label_level)
     groups = _groups_by(group_pattern, images)
     rows = [_row(path, entry, layout) for path, entry in zip(paths, images, strict=True)]
@@ -148,7 +144,7 @@ def read_folder(
         rows,
         n_hidden=sum(entry.status == "hidden" for entry in entries),
         n_other_files=n_other_files,
-        n_masks=len(masks),
+        n_masks=len(named) - len(images),
         n_excluded=n_excluded,
         notes=[
             *layout.notes,
@@ -225,6 +221,15 @@ def _check_is_folder(root: Path) -> None:
         )
     if not root.is_dir():
         raise InputError(f"{root} (dataset.path) is not there. Correct the path.")
+
+
+def _without_masks(named: Sequence[Entry], root: Path) -> tuple[list[Entry], list[str]]:
+    """The entries that are no mask of another, and their paths as they open from here."""
+    folder = "" if root == Path() else os.path.join(root, "")  # names from here stand without "./"
+    paths = [folder + "/".join(entry.names) for entry in named]
+    masks = set(find_masks(paths))
+    kept = [place for place in range(len(named)) if place not in masks]
+    return [named[place] for place in kept], [paths[place] for place in kept]
 
 
 def _check_has_images(named: Sequence[Entry], root: Path, n_other_files: int) -> None:
