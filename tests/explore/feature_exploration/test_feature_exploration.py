@@ -42,7 +42,7 @@ def dataset_of(folder: Path, counts: dict[str | None, int], *, split: str = "tra
     manifest = pd.DataFrame({"item_id": range(len(labels)), "path": paths})
     manifest["label"] = pd.Categorical(labels, categories=classes)
     manifest["split"] = pd.Categorical([split] * len(labels), categories=["train", "validation", "test"])
-    scan = pd.DataFrame({"item_id": manifest["item_id"], "status": "ok"})
+    scan = pd.DataFrame({"item_id": manifest["item_id"], "status": "ok", "value_range": None})
     luma = pictures[..., 0].reshape(len(labels), 256) / 255
     measures = np.stack([luma.mean(axis=1), luma.std(axis=1), rng.normal(size=len(labels)) / 10], axis=1)
     lengths = np.linalg.norm(measures, axis=1, keepdims=True)

@@ -51,7 +51,7 @@ def tables_of(thumbnails: np.ndarray, status: list[str] | None = None) -> tuple[
             "split": pd.Categorical(["train"] * n, categories=["train"]),
         }
     )
-    return manifest, pd.DataFrame({"item_id": np.arange(n), "status": status})
+    return manifest, pd.DataFrame({"item_id": np.arange(n), "status": status, "value_range": None})
 
 
 def embedded(thumbnails: np.ndarray, status: list[str] | None = None, **changes: object) -> Artifacts:
