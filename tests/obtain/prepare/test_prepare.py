@@ -326,6 +326,18 @@ def test_prepare_says_at_once_what_cannot_be_judged(
     assert [line for line in printed if "classifier" in line] == sentences
 
 
+def test_prepare_names_the_folder_that_absolute_paths_lie_in(tmp_path: Path) -> None:
+    write_classes(Path("elsewhere"), cat=2, dog=2)
+    files = sorted(Path("elsewhere").absolute().rglob("*.jpg"))
+    Path("in").mkdir()
+    Path("in/images.csv").write_text(
+        "path,label\n" + "".join(f"{file},{file.parent.name}\n" for file in files)
+    )
+    with pytest.raises(InputError) as told:
+        run(source="csv", path="in/images.csv", image_root="in")
+    assert f"--set dataset.image_root={Path('elsewhere').absolute()}" in str(told.value)
+
+
 def test_prepare_says_that_test_is_lacking() -> None:
     write_classes(Path("photos"), cat=1, dog=1)
     notes = run(source="folder", path="photos").notes

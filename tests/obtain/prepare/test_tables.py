@@ -139,6 +139,14 @@ def test_lists_of_labels_are_refused_or_combined_in_any_order() -> None:
             read(["cat", "dog", written, written.replace("cat", "owl"), "owl"])
 
 
+def test_lists_in_brackets_are_lists_whatever_they_share() -> None:
+    with pytest.raises(InputError, match=r"multi-label: 2 images of 4 have several labels"):
+        read(["['cat', 'pet']", "['dog', 'wild']", "['owl']", "[]"])
+    said = ["Lists of one label were taken for that label."]
+    assert read(["['cat']", '["dog"]', "", "[cat]"]) == (["cat", "dog", None, "cat"], said)
+    assert read(["['cat']", "dog", "dog, brown"]) == (["['cat']", "dog", "dog, brown"], [])
+
+
 def test_names_with_commas_are_no_lists() -> None:
     names = ["tench, Tinca tinca", "hen", "dog, golden retriever", "dog, poodle", "dog, beagle"] * 3
     assert read(names) == (names, [])

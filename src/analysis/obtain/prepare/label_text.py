@@ -42,6 +42,7 @@ def read_labels(
     """
     labels, notes = renamed(labels, rename)
     labels, whole = _whole_numbers(labels)
+    labels, unwrapped = _lists_of_one(labels)
     separator = _separator_of(labels)
     if separator and not combine:
         raise InputError(_on_lists(labels, separator, file))
@@ -50,7 +51,7 @@ def read_labels(
         notes.append("Lists of labels were taken for labels of their own, in the order of the alphabet.")
     _check_quantities(labels, file)
     _check_objects(labels, paths, file)
-    return labels.where(labels != "", None), [*notes, *whole]
+    return labels.where(labels != "", None), [*notes, *whole, *unwrapped]
 
 
 def renamed(labels: pd.Series, rename: Mapping[str, str]) -> tuple[pd.Series, list[str]]:
@@ -74,6 +75,20 @@ def _whole_numbers(labels: pd.Series) -> tuple[pd.Series, list[str]]:
     return labels.replace(spelt), [f"Whole numbers were written with decimals: {listed(sorted(spelt))}."]
 
 
+def _lists_of_one(labels: pd.Series) -> tuple[pd.Series, list[str]]:
+    """`['cat']` as `cat`, where every label is a list in brackets and none has several parts."""
+    if not _are_bracketed(labels) or any(len(_parts(text, ",")) > 1 for text in labels.unique()):
+        return labels, []
+    return labels.map(lambda text: "".join(_parts(text, ","))), [
+        "Lists of one label were taken for that label."
+    ]
+
+
+def _are_bracketed(labels: pd.Series) -> bool:
+    texts = [text for text in labels.unique() if text]
+    return bool(texts) and all(re.fullmatch(r"\[.*\]", text) for text in texts)
+
+
 def _parts(text: str, separator: str) -> list[str]:
     bare = re.sub(r"^[\[(]|[\])]$", "", text.strip())
     return sorted({part.strip(" '\"") for part in bare.split(separator)} - {""})
@@ -81,6 +96,8 @@ def _parts(text: str, separator: str) -> list[str]:
 
 def _separator_of(labels: pd.Series) -> str | None:
     """By what the labels list several: parts that stand alone, or in other lists, elsewhere."""
+    if _are_bracketed(labels):
+        return ","
     texts = labels[labels != ""]
     for separator in LISTS:
         lists = texts[texts.str.contains(separator, regex=False)]

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -138,8 +139,8 @@ def _check(rows: pd.DataFrame, dataset: DatasetParameters) -> None:
         if first["status"] == LINK_OUTSIDE:
             advice = f"If the links are yours, {to_set('dataset.follow_links', 'all')}."
         elif dataset.source == "csv":
-            folder = to_set("dataset.image_root", "/PATH/TO/FOLDER")
-            advice = f"To name the folder that their paths start from, {folder}."
+            setting = to_set("dataset.image_root", _folder_named(rows) or "/PATH/TO/FOLDER")
+            advice = f"To name the folder that holds them, {setting}."
         else:
             advice = "Mend the files, or give access."
         raise InputError(
@@ -147,6 +148,13 @@ def _check(rows: pd.DataFrame, dataset: DatasetParameters) -> None:
             f"'{first['path']}', is {FAULTS_IN_WORDS[first['status']]}. {advice}"
         )
     _check_are_images(rows)
+
+
+def _folder_named(rows: pd.DataFrame) -> str:
+    """The deepest folder of all files that are there, but outside of the dataset's; "" if none is."""
+    outside = rows.loc[rows["status"] == "outside_root", "path"]
+    folders = {str(Path(path).parent.absolute()) for path in outside if Path(path).is_file()}
+    return os.path.commonpath(folders) if folders else ""
 
 
 def _check_are_images(rows: pd.DataFrame) -> None:
