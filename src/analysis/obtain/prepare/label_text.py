@@ -79,9 +79,8 @@ def _lists_of_one(labels: pd.Series) -> tuple[pd.Series, list[str]]:
     """`['cat']` as `cat`, where every label is a list in brackets and none has several parts."""
     if not _are_bracketed(labels) or any(len(_parts(text, ",")) > 1 for text in labels.unique()):
         return labels, []
-    return labels.map(lambda text: "".join(_parts(text, ","))), [
-        "Lists of one label were taken for that label."
-    ]
+    note = "Lists of one label were taken for that label."
+    return labels.map(lambda text: "".join(_parts(text, ","))), [note]
 
 
 def _are_bracketed(labels: pd.Series) -> bool:
