@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 import yaml
 
-from analysis.contract import FINDING_COLUMNS, Artifacts, InputError
+from analysis.contract import FINDING_COLUMNS, Artifacts, InputError, NothingToJudgeError
 from analysis.interpret.evaluate.figures import (
     confusion_pairs,
     plot_class_recall,
@@ -152,7 +152,7 @@ def test_class_of_one_image_has_a_wide_interval(judge) -> None:
 
 # ---- what cannot be judged -------------------------------------------------------------------------------
 def test_nothing_to_judge_is_said(judge) -> None:
-    with pytest.raises(InputError, match="nothing to evaluate"):
+    with pytest.raises(NothingToJudgeError, match="no image has both a picture and a label"):
         judge([("dark", "test", None), (None, "test", DARK)])
 
 

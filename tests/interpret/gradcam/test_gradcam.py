@@ -8,7 +8,7 @@ import torch
 import yaml
 from PIL import Image
 
-from analysis.contract import FINDING_COLUMNS, NO_FILE, Artifacts, InputError
+from analysis.contract import FINDING_COLUMNS, NO_FILE, Artifacts, NothingToJudgeError
 from analysis.interpret.attributions.parameters import AttributionsParameters
 from analysis.interpret.attributions.stage import attributions
 from analysis.interpret.gradcam.figures import overlay, plot_class_shares, shown_rows
@@ -214,7 +214,7 @@ def test_without_right_predictions_mistakes_are_still_shown(attribute) -> None:
 
 
 def test_nothing_to_judge_is_said(attribute) -> None:
-    with pytest.raises(InputError, match="nothing to evaluate"):
+    with pytest.raises(NothingToJudgeError, match="no image has both a picture and a label"):
         attribute([(None, "cross", "test")])
 
 

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 import yaml
 
-from analysis.contract import Artifacts, InputError
+from analysis.contract import Artifacts, NothingToJudgeError
 from analysis.interpret.hard_examples.figures import plot_class_hardness
 from analysis.interpret.hard_examples.parameters import HardExamplesParameters
 from analysis.interpret.hard_examples.stage import hard_examples, tabulate_class_hardness
@@ -179,7 +179,7 @@ def test_checkpoint_from_elsewhere_and_little_data_are_ranked_and_said(rank, tmp
 
 
 def test_nothing_to_rank_is_said(rank):
-    with pytest.raises(InputError, match="nothing to rank"):
+    with pytest.raises(NothingToJudgeError, match="no image has both a label and a prediction"):
         rank([("test", "cat", None), ("test", None, SURE["cat"])])
 
 

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from analysis.contract import InputError
+from analysis.contract import InputError, NothingToJudgeError
 from analysis.dataset.readable import readable_images
 from analysis.interpret.predict import stage as predict_stage
 from analysis.interpret.predict.mistakes import mistakes_to_keep
@@ -153,5 +153,5 @@ def test_classifier_of_other_classes_is_refused(start) -> None:
 
 
 def test_nothing_to_predict_is_said(start) -> None:
-    with pytest.raises(InputError, match="nothing to predict"):
+    with pytest.raises(NothingToJudgeError, match="no image has a picture"):
         next(start([("dark", "test", None)]))

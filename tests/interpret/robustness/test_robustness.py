@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 import yaml
 
-from analysis.contract import FINDING_COLUMNS, Artifacts, InputError
+from analysis.contract import FINDING_COLUMNS, Artifacts, NothingToJudgeError
 from analysis.interpret.corruption_outcomes import Outcomes, typical_image
 from analysis.interpret.corruption_trials.parameters import CorruptionTrialsParameters
 from analysis.interpret.corruption_trials.stage import corruption_trials
@@ -200,7 +200,7 @@ def test_keys_and_columns_are_the_same_whatever_the_data(corrupted) -> None:
 
 
 def test_nothing_to_judge_is_said(corrupted) -> None:
-    with pytest.raises(InputError, match="nothing to evaluate"):
+    with pytest.raises(NothingToJudgeError, match="no image has both a picture and a label"):
         corrupted([("dark", "test", None), (None, "test", DARK)])
 
 

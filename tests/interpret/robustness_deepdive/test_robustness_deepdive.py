@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 import yaml
 
-from analysis.contract import FINDING_COLUMNS, Artifacts, InputError
+from analysis.contract import FINDING_COLUMNS, Artifacts, NothingToJudgeError
 from analysis.interpret.attack_trials.parameters import AttackTrialsParameters
 from analysis.interpret.attack_trials.stage import attack_trials
 from analysis.interpret.robustness_deepdive.figures import plot_occlusion, plot_spectra
@@ -145,7 +145,7 @@ def test_other_split_is_judged_where_there_is_no_test(dive) -> None:
 
 
 def test_nothing_to_judge_is_refused(dive) -> None:
-    with pytest.raises(InputError, match="nothing to evaluate"):
+    with pytest.raises(NothingToJudgeError, match="no image has both a picture and a label"):
         dive([(None, "test", GREY)])
 
 

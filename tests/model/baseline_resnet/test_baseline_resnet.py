@@ -7,7 +7,7 @@ import torch
 import yaml
 from PIL import Image
 
-from analysis.contract import Artifacts, InputError
+from analysis.contract import Artifacts, InputError, NothingToJudgeError
 from analysis.dataset.readable import readable_images
 from analysis.model.baseline_resnet.parameters import BaselineResnetParameters
 from analysis.model.baseline_resnet.stage import baseline_resnet
@@ -134,7 +134,7 @@ def test_fewer_than_two_classes_to_train_on_is_an_error(
     tmp_path: Path, make_dataset, level: int | None
 ) -> None:
     rows = [("dark", "train", 1), ("dark", "train", 2), ("light", "train", None), ("light", "test", level)]
-    with pytest.raises(InputError, match="2 readable, labelled images of 1 classes"):
+    with pytest.raises(NothingToJudgeError, match="those of training are 2 of one"):
         run(tmp_path, make_dataset(rows))
 
 
