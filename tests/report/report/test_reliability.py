@@ -11,6 +11,7 @@ class Result:
     """What `read_reliability` asks of a stage's result."""
 
     href = "self_test.html"
+    unjudged = ""
 
     def __init__(self, *outs: Path) -> None:
         self.stage = type("Stage", (), {"outs": outs})()
@@ -34,3 +35,10 @@ def test_read_reliability_without_trials_is_empty(tmp_path: Path, rows: str) -> 
     file.write_text(HEADER + rows)
     assert read_reliability([Result(file)]) == {}
     assert read_reliability([Result()]) == {}
+
+
+def test_a_self_test_that_tested_nothing_is_not_read(tmp_path: Path) -> None:
+    (tmp_path / "self_test.csv").write_text("unjudged\n20 images are too few\n")
+    result = Result(tmp_path / "self_test.csv")
+    result.unjudged = "20 images are too few"
+    assert read_reliability([result]) == {}
