@@ -134,9 +134,8 @@ def read_folder(
     _check_has_images(named, root, n_other_files)
     images, paths = _without_masks(named, root)
     layout = understand([entry.names[:-1] for entry in images], root=root, label_level=label_level)
-    groups = _groups_by(group_pattern, images)
     rows = [_row(path, entry, layout) for path, entry in zip(paths, images, strict=True)]
-    rows = pd.DataFrame(rows, columns=ROW[:-1], dtype=object).assign(group=groups)
+    rows = pd.DataFrame(rows, columns=ROW[:-1], dtype=object).assign(group=_groups_by(group_pattern, images))
     empty = _empty_folder_notes(entries, rows, layout)  # as the folders are called
     labels, said = renamed(rows["label"], rename_labels or {})
     rows["label"] = labels.where(labels.ne(""), None)
