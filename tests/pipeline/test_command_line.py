@@ -213,8 +213,10 @@ def test_older_audit_gets_the_settings_that_are_new(deepsight, home, texts):
     content = yaml.safe_load(parameters.read_text())
     assert (content["measure"]["at_least"], content["report"]["title"]) == (3, "toy")
     assert "# a comment that stays" in parameters.read_text()
+    written = parameters.stat().st_mtime_ns
     _, output = deepsight("audit", texts, "--only", "no such stage")
     assert "added to" not in output
+    assert parameters.stat().st_mtime_ns == written
 
 
 def test_audit_among_the_images_of_its_csv_is_refused_before_anything_is_made(deepsight, texts, monkeypatch):

@@ -88,7 +88,7 @@ def _set_up(workspace: Path, dataset: Path, *, is_named: bool, settings: dict[st
             f"{workspace} is the audit of {section['path']}; give --out a folder for that of {dataset}."
         )
     settings = settings_for(dataset, section, settings)
-    check_settings(base, settings, home=HOME)  # before anything is written
+    is_changed = check_settings(base, settings, home=HOME)  # before anything is written
     watched = dataset if dataset.is_dir() else Path(settings["dataset.image_root"])
     if watched in workspace.parents:
         raise InputError(
@@ -97,7 +97,7 @@ def _set_up(workspace: Path, dataset: Path, *, is_named: bool, settings: dict[st
             f"--out ~/audits/{dataset.stem}."
         )
     prepare_workspace(workspace, HOME)
-    added = write_parameters(workspace, settings, home=HOME)
+    added = write_parameters(workspace, settings, home=HOME) if is_changed else []
     if added:
         print(
             f"New settings, added to {workspace / PARAMETERS_FILE} with their defaults: {', '.join(added)}."

@@ -6,6 +6,7 @@ params.yaml, decisions.csv, the results and DVC's record of them.
 
 from __future__ import annotations
 
+import copy
 import os
 from collections.abc import Iterator, Mapping, MutableMapping
 from functools import reduce
@@ -101,18 +102,22 @@ def settings_for(dataset: Path, section: Mapping[str, Any], settings: Mapping[st
     return {f"dataset.{name}": value for name, value in named.items()} | dict(settings)
 
 
-def check_settings(workspace: Path, settings: Mapping[str, Any], *, home: Path) -> None:
+def check_settings(workspace: Path, settings: Mapping[str, Any], *, home: Path) -> bool:
     """Hold the workspace's parameters with these dotted keys set against the models of the stages of `home`.
+
+    Returns whether they are others than those that stand there.
 
     Raises
     ------
     InputError
         Naming each key that there is not, or whose value is out of range.
     """
-    content = read_parameters(workspace)
+    before = read_parameters(workspace)
+    content = copy.deepcopy(before)
     _add_new(content, home)
     _set_keys(content, settings)
     validate(content, load_stages(home).values())
+    return content != before
 
 
 def write_parameters(workspace: Path, settings: Mapping[str, Any], *, home: Path) -> list[str]:
