@@ -112,14 +112,21 @@ def test_walk_folder_follows_links_out_of_the_root_as_it_is_told(tmp_path: Path)
     Image.new("L", (2, 2)).save(tmp_path / "private" / "picture", "PNG")
     (root / "cat" / "to picture.png").symlink_to(tmp_path / "private" / "picture")
     (root / "cat" / "to key.png").symlink_to(tmp_path / "private" / "key")
+    os.mkfifo(tmp_path / "pipe")
+    (root / "cat" / "to pipe.png").symlink_to(tmp_path / "pipe")
     (root / "cat" / "to nothing.png").symlink_to(tmp_path / "private" / "absent")
     (root / "dog").symlink_to(tmp_path / "private")
     (root / "up").symlink_to(tmp_path)  # which holds the dataset itself
     common = {"cat/1.jpg": "ok", "cat/to nothing.png": "missing", "up": "link_outside"}
-    refused = dict.fromkeys(["cat/to key.png", "dog"], "link_outside")
+    refused = dict.fromkeys(["cat/to key.png", "cat/to pipe.png", "dog"], "link_outside")
     assert statuses(root, follow_links="none") == common | refused | {"cat/to picture.png": "link_outside"}
     assert statuses(root, follow_links="images") == common | refused | {"cat/to picture.png": "ok"}
-    followed = {"cat/to picture.png": "ok", "cat/to key.png": "ok", "dog/2.jpg": "ok"}
+    followed = {
+        "cat/to picture.png": "ok",
+        "cat/to key.png": "ok",
+        "cat/to pipe.png": "ok",
+        "dog/2.jpg": "ok",
+    }
     assert statuses(root, follow_links="all") == common | followed | {
         "dog/key": "other",
         "dog/picture": "other",

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from pathlib import Path
 
 from analysis.dataset.file_kinds import IMAGE, kind_of
 from analysis.obtain.prepare.parameters import FollowLinks
@@ -31,7 +32,9 @@ def is_followed(real_path: str, real_root: str, follow: FollowLinks, *, is_folde
         return True
     if is_folder:
         return follow == "all" and not is_inside(real_root, real_path)
-    return follow == "all" or (follow == "images" and kind_of(real_path) == IMAGE)
+    if follow == "images":  # a pipe would be waited for without end
+        return Path(real_path).is_file() and kind_of(real_path) == IMAGE
+    return follow == "all"
 
 
 def link_notes(statuses: Sequence[tuple[str, str]]) -> list[str]:
