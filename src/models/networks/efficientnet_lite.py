@@ -25,6 +25,8 @@ STAGES = (
 )
 STEM_CHANNELS = 32
 LAYERS = ((0, 1), (2,), (3, 4), (5, 6))  # stages of one resolution, as ResNets name them: layer1 … layer4
+# The last block of each width but the thinnest, and the last convolution; the 320 before that say the same.
+POOLED = {"layer1": (2,), "layer2": (1,), "layer3": (2, 5), "layer4": (3, 5)}
 
 
 class EfficientNetLite0(nn.Module):
@@ -52,6 +54,16 @@ class EfficientNetLite0(nn.Module):
         for layer in (self.layer1, self.layer2, self.layer3, self.layer4):
             maps = layer(maps)
         return maps.mean(dim=(2, 3))  # (N, 1280, H, W) -> (N, 1280)
+
+    def at_depths(self, images: Tensor) -> list[Tensor]:
+        """Means of the maps at six depths: (N, 24), (N, 40), (N, 80), (N, 112), (N, 192), (N, 1280)."""
+        maps, means = self.stem(images), []
+        for name, pooled in POOLED.items():
+            for i, block in enumerate(getattr(self, name)):
+                maps = block(maps)
+                if i in pooled:
+                    means.append(maps.mean(dim=(2, 3)))
+        return means
 
 
 def named_as_ours(state: Mapping[str, Tensor]) -> dict[str, Tensor]:

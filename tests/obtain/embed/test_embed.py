@@ -10,14 +10,13 @@ import torch
 from torchvision.models import resnet18
 
 from analysis.contract import Artifacts, InputError
+from analysis.obtain.embed.comparison import comparable_sample, compare_features
+from analysis.obtain.embed.notes import comparison_note
 from analysis.obtain.embed.parameters import EmbedParameters
-from analysis.obtain.embed.patch_features import (
-    PATCH_PX,
-    fit_projection,
-    learn_dictionary,
-    normalised_patches,
-)
+from analysis.obtain.embed.patch_features import PATCH_PX, learn_dictionary, normalised_patches
+from analysis.obtain.embed.projection import fit_projection
 from analysis.obtain.embed.stage import embed
+from models.networks.backbones import pretrained_backbone, suited_px
 
 SETTINGS = {
     "backbone": "patches",
@@ -49,6 +48,7 @@ def tables_of(thumbnails: np.ndarray, status: list[str] | None = None) -> tuple[
             "path": [f"{i}.png" for i in range(n)],
             "label": pd.Categorical([None] * n, categories=["a"]),
             "split": pd.Categorical(["train"] * n, categories=["train"]),
+            "status": "ok",
         }
     )
     return manifest, pd.DataFrame({"item_id": np.arange(n), "status": status, "value_range": None})
@@ -170,22 +170,138 @@ def weights_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_weights_that_cannot_be_had_are_an_input_error(weights_folder: Path, stripes: np.ndarray) -> None:
-    with pytest.raises(InputError, match=r"'resnet34', but its ImageNet weights.*patches"):
+    with pytest.raises(InputError, match=r"'resnet34', but its ImageNet weights.*efficientnet_lite0"):
         embedded(stripes, backbone="resnet34")
 
 
-def test_a_networks_embeddings_are_its_penultimate_features(weights_folder: Path, make_dataset) -> None:
+def test_a_resnets_features_are_its_penultimate_ones(weights_folder: Path) -> None:
     torch.manual_seed(0)
     network = resnet18().eval()
     weights_folder.mkdir(parents=True)
     torch.save(network.state_dict(), weights_folder / "resnet18-f37072fd.pth")
-    manifest, scan = make_dataset([("a", "train", 40), ("b", "train", None), (None, "test", 200)])
-    thumbnails = np.zeros((3, 32, 32, 3), np.uint8)
-    parameters = EmbedParameters.model_validate(SETTINGS | {"backbone": "resnet18"})
-    embeddings = embed(manifest, scan, thumbnails, parameters=parameters, seed=0).tables["embeddings"]
-    grey = (200 / 255 - torch.tensor([0.485, 0.456, 0.406])) / torch.tensor([0.229, 0.224, 0.225])
+    backbone = pretrained_backbone("resnet18")
+    grey = torch.full((1, 3, 32, 32), 0.3)
     network.fc = torch.nn.Identity()
     with torch.inference_mode():
-        expected = network(grey.view(1, 3, 1, 1).expand(1, 3, 32, 32))[0].numpy()
-    np.testing.assert_allclose(embeddings[2], expected / np.linalg.norm(expected), atol=1e-5)
-    assert np.isnan(embeddings[1]).all()
+        torch.testing.assert_close(backbone.features(grey), [network(grey)])
+    content = (weights_folder / "resnet18-f37072fd.pth").read_bytes()
+    assert backbone.identity()["weights_bytes"] == len(content)
+
+
+@pytest.fixture
+def colours(make_dataset) -> tuple[pd.DataFrame, pd.DataFrame, np.ndarray]:
+    """Images of one grey each, dark of class a and light of class b, and one that cannot be read."""
+    greys = [*range(20, 60, 4), *range(160, 200, 4)]
+    rows = [("a" if grey < 100 else "b", "train", grey) for grey in greys]
+    manifest, scan = make_dataset([*rows, ("b", "test", None)])
+    thumbnails = np.array([*greys, 0], dtype=np.uint8)[:, None, None, None] * np.ones(
+        (1, 32, 32, 3), np.uint8
+    )
+    return manifest, scan, thumbnails
+
+
+def by_lite0(dataset: tuple, **changes: object) -> Artifacts:
+    settings = SETTINGS | {"backbone": "efficientnet_lite0", "input_px": "auto"} | changes
+    manifest, scan, thumbnails = dataset
+    return embed(manifest, scan, thumbnails, parameters=EmbedParameters.model_validate(settings), seed=0)
+
+
+def test_packaged_network_describes_images_without_a_network(weights_folder: Path, colours: tuple) -> None:
+    artifacts = by_lite0(colours)
+    embeddings = artifacts.tables["embeddings"]
+    assert np.isnan(embeddings[-1]).all()
+    similarity = embeddings[:-1] @ embeddings[:-1].T
+    np.fill_diagonal(similarity, -1)
+    is_dark = np.arange(20) < 10
+    assert (is_dark[similarity.argmax(axis=1)] == is_dark).mean() >= 0.9
+    assert artifacts.metrics["input_px"] == 224
+    assert artifacts.metrics["weights_sha256"].startswith("579344248a93")
+    assert artifacts.metrics["weights_bytes"] == 18_826_032
+
+
+def test_batches_and_images_beside_it_change_nothing_of_a_description(colours: tuple) -> None:
+    one, four = (by_lite0(colours, batch_images=n, input_px=64).tables["embeddings"] for n in (1, 4))
+    np.testing.assert_allclose(one, four, atol=1e-4)
+
+
+def test_images_beyond_the_sample_are_described_as_those_in_it(colours: tuple) -> None:
+    """Two images of one picture, of which at most one is in the sample, have one embedding."""
+    manifest, scan, thumbnails = (
+        part[[*range(21), *range(20)]]
+        if isinstance(part, np.ndarray)
+        else pd.concat([part, part.head(20)], ignore_index=True)
+        for part in colours
+    )
+    manifest["item_id"] = scan["item_id"] = np.arange(41)
+    embeddings = by_lite0((manifest, scan, thumbnails), max_fitting_images=9, input_px=64).tables[
+        "embeddings"
+    ]
+    np.testing.assert_allclose(embeddings[:20], embeddings[21:], atol=1e-5)
+
+
+def test_each_depth_counts_alike_however_large_its_numbers() -> None:
+    rng = np.random.default_rng(0)
+    small, large = rng.normal(size=(200, 3)), 1000 * rng.normal(size=(200, 5))
+    features = torch.from_numpy(np.hstack([small, large])).float()
+    projection = fit_projection(features, n_dimensions=8, seed=0, depths=[3, 5])
+    rescaled = fit_projection(
+        features * torch.tensor([7.0] * 3 + [0.01] * 5), n_dimensions=8, seed=0, depths=[3, 5]
+    )
+    similarity = projection(features) @ projection(features).T
+    other = rescaled(features * torch.tensor([7.0] * 3 + [0.01] * 5))
+    torch.testing.assert_close(similarity, other @ other.T, atol=1e-3, rtol=0)
+    # 1,000 of 3 directions and of 5: had each not the same variance, the first three would hardly count
+    centred = (features - projection.mean) * torch.from_numpy(
+        np.r_[[1 / small.std(axis=0).mean()] * 3, [1 / large.std(axis=0).mean()] * 5]
+    )
+    assert 0.2 < float(centred[:, :3].square().sum() / centred.square().sum()) < 0.5
+    assert projection.explained_variance_fraction == pytest.approx(1, abs=1e-4)
+
+
+def test_few_images_are_looked_at_larger() -> None:
+    assert [suited_px(n) for n in (10, 1_360, 3_389, 5_000, 10_000, 60_000)] == [224, 224, 160, 160, 128, 96]
+
+
+def test_features_that_tell_classes_apart_come_first() -> None:
+    rng = np.random.default_rng(0)
+    codes = np.repeat([0, 1, 2], 40)
+    telling = np.eye(3)[codes] + rng.normal(scale=0.1, size=(120, 3))
+    compared = compare_features({"noise": rng.normal(size=(120, 3)), "telling": telling}, codes, seed=0)
+    assert compared["features"].tolist() == ["telling", "noise"]
+    assert compared["accuracy"].iloc[0] == 1
+    assert compared["accuracy"].iloc[1] == pytest.approx(1 / 3, abs=0.15)
+    assert compared["log_loss"].iloc[1] == pytest.approx(np.log(3), abs=0.1)
+    assert "set embed.backbone to it" in comparison_note(compared, "noise")[0]
+    assert "best" in comparison_note(compared, "telling")[0]
+
+
+def test_classes_too_small_to_be_held_out_are_not_compared() -> None:
+    images = pd.DataFrame({"class_index": [0] * 5 + [1] * 4 + [-1] * 3 + [2] * 6})
+    assert comparable_sample(images, seed=0).tolist() == [0, 1, 2, 3, 4, *range(12, 18)]
+
+
+def test_model_of_timm_is_read_from_the_hubs_cache(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, colours: tuple
+) -> None:
+    import timm
+    from huggingface_hub import constants
+    from safetensors.torch import save_file
+
+    name, commit = "test_resnet.r160_in1k", "0" * 39 + "1"
+    network = timm.create_model(name, pretrained=False).eval()
+    snapshot = tmp_path / f"models--timm--{name}" / "snapshots" / commit
+    snapshot.mkdir(parents=True)
+    save_file(network.state_dict(), snapshot / "model.safetensors")
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))
+    monkeypatch.setattr("socket.socket.connect", lambda *_: pytest.fail("the network was asked"))
+    backbone = pretrained_backbone(f"timm:{name}@{commit}")
+    images = torch.rand(2, 3, 160, 160)
+    with torch.inference_mode():
+        theirs = network.forward_head(network.forward_features(images), pre_logits=True)
+        torch.testing.assert_close(backbone.features(images), [theirs])
+    assert by_lite0(colours, backbone=f"timm:{name}@{commit}").metrics["input_px"] == 160
+
+
+def test_model_that_timm_does_not_have_is_an_input_error() -> None:
+    with pytest.raises(InputError, match=r"timm has no model 'resnet18\.nonesuch'\. It has .*resnet18"):
+        pretrained_backbone(f"timm:resnet18.nonesuch@{'0' * 40}")

@@ -1,22 +1,28 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
 import torch
 
 from analysis.contract import Artifacts, Figure
-from analysis.dataset.readable import is_readable, readable_images
+from analysis.dataset.readable import readable_images
+from analysis.obtain.embed.comparison import CAPTION, comparable_sample, compare_features
 from analysis.obtain.embed.figures import plot_atoms, plot_neighbours
+from analysis.obtain.embed.network_features import describe
+from analysis.obtain.embed.notes import comparison_note, notes_on
 from analysis.obtain.embed.parameters import EmbedParameters
-from analysis.obtain.embed.patch_features import encode, fit_projection, learn_dictionary
+from analysis.obtain.embed.patch_features import encode, learn_dictionary
+from analysis.obtain.embed.projection import fit_projection
 from analysis.progress import progress
-from models.networks.backbones import imagenet_backbone, penultimate_features
+from models.networks.backbones import TIMM, pretrained_backbone, suited_px
 from models.training.devices import prepare_device
 
 PART_IMAGES = 2_000  # encoded before they are projected: 26 MB of features at 400 filters
 N_QUERIES = 6
+PATCHES, PACKAGED = "patches", "efficientnet_lite0"  # what can be had without a network
 
 
 def embed(
@@ -32,52 +38,67 @@ def embed(
     Raises
     ------
     InputError
-        If the backbone's ImageNet weights cannot be had, or the device does not exist.
+        If the backbone's weights cannot be had, or the device does not exist.
     """
-    rows = np.flatnonzero(is_readable(scan))
-    if not len(rows):
-        return _nothing_to_embed(len(manifest))
-    if parameters.backbone == "patches":
-        described, n_fitted, explained, figures = _by_patches(thumbnails, rows, parameters, seed)
-    else:
-        described = _by_network(manifest, scan, parameters)
-        n_fitted, explained, figures = 0, float("nan"), []
-    embeddings = np.full((len(manifest), described.shape[1]), np.nan, dtype=np.float32)
-    embeddings[rows] = described
+    images = readable_images(manifest, scan)
+    rows = images["item_id"].to_numpy()
+    found = _described(parameters.backbone, images, thumbnails, parameters, seed)
+    embeddings = np.full((len(manifest), found.vectors.shape[1]), np.nan, dtype=np.float32)
+    embeddings[rows] = found.vectors
+    compared = _compared(found, images, thumbnails, parameters, seed)
+    shown = (
+        [plot_neighbours(embeddings, thumbnails, rows, n_queries=N_QUERIES, seed=seed)] if len(rows) else []
+    )
+    size = f", {found.input_px} px" if found.input_px else ""
     return Artifacts(
-        summary=f"{len(rows):,} images in {described.shape[1]} dimensions ({parameters.backbone})",
+        summary=f"{len(rows):,} images in {found.vectors.shape[1]} dimensions ({parameters.backbone}{size})"
+        if len(rows)
+        else "no image to embed",
         metrics={
             "n_embedded": len(rows),
             "n_not_decoded": len(manifest) - len(rows),
-            "n_dimensions": described.shape[1],
-            "n_fitted": n_fitted,
-            "explained_variance_fraction": explained,
+            "n_dimensions": found.vectors.shape[1],
+            "n_fitted": found.n_fitted,
+            "explained_variance_fraction": found.explained_variance_fraction,
+            "input_px": found.input_px,
+            "backbone": parameters.backbone,
+            **found.weights,
         },
-        tables={"embeddings": embeddings},
-        figures=[plot_neighbours(embeddings, thumbnails, rows, n_queries=N_QUERIES, seed=seed), *figures],
-        notes=_notes(len(manifest) - len(rows), len(rows), n_fitted),
+        tables={"embeddings": embeddings, "features": compared},
+        captions={"features": CAPTION},
+        figures=[*shown, *found.figures],
+        notes=[
+            *notes_on(len(manifest) - len(rows), len(rows), found.n_fitted, found.input_px),
+            *comparison_note(compared, parameters.backbone),
+        ],
     )
 
 
-def _nothing_to_embed(n: int) -> Artifacts:
-    return Artifacts(
-        summary="no image to embed",
-        metrics={
-            "n_embedded": 0,
-            "n_not_decoded": n,
-            "n_dimensions": 1,
-            "n_fitted": 0,
-            "explained_variance_fraction": float("nan"),
-        },
-        tables={"embeddings": np.full((n, 1), np.nan, dtype=np.float32)},
-        notes=["No image could be decoded, so there are no embeddings."],
-    )
+@dataclass(frozen=True)
+class _Described:
+    """Unit vectors (n, d), the images they were fitted on, the share of variance kept, and what made them."""
+
+    vectors: np.ndarray
+    n_fitted: int = 0
+    explained_variance_fraction: float = float("nan")
+    input_px: int = 0  # none: thumbnails are looked at
+    weights: dict[str, str | int] = field(default_factory=lambda: {"weights_sha256": "", "weights_bytes": 0})
+    figures: tuple[Figure, ...] = ()
+
+
+def _described(
+    backbone: str, images: pd.DataFrame, thumbnails: np.ndarray, parameters: EmbedParameters, seed: int
+) -> _Described:
+    if images.empty:
+        return _Described(np.empty((0, 1), dtype=np.float32))
+    if backbone == PATCHES:
+        return _by_patches(thumbnails, images["item_id"].to_numpy(), parameters, seed)
+    return _by_network(backbone, images, parameters, seed)
 
 
 def _by_patches(
     thumbnails: np.ndarray, rows: np.ndarray, parameters: EmbedParameters, seed: int
-) -> tuple[np.ndarray, int, float, list[Figure]]:
-    """Unit vectors of `rows`, the number of images fitted on, the share of variance kept, and a figure."""
+) -> _Described:
     device = prepare_device(parameters.device)
     torch.set_num_threads(1)  # the sums of the dictionary's k-means would depend on their number
     rng = np.random.default_rng(seed)
@@ -97,7 +118,9 @@ def _by_patches(
             projection(encode(thumbnails[part], dictionary, bar=bar)).cpu().numpy() for part in _parts(rows)
         ]
     figure = plot_atoms(dictionary.atoms.cpu().numpy())
-    return np.concatenate(parts), n_fitted, projection.explained_variance_fraction, [figure]
+    return _Described(
+        np.concatenate(parts), n_fitted, projection.explained_variance_fraction, figures=(figure,)
+    )
 
 
 def _parts(rows: np.ndarray) -> Iterator[np.ndarray]:
@@ -105,25 +128,36 @@ def _parts(rows: np.ndarray) -> Iterator[np.ndarray]:
         yield rows[start : start + PART_IMAGES]
 
 
-def _by_network(manifest: pd.DataFrame, scan: pd.DataFrame, parameters: EmbedParameters) -> np.ndarray:
+def _by_network(name: str, images: pd.DataFrame, parameters: EmbedParameters, seed: int) -> _Described:
     device = prepare_device(parameters.device)
-    features = penultimate_features(
-        imagenet_backbone(parameters.backbone),
-        readable_images(manifest, scan),
-        input_px=parameters.input_px,
+    wanted = None if parameters.input_px == "auto" else parameters.input_px
+    backbone = pretrained_backbone(name, input_px=wanted)
+    input_px = wanted or (backbone.own_px if name.startswith(TIMM) else suited_px(len(images)))
+    vectors, projection = describe(
+        backbone,
+        images,
+        input_px=input_px,
         batch_images=parameters.batch_images,
+        n_dimensions=parameters.n_dimensions,
+        max_fitting_images=parameters.max_fitting_images,
         device=device,
+        seed=seed,
     )
-    return features / np.linalg.norm(features, axis=1, keepdims=True).clip(min=1e-12)
+    n_fitted = min(len(images), parameters.max_fitting_images)
+    explained = projection.explained_variance_fraction
+    return _Described(vectors, n_fitted, explained, input_px, backbone.identity())
 
 
-def _notes(n_not_decoded: int, n_embedded: int, n_fitted: int) -> list[str]:
-    notes = []
-    if n_not_decoded:
-        notes.append(f"{n_not_decoded:,} images could not be decoded and have no embedding.")
-    if 0 < n_fitted < n_embedded:
-        notes.append(
-            f"The features were learnt from a random sample of {n_fitted:,} images "
-            "(embed.max_fitting_images) and then measured on all."
-        )
-    return notes
+def _compared(
+    found: _Described, images: pd.DataFrame, thumbnails: np.ndarray, parameters: EmbedParameters, seed: int
+) -> pd.DataFrame:
+    """The features made beside those that could have been, on a sample of the labelled images."""
+    places = comparable_sample(images, seed=seed)
+    sample = images.iloc[places]
+    if sample["class_index"].nunique() < 2:
+        return compare_features({}, np.empty(0), seed=seed)
+    features = {parameters.backbone: found.vectors[places]}
+    for other in (PACKAGED, PATCHES):
+        if other not in features:
+            features[other] = _described(other, sample, thumbnails, parameters, seed).vectors
+    return compare_features(features, sample["class_index"].to_numpy(), seed=seed)
