@@ -18,7 +18,15 @@ def probabilities_of(labels: list[str | None], *, status: str = "ok") -> np.ndar
     """Of images the first half of which look like ants, the others like bees."""
     shown = np.repeat([0, 1], N // 2)
     embeddings = np.eye(8, dtype=np.float32)[shown] + np.linspace(0, 0.1, N, dtype=np.float32)[:, None]
-    manifest = pd.DataFrame({"item_id": np.arange(N), "label": pd.Categorical(labels)})
+    manifest = pd.DataFrame(
+        {
+            "item_id": np.arange(N),
+            "label": pd.Categorical(labels),
+            "path": "",
+            "split": "train",
+            "status": "ok",
+        }
+    )
     scan = pd.DataFrame({"item_id": np.arange(N), "status": status, "value_range": None})
     thumbnails = np.zeros((N, 32, 32, 3), dtype=np.uint8)
     artifacts = label_probabilities(

@@ -6,7 +6,7 @@ Each model is a function of the rows to train on, their labels and the rows to p
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import faiss
 import numpy as np
@@ -14,13 +14,17 @@ import pandas as pd
 import torch
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
+from threadpoolctl import threadpool_limits
 from torch import Tensor, nn
+from torchvision.transforms import Normalize
 
 from analysis.cores import available_cores
 from analysis.progress import progress
 from models.augmentation.images import random_shift
 from models.inference import logits_of
-from models.networks.classifier import ImageClassifier, in_unit_range
+from models.networks.classifier import in_unit_range
+from models.networks.efficientnet_lite import N_FEATURES, EfficientNetLite0
+from models.networks.packaged_weights import MEAN, STD, packaged_state
 from models.seeding import seeded_torch
 from models.training.devices import prepare_device
 
@@ -31,9 +35,12 @@ INVERSE_REGULARISATION = 0.003  # for features of unit variance; AUROC is flat f
 N_NEIGHBOURS = 30
 NEIGHBOUR_TEMPERATURE = 0.1  # a neighbour's vote weighs e times as much for each 0.1 of cosine similarity
 N_HIDDEN = 512  # twice as many take half as long again, for one point more of accuracy on CIFAR-10
-LEARNING_RATE = 0.002  # of networks, at the peak of its cycle
-PREDICTED_TOGETHER = 500  # thumbnails that a network is asked about at once
-MAX_SHIFT_PX = 3  # thumbnails are moved by up to so much in training
+LEARNING_RATE = 0.002  # of untrained layers, at the peak of its cycle
+PRETRAINED_RATE = 0.0003  # of pretrained layers
+NETWORK_PX = 96  # side of the images that networks see
+NETWORK_BATCH_IMAGES = 32
+PREDICTED_TOGETHER = 16  # images that a network is asked about at once; on a CPU more are slower
+MAX_SHIFT_PX = 9  # they are moved by up to so much in training
 
 
 def assign_folds(labels: np.ndarray, groups: np.ndarray, *, n_folds: int, seed: int) -> np.ndarray:
@@ -56,16 +63,27 @@ def assign_folds(labels: np.ndarray, groups: np.ndarray, *, n_folds: int, seed: 
 
 
 def cross_validate(
-    features: np.ndarray, labels: np.ndarray, folds: np.ndarray, model: FitPredict, *, n_classes: int
+    features: np.ndarray,
+    labels: np.ndarray,
+    folds: np.ndarray,
+    model: FitPredict,
+    *,
+    n_classes: int,
+    is_taught: np.ndarray | None = None,
+    description: str = "label models",
 ) -> np.ndarray:
-    """Probabilities (n, n_classes) for each fold's images, by a model trained on the other folds."""
+    """Probabilities (n, n_classes) for each fold's images, by a model trained on the other folds.
+
+    Of those it is taught only the ones marked in `is_taught` (n,), if given.
+    """
     probabilities = np.full((len(labels), n_classes), 1 / n_classes)
-    for fold in progress(np.unique(folds), description="label models", unit="folds"):
+    for fold in progress(np.unique(folds), description=description, unit="folds"):
         is_held_out = folds == fold
-        seen, dense_labels = np.unique(labels[~is_held_out], return_inverse=True)
+        is_seen = ~is_held_out if is_taught is None else ~is_held_out & is_taught
+        seen, dense_labels = np.unique(labels[is_seen], return_inverse=True)
         if len(seen) > 1:  # else there is nothing to tell apart, and all classes stay equally probable
             predicted = np.zeros((is_held_out.sum(), n_classes))
-            predicted[:, seen] = model(features[~is_held_out], dense_labels, features[is_held_out])
+            predicted[:, seen] = model(features[is_seen], dense_labels, features[is_held_out])
             probabilities[is_held_out] = predicted
     return probabilities
 
@@ -104,7 +122,8 @@ def logistic_regression() -> FitPredict:
     def fit_predict(features: np.ndarray, labels: np.ndarray, queries: np.ndarray) -> np.ndarray:
         scale = features.shape[1] ** 0.5  # unit vectors have a variance of 1 / d
         classifier = LogisticRegression(C=INVERSE_REGULARISATION, max_iter=500)
-        return classifier.fit(features * scale, labels).predict_proba(queries * scale)
+        with threadpool_limits(1):  # more threads wait for one another, and sums would depend on their number
+            return classifier.fit(features * scale, labels).predict_proba(queries * scale)
 
     return fit_predict
 
@@ -160,38 +179,34 @@ def perceptron(*, seed: int) -> FitPredict:
     return fit_predict
 
 
-def small_networks(*, n_epochs: int, max_images: int, seed: int) -> FitPredict:
-    """A ResNet18 from random weights on thumbnails, with the resolution quartered at its stem to be quick."""
+def fine_tuned_networks(*, n_epochs: int, max_images: int, seed: int) -> FitPredict:
+    """EfficientNet-Lite0, all of whose packaged weights learn on; features are uint8 (n, 3, H, W)."""
     device = prepare_device("auto")
-
-    def to_tensor(thumbnails: np.ndarray) -> torch.Tensor:
-        return torch.from_numpy(thumbnails).permute(0, 3, 1, 2)  # (N, H, W, 3) -> (N, 3, H, W)
 
     def fit_predict(features: np.ndarray, labels: np.ndarray, queries: np.ndarray) -> np.ndarray:
         rng = np.random.default_rng(seed)
         chosen = rng.permutation(len(labels))[:max_images]
-        images = to_tensor(features[chosen])
-        values = in_unit_range(images)
+        images = torch.from_numpy(features)
+        backbone = EfficientNetLite0()
+        backbone.load_state_dict(packaged_state())
         with seeded_torch(seed):
-            network = ImageClassifier(
-                architecture="resnet18",
-                classes=[str(i) for i in range(labels.max() + 1)],
-                input_px=images.shape[-1],
-                keep_resolution=False,
-                mean=values.mean(dim=(0, 2, 3)).tolist(),
-                std=values.std(dim=(0, 2, 3)).tolist(),
-            ).to(device)
+            head = nn.Linear(N_FEATURES, labels.max() + 1)
+        network = nn.Sequential(Normalize(MEAN, STD), backbone, head)
+        network = network.to(device, memory_format=torch.channels_last)
         train_network(
             network,
-            lambda rows: in_unit_range(random_shift(images[rows], rng, max_px=MAX_SHIFT_PX)).to(device),
+            lambda rows: in_unit_range(random_shift(images[chosen[rows]], rng, max_px=MAX_SHIFT_PX)).to(
+                device
+            ),
             labels[chosen],
             n_epochs=n_epochs,
-            batch_images=64,
+            batch_images=NETWORK_BATCH_IMAGES,
             weight_decay=0.05,
             rng=rng,
+            rates={backbone: PRETRAINED_RATE, head: LEARNING_RATE},
         )
         network.eval()
-        logits = logits_of(network, to_tensor(queries), batch_images=PREDICTED_TOGETHER, device=device)
+        logits = logits_of(network, torch.from_numpy(queries), batch_images=PREDICTED_TOGETHER, device=device)
         return logits.softmax(dim=1).cpu().numpy()
 
     return fit_predict
@@ -206,14 +221,18 @@ def train_network(
     batch_images: int,
     weight_decay: float,
     rng: np.random.Generator,
+    rates: Mapping[nn.Module, float] | None = None,
 ) -> None:
-    """Cross-entropy by AdamW, the learning rate rising and falling once; `inputs_of` rows makes a batch."""
+    """Cross-entropy by AdamW, the learning rate rising and falling once; `inputs_of` rows makes a batch.
+
+    `rates` are the peaks of parts of the network; without them all of it has `LEARNING_RATE`.
+    """
     n_batches = max(1, len(labels) // batch_images)
-    optimizer = torch.optim.AdamW(
-        network.parameters(), lr=LEARNING_RATE, weight_decay=weight_decay, fused=True
-    )
+    peaks = rates or {network: LEARNING_RATE}
+    groups = [{"params": part.parameters(), "lr": rate} for part, rate in peaks.items()]
+    optimizer = torch.optim.AdamW(groups, weight_decay=weight_decay, fused=True)
     schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimizer, max_lr=LEARNING_RATE, total_steps=n_epochs * n_batches
+        optimizer, max_lr=list(peaks.values()), total_steps=n_epochs * n_batches
     )
     targets = torch.from_numpy(labels)
     network.train()

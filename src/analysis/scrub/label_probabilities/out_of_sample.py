@@ -2,16 +2,43 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import pandas as pd
 
 from analysis.dataset.copies import copy_groups
-from analysis.dataset.readable import is_usable
+from analysis.dataset.readable import is_usable, readable_images
+from analysis.progress import progress
 from analysis.scrub.label_probabilities import classifiers
+from analysis.scrub.label_probabilities.mixture import log_loss_of, mixed, mixing_weights, worth_teaching
 from analysis.scrub.label_probabilities.parameters import LabelProbabilitiesParameters
+from models.data.decoding import decode
+
+FROZEN = ("perceptron", "logistic_regression", "nearest_neighbours")  # on the embeddings as they are
+ROUNDS = ("all labels", "without the most doubted")
+COLUMNS = ["round", "model", "log_loss", "accuracy", "weight"]
 
 
-def probabilities_out_of_sample(
+@dataclass(frozen=True)
+class OutOfSample:
+    """What models make of images that they have not seen.
+
+    Attributes
+    ----------
+    probabilities
+        (n, n_classes), one row per image of the manifest, NaN for an image that no model can judge: those
+        without a label or a picture, and of classes with fewer pictures than folds; all, where fewer than two
+        classes are left. The classes are the labels of the others, in the order of their names.
+    models
+        One row per round and model: log loss and accuracy by the given labels, and weight in the mixture.
+    """
+
+    probabilities: np.ndarray
+    models: pd.DataFrame
+
+
+def predict_out_of_sample(
     manifest: pd.DataFrame,
     scan: pd.DataFrame,
     thumbnails: np.ndarray,
@@ -20,19 +47,57 @@ def probabilities_out_of_sample(
     *,
     parameters: LabelProbabilitiesParameters,
     seed: int,
-) -> np.ndarray:
-    """Array (n, n_classes), one row per image of the manifest, NaN for an image that no model can judge.
+) -> OutOfSample:
+    """Class probabilities of every labelled image by models that saw neither it nor a copy of it.
 
-    Those are images without a label or a picture, and of classes with fewer pictures than folds; all, where
-    fewer than two classes are left. The classes are the labels of the others, in the order of their names.
+    In a second round, on other folds, models learn without the labels that those of the first doubted most.
     """
     images = _judgeable(manifest, scan, duplicate_pairs, n_folds=parameters.n_folds)
     labels, classes = pd.factorize(images["label"], sort=True)
     probabilities = np.full((len(manifest), len(classes)), np.nan)
-    if len(classes) > 1:
-        predicted = _cross_validated(images, labels, scan, thumbnails, embeddings, parameters, seed)
-        probabilities[images["item_id"]] = predicted
-    return probabilities
+    if len(classes) < 2:
+        return OutOfSample(probabilities, pd.DataFrame(columns=COLUMNS))
+    rows = images["item_id"].to_numpy()
+    readable = readable_images(manifest, scan).set_index("item_id", drop=False).loc[rows]
+    models = _models(readable, scan, thumbnails, embeddings, parameters, seed)
+    is_taught, tables = None, []
+    for number, name in enumerate(ROUNDS):
+        folds = classifiers.assign_folds(
+            labels, images["group"].to_numpy(), n_folds=parameters.n_folds, seed=seed + number
+        )
+        predictions = {
+            model: classifiers.cross_validate(
+                features,
+                labels,
+                folds,
+                fit_predict,
+                n_classes=len(classes),
+                is_taught=is_taught,
+                description=f"{model.replace('_', ' ')}, {name}",
+            )
+            for model, (features, fit_predict) in models.items()
+        }
+        weights = mixing_weights(labels, predictions)
+        mixture = mixed(predictions, weights)
+        tables.append(_table(name, labels, predictions, weights, mixture))
+        is_taught = worth_teaching(labels, mixture)
+    probabilities[rows] = mixture
+    return OutOfSample(probabilities, pd.concat(tables, ignore_index=True))
+
+
+def _table(
+    name: str,
+    labels: np.ndarray,
+    predictions: dict[str, np.ndarray],
+    weights: dict[str, float],
+    mixture: np.ndarray,
+) -> pd.DataFrame:
+    of_each = [(model, p, weights[model]) for model, p in predictions.items()]
+    rows = [
+        (name, model, log_loss_of(labels, p), (p.argmax(axis=1) == labels).mean(), weight)
+        for model, p, weight in [*of_each, ("mixture", mixture, 1.0)]
+    ]
+    return pd.DataFrame(rows, columns=COLUMNS).round(4)
 
 
 def _judgeable(
@@ -47,32 +112,33 @@ def _judgeable(
     return images[is_enough].reset_index(drop=True)
 
 
-def _cross_validated(
-    images: pd.DataFrame,
-    labels: np.ndarray,
+def _models(
+    readable: pd.DataFrame,
     scan: pd.DataFrame,
     thumbnails: np.ndarray,
     embeddings: np.ndarray,
     parameters: LabelProbabilitiesParameters,
     seed: int,
-) -> np.ndarray:
-    rows = images["item_id"].to_numpy()
-    match parameters.model:
-        case "perceptron":
-            features, model = embeddings[rows], classifiers.perceptron(seed=seed)
-        case "logistic_regression":
-            features, model = embeddings[rows], classifiers.logistic_regression()
-        case "nearest_neighbours":
-            features, model = embeddings[rows], classifiers.nearest_neighbours()
-        case "random_forest":
-            features = classifiers.forest_features(scan.iloc[rows], thumbnails[rows])
-            model = classifiers.random_forest(seed=seed)
-        case "networks":
-            features = thumbnails[rows]
-            model = classifiers.small_networks(
+) -> dict[str, tuple[np.ndarray, classifiers.FitPredict]]:
+    """By name, what each model sees of the `readable` images, and the model."""
+    rows = readable["item_id"].to_numpy()
+    on_embeddings = {
+        "perceptron": lambda: classifiers.perceptron(seed=seed),
+        "logistic_regression": classifiers.logistic_regression,
+        "nearest_neighbours": classifiers.nearest_neighbours,
+    }
+    names = FROZEN if parameters.model in ("auto", "networks") else (parameters.model,)
+    models = {name: (embeddings[rows], on_embeddings[name]()) for name in names if name in on_embeddings}
+    if parameters.model == "random_forest":
+        features = classifiers.forest_features(scan.iloc[rows], thumbnails[rows])
+        models["random_forest"] = features, classifiers.random_forest(seed=seed)
+    if parameters.model == "networks":
+        with progress(description="decoding", unit="images", total=len(rows)) as bar:
+            pixels = decode(readable, input_px=classifiers.NETWORK_PX, bar=bar).numpy()
+        models["networks"] = (
+            pixels,
+            classifiers.fine_tuned_networks(
                 n_epochs=parameters.network_epochs, max_images=parameters.max_network_images, seed=seed
-            )
-    folds = classifiers.assign_folds(
-        labels, images["group"].to_numpy(), n_folds=parameters.n_folds, seed=seed
-    )
-    return classifiers.cross_validate(features, labels, folds, model, n_classes=labels.max() + 1)
+            ),
+        )
+    return models

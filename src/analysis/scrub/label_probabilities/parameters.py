@@ -8,7 +8,9 @@ from analysis.contract import StageParameters
 
 
 class LabelProbabilitiesParameters(StageParameters):
-    model: Literal["perceptron", "logistic_regression", "nearest_neighbours", "random_forest", "networks"]
+    model: Literal[
+        "auto", "perceptron", "logistic_regression", "nearest_neighbours", "random_forest", "networks"
+    ]
     n_folds: Annotated[int, Field(ge=2, le=50)]
     network_epochs: Annotated[int, Field(ge=1)]
     max_network_images: Annotated[int, Field(ge=100)]

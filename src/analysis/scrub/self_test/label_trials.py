@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from analysis.scrub.label_issues.findings import SUSPECTED_LABEL
 from analysis.scrub.label_issues.judging import judge_labels
 from analysis.scrub.label_issues.parameters import LabelIssuesParameters
-from analysis.scrub.label_probabilities.out_of_sample import probabilities_out_of_sample
+from analysis.scrub.label_probabilities.out_of_sample import predict_out_of_sample
 from analysis.scrub.label_probabilities.parameters import LabelProbabilitiesParameters
 from analysis.scrub.self_test.sample import PlantedSample
 from analysis.scrub.self_test.trials import Outcome, Threshold, Trial, among, quantile_above
@@ -40,7 +40,7 @@ def try_flips(
         return [], []
     flipped = rng.choice(labelled, n_flipped, replace=False)
     manifest = sample.manifest.assign(label=_exchanged(labels, flipped, classes, rng))
-    probabilities = probabilities_out_of_sample(
+    probabilities = predict_out_of_sample(
         manifest,
         sample.scan,
         sample.thumbnails,
@@ -48,7 +48,7 @@ def try_flips(
         among(duplicate_pairs, sample.rows),
         parameters=training,
         seed=seed,
-    )
+    ).probabilities
     images, _, verdict = judge_labels(
         manifest, probabilities, anchor_fraction=judging.anchor_fraction, min_score=judging.min_score
     )
