@@ -4,6 +4,7 @@ from scipy.optimize import minimize_scalar
 from scipy.stats import binomtest, norm, t, ttest_rel
 
 from analysis.statistics.paired import (
+    accuracy_gain,
     fall_p_value,
     mcnemar_p_value,
     mean_interval,
@@ -29,6 +30,13 @@ def test_paired_interval_is_that_of_newcombe() -> None:
     gained, lost, n, both = (np.array([n]) for n in (12, 2, 50, 36))
     low, high = newcombe_interval(gained, lost, n, n_both=both)
     assert (low[0], high[0]) == pytest.approx((0.0569, 0.3404), abs=5e-5)
+
+
+def test_accuracy_gain_counts_the_same_images() -> None:
+    before = np.array([True] * 36 + [False] * 12 + [True] * 2)
+    after = np.array([True] * 48 + [False] * 2)
+    assert accuracy_gain(before, after) == pytest.approx((0.2, 0.0569, 0.3404), abs=5e-5)  # the same table
+    assert np.isnan(accuracy_gain(before[:0], after[:0])).all()
 
 
 def test_paired_interval_covers_the_difference() -> None:

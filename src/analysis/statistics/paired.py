@@ -38,6 +38,16 @@ def newcombe_interval(
     return low, high
 
 
+def accuracy_gain(before: np.ndarray, after: np.ndarray) -> tuple[float, float, float]:
+    """By how much more of the same images are right, boolean (n,), after than before; its 95% interval."""
+    n_gained, n_lost, n_both = (
+        np.array([mask.sum()]) for mask in (after & ~before, before & ~after, before & after)
+    )
+    n = np.array([len(before)])
+    low, high = newcombe_interval(n_gained, n_lost, n, n_both=n_both)
+    return float(proportion_of(n_gained - n_lost, n)[0]), float(low[0]), float(high[0])
+
+
 def mean_interval(values: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Mean over the last axis and the ends of its 95% interval (Student 1908).
 

@@ -48,6 +48,8 @@ def judge(predict_grey) -> Callable[..., Artifacts]:
         classes: Sequence[str] = CLASSES,
         duplicate_pairs: pd.DataFrame = NO_DUPLICATES,
         label_issues: pd.DataFrame = NO_ISSUES,
+        probe_predictions: pd.DataFrame | None = None,
+        backbone: str = "patches",
         **changes,
     ) -> Artifacts:
         manifest, scan, found = predict_grey(rows, CLASSES, CENTRES, classes=classes)
@@ -61,7 +63,9 @@ def judge(predict_grey) -> Callable[..., Artifacts]:
             found["mistake_pictures"],
             duplicate_pairs,
             label_issues,
+            probe_predictions,
             parameters=parameters,
+            backbone=backbone,
             seed=0,
         )
 
@@ -337,3 +341,67 @@ def test_confusion_pairs_are_the_cells_with_images() -> None:
         "n_items": [3, 1],
         "class_fraction": [0.75, 0.25],
     }
+
+
+# ---- beside the linear probe -------------------------------------------------------------------------------
+def probe_says(labels: Sequence[str], *, first: int = 0) -> pd.DataFrame:
+    return pd.DataFrame({"item_id": np.arange(first, first + len(labels)), "predicted_label": labels})
+
+
+HALF_RIGHT = [("dark", "test", DARK)] * 20 + [("light", "test", DARK)] * 20  # the network says dark to all
+
+
+def test_network_that_a_probe_surely_beats_is_found(judge) -> None:
+    said = ["dark"] * 19 + ["light"] * 21  # one more dark one is missed, all light ones are recognised
+    artifacts = judge(HALF_RIGHT, probe_predictions=probe_says(said), backbone="efficientnet_lite0")
+    assert artifacts.metrics["probe_gain"] == 19 / 40
+    assert 0 < artifacts.metrics["probe_gain_low"] < 19 / 40 < artifacts.metrics["probe_gain_high"]
+    assert artifacts.metrics["probe_gain_p_value"] == pytest.approx(2 * 22 / 2**21)  # 20 against 1
+    found = artifacts.findings[artifacts.findings["kind"] == "network_below_linear_probe"]
+    assert found["label"].tolist() == ["light"]  # of dark ones the network recognises more
+    assert "0% of 20 images recognised by the network, 100% by the linear head" in found["detail"].iloc[0]
+    (kind,) = (kind for kind in artifacts.kinds if kind.name == "network_below_linear_probe")
+    assert kind.severity == found["severity"].iloc[0] == "high"
+    assert kind.title == "A linear head on pretrained features does better than the network"
+    assert "reaches 97.5% of 40 test images, the network 50.0%: 47.5 points less" in kind.why
+    assert "baseline_resnet.architecture: efficientnet_lite0" in kind.action
+
+
+def test_only_features_from_elsewhere_are_called_pretrained(judge) -> None:
+    artifacts = judge(HALF_RIGHT, probe_predictions=probe_says(["dark"] * 20 + ["light"] * 20))
+    (kind,) = (kind for kind in artifacts.kinds if kind.name == "network_below_linear_probe")
+    assert kind.severity == "medium"
+    assert "pretrained" not in kind.title + kind.why
+
+
+@pytest.mark.parametrize(
+    ("said", "gain"),
+    [
+        (["dark"] * 20 + ["light"] * 3 + ["dark"] * 17, 3 / 40),  # Newcombe's interval of 3 of 40 holds 0
+        (["dark"] * 40, 0),
+        (["light"] * 20 + ["dark"] * 20, -20 / 40),
+    ],
+)
+def test_probe_that_is_not_surely_better_is_no_finding(judge, said, gain) -> None:
+    artifacts = judge(HALF_RIGHT, probe_predictions=probe_says(said), minimum_accuracy=0)
+    assert artifacts.metrics["probe_gain"] == gain
+    assert "network_below_linear_probe" not in set(artifacts.findings["kind"])
+
+
+def test_network_and_probe_are_compared_on_the_same_images(judge) -> None:
+    rows = [("dark", "train", DARK), *HALF_RIGHT]
+    said = ["light"] * 10 + ["dark"] * 10  # of the last 20 images alone; the first is no test image
+    both = pd.concat([probe_says(["dark"]), probe_says(said, first=21)])
+    artifacts = judge(rows, probe_predictions=both, minimum_accuracy=0)
+    assert artifacts.metrics["probe_gain"] == 10 / 20
+    table = artifacts.tables["probe_comparison"]
+    assert table[["label", "n_items", "recall", "probe_recall"]].values.tolist() == [["light", 20, 0, 0.5]]
+
+
+def test_without_a_probe_nothing_is_compared_and_that_is_said(judge) -> None:
+    absent = judge(HALF_RIGHT)
+    learnt = judge([("dark", "train", DARK)] * 3, probe_predictions=probe_says(["dark"] * 3))
+    for artifacts in (absent, learnt):  # the probe's training images are predicted by cross-validation
+        assert np.isnan(artifacts.metrics["probe_gain"])
+        assert artifacts.tables["probe_comparison"].empty
+        assert any("not compared with the linear probe" in note for note in artifacts.notes)

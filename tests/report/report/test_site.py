@@ -317,6 +317,41 @@ def test_index_without_an_evaluated_model_shows_no_accuracy(manifest: pd.DataFra
     assert "Test accuracy" not in (render(manifest) / "index.html").read_text(encoding="utf-8")
 
 
+@pytest.mark.parametrize(
+    ("backbone", "records", "expected"),
+    [
+        (
+            "efficientnet_lite0",
+            {"linear_probe": {"seconds": 4.96, "finished": "today", "summary": "sure"}},
+            "Test accuracy 97.5% see Exam linear probe on pretrained features 91.2% [87.3, 94.0], in 5.0 s",
+        ),
+        ("patches", {}, "linear probe on features learnt without labels 91.2% [87.3, 94.0] Splits"),
+    ],
+)
+def test_index_shows_the_probe_beside_the_network(manifest, backbone, records, expected) -> None:
+    probe = make_stage(
+        "analysis.model.linear_probe",
+        ["section.json", "metrics.json"],
+        deps=["data/manifest.parquet"],
+        **{"embed.backbone": backbone},
+    )
+    reached = {"": 0.9118, "_low": 0.8734, "_high": 0.9399}
+    metrics = {f"probe_test_accuracy{end}": value for end, value in reached.items()}
+    own = replace(REPORT, deps=(*REPORT.deps, Path("analysis_outputs/linear_probe")))
+    stages = (INTAKE, ODD_CHECKS, EXAM, probe, own)
+    write_outputs({**artifacts(None), "linear_probe": Artifacts(metrics=metrics)}, stages=stages)
+    site = render(manifest, stages=stages, run_records=records)
+    text = " ".join(text_of((site / "index.html").read_text(encoding="utf-8")).split())
+    assert expected in text
+
+
+def test_index_without_test_images_for_the_probe_does_not_name_it(manifest: pd.DataFrame) -> None:
+    made = artifacts(None)
+    made["exam"] = Artifacts(metrics={"test_accuracy": 0.975, "probe_test_accuracy": float("nan")})
+    write_outputs(made)
+    assert "linear probe" not in (render(manifest) / "index.html").read_text(encoding="utf-8")
+
+
 def test_index_says_when_no_image_could_be_read_and_none_is_labelled(manifest: pd.DataFrame) -> None:
     write_outputs(artifacts(None))
     columns = ("format", "width_px", "height_px", "value_range")

@@ -7,7 +7,8 @@ width and of equally many images, Brier score and log loss, each beside what lab
 probabilities say would give, and with the temperature (Guo et al. 2017) that fits the validation images. The
 accuracy is then given without images that are also in training, and between the bounds that doubted labels
 leave open. Groups of classes (evaluate.class_groups) are compared in two ways: exchanging images, and
-exchanging whole classes. All intervals are of 95%; those of differences are of the same images (bootstrap).
+exchanging whole classes. The network is compared with the linear probe on the same images (Newcombe 1998;
+McNemar 1947). All intervals are of 95%; those of differences are of the same images (bootstrap).
 
 How the result misleads: intervals hold for new images from the same source, taken as independent, and not for
 another source; nor do they hold what another training would have given. Labels are taken for the truth unless

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pandas as pd
 
 from analysis.contract import FindingKind, findings_of
@@ -33,6 +35,25 @@ OVERCONFIDENT = FindingKind(
     action="Divide the logits by the temperature that was fitted on validation (in the metrics), and see in "
     "the calibration table how far that mends it; or train for fewer epochs, with label smoothing or MixUp.",
 )
+BELOW_PROBE = FindingKind(
+    name="network_below_linear_probe",
+    title="A linear head on {features} does better than the network",
+    severity="high",
+    why="A network that a linear head beats has not learnt what can be seen in these images, or has lost it.",
+    action="",
+    explains=(LOW_ACCURACY.name, LOW_RECALL.name),
+)
+# what to do where the features are pretrained, and where they were learnt from these images alone
+USE_PRETRAINED = (
+    "Use pretrained weights (`baseline_resnet.architecture: efficientnet_lite0`). If the network started "
+    "from such, training spoilt them: let fewer parts learn (`unfrozen`), or lower `layer_decay` or "
+    "`learning_rate`."
+)
+TRAIN_BETTER = (
+    "Train for more epochs, on larger images or more of them, or from pretrained weights (the parameters of "
+    "baseline_resnet)."
+)
+NOT_PRETRAINED = "patches"  # of embed.backbone: all others bring what they learnt from other images
 N_WORST = 3  # classes named where the gate is not passed
 KINDS = (LOW_ACCURACY, LOW_RECALL, OVERCONFIDENT)
 
@@ -84,6 +105,35 @@ def find_overconfidence(by_class: pd.DataFrame, calibration: pd.DataFrame, *, li
         for row in rows.itertuples()
     ]
     return findings_of(OVERCONFIDENT, label=rows["label"], score=rows["gap"], detail=detail)
+
+
+def below_probe(
+    backbone: str, *, accuracies: tuple[float, float], n: int, split: str, gain: tuple[float, float, float]
+) -> FindingKind:
+    """In the words of this comparison: `accuracies` of network and probe, `gain` with its interval."""
+    is_pretrained = backbone != NOT_PRETRAINED
+    features = "pretrained features" if is_pretrained else "features learnt without labels"
+    more, low, high = (100 * value for value in gain)
+    return replace(
+        BELOW_PROBE,
+        title=BELOW_PROBE.title.format(features=features),
+        severity="high" if is_pretrained else "medium",
+        why=f"A linear head on {features} ({backbone}) reaches {accuracies[1]:.1%} of {n:,} {split} images, "
+        f"the network {accuracies[0]:.1%}: {more:.1f} points less (95% interval {low:.1f} to {high:.1f}). "
+        f"{BELOW_PROBE.why}",
+        action=USE_PRETRAINED if is_pretrained else TRAIN_BETTER,
+    )
+
+
+def find_below_probe(kind: FindingKind, per_class: pd.DataFrame, *, is_sure: bool) -> pd.DataFrame:
+    """The classes that the probe recognises better, if over all classes it surely does."""
+    rows = per_class[(per_class["gain"] > 0) & is_sure]
+    detail = [
+        f"{row.recall:.0%} of {row.n_items:,} images recognised by the network, {row.probe_recall:.0%} by "
+        f"the linear head (95% interval of the difference {row.gain_low:+.0%} to {row.gain_high:+.0%})"
+        for row in rows.itertuples()
+    ]
+    return findings_of(kind, label=rows["label"], score=rows["gain"], detail=detail)
 
 
 def gate_failure(judged: Judged, overall: dict[str, float], *, minimum: float) -> str:

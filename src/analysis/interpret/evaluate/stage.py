@@ -20,6 +20,7 @@ from analysis.interpret.evaluate.parts import (
     judge_ranking,
     judge_recognition,
 )
+from analysis.interpret.evaluate.probe_comparison import judge_probe
 from analysis.interpret.judged_images import JUDGED_FIRST, split_note, split_to_judge
 from analysis.statistics.classification import overall_scores
 
@@ -31,8 +32,10 @@ def evaluate(
     mistake_pictures: pd.DataFrame,
     duplicate_pairs: pd.DataFrame,
     label_issues: pd.DataFrame,
+    probe_predictions: pd.DataFrame | None = None,
     *,
     parameters: EvaluateParameters,
+    backbone: str,
     seed: int,
 ) -> Artifacts:
     """Judge what `predict` found of the labelled images.
@@ -54,7 +57,12 @@ def evaluate(
     judged = by_split[split_to_judge(labelled)]
     training = pd.Index(by_split["train"].images["item_id"])
     doubts = doubts_about(judged.images, training, cleaned_manifest, duplicate_pairs, label_issues)
-    parts = Artifacts.joined(_parts(by_split, judged, mistake_pictures, doubts, parameters, seed=seed))
+    parts = Artifacts.joined(
+        [
+            *_parts(by_split, judged, mistake_pictures, doubts, parameters, seed=seed),
+            judge_probe(judged, probe_predictions, backbone=backbone),
+        ]
+    )
     overall = overall_scores(judged.per_class)
     n_items = {
         "n_test_images": len(by_split["test"].images),
@@ -65,7 +73,7 @@ def evaluate(
         parts,
         summary=_summary(judged, overall, overconfidence=parts.metrics["overconfidence"]),
         metrics=parts.metrics | n_items | judged.recalls,
-        kinds=KINDS,
+        kinds=[*KINDS, *parts.kinds],
         notes=[*filter(None, notes), *parts.notes],
         failure=gate_failure(judged, overall, minimum=parameters.minimum_accuracy)
         if parameters.fail_below_minimum

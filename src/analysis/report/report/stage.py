@@ -55,7 +55,7 @@ def report(
     groups = group_findings(ledger, results, manifest)
     open_groups = [group for group in groups if group.n]
     is_open = ledger["decision"] == ""
-    overview = overview_of(manifest, scan, ledger[is_open], results)
+    overview = overview_of(manifest, scan, ledger[is_open], results, run_records)
     chapters = make_chapters(results, groups, site=report, max_rows=parameters.rows_per_table)
     page_of_map = write_map(
         results, open_groups, manifest, thumbnails, home=home, site=report, max_images=parameters.map_images

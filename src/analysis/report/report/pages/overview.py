@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
 from analysis.report.report.results import StageResult
-from analysis.report.report.wording import count_of
+from analysis.report.report.wording import count_of, write_duration
 
 
 @dataclass(frozen=True)
@@ -20,6 +21,16 @@ class Split:
     n: int
     share: float
     start: float
+
+
+@dataclass(frozen=True)
+class Probe:
+    """What a linear head on the embeddings reaches on test, in words."""
+
+    features: str
+    accuracy: str  # with its 95% interval
+    duration: str  # "" where it did not run in this workspace
+    href: str
 
 
 @dataclass(frozen=True)
@@ -34,6 +45,7 @@ class Overview:
     test_accuracy: float | None
     accuracy_stage: str
     accuracy_href: str
+    probe: Probe | None
 
     @property
     def flagged_share(self) -> float:
@@ -41,7 +53,11 @@ class Overview:
 
 
 def overview_of(
-    manifest: pd.DataFrame, scan: pd.DataFrame, ledger: pd.DataFrame, results: Sequence[StageResult]
+    manifest: pd.DataFrame,
+    scan: pd.DataFrame,
+    ledger: pd.DataFrame,
+    results: Sequence[StageResult],
+    run_records: Mapping[str, Mapping[str, Any]],
 ) -> Overview:
     measured = [result for result in results if result.metrics.get("test_accuracy") is not None]
     evaluation = measured[-1] if measured else None
@@ -56,6 +72,25 @@ def overview_of(
         test_accuracy=evaluation.metrics["test_accuracy"] if evaluation else None,
         accuracy_stage=evaluation.title if evaluation else "",
         accuracy_href=evaluation.href if evaluation else "",
+        probe=_probe_of(results, run_records),
+    )
+
+
+def _probe_of(results: Sequence[StageResult], run_records: Mapping[str, Mapping[str, Any]]) -> Probe | None:
+    """None where no stage has probed test images."""
+    probes = [result for result in results if result.metrics.get("probe_test_accuracy") is not None]
+    if not probes:
+        return None
+    probe = probes[-1]
+    names = [f"probe_test_accuracy{end}" for end in ("", "_low", "_high")]
+    accuracy, low, high = (100 * probe.metrics[name] for name in names)
+    is_pretrained = probe.parameters["embed.backbone"] != "patches"
+    seconds = run_records.get(probe.name, {}).get("seconds")
+    return Probe(
+        features="pretrained features" if is_pretrained else "features learnt without labels",
+        accuracy=f"{accuracy:.1f}% [{low:.1f}, {high:.1f}]",
+        duration="" if seconds is None else write_duration(seconds),
+        href=probe.href,
     )
 
 
