@@ -9,7 +9,12 @@ from analysis.scrub.label_issues.confident_learning import Verdict, judge
 
 
 def judge_labels(
-    manifest: pd.DataFrame, class_probabilities: np.ndarray, *, anchor_fraction: float, min_score: float
+    manifest: pd.DataFrame,
+    class_probabilities: np.ndarray,
+    *,
+    anchor_fraction: float,
+    min_score: float,
+    seed: int,
 ) -> tuple[pd.DataFrame, list[str], Verdict | None]:
     """The images that were judged (`item_id`, `label`), their classes, and the verdict on each.
 
@@ -22,6 +27,10 @@ def judge_labels(
     if not len(classes):
         return images, [], None
     verdict = judge(
-        labels, class_probabilities[is_judged], anchor_fraction=anchor_fraction, min_score=min_score
+        labels,
+        class_probabilities[is_judged],
+        anchor_fraction=anchor_fraction,
+        min_score=min_score,
+        seed=seed,
     )
     return images, list(classes), verdict

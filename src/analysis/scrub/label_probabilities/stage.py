@@ -9,8 +9,8 @@ from analysis.scrub.label_probabilities.parameters import LabelProbabilitiesPara
 
 CAPTION = (
     "One row per model and round, asked about images that it had not seen: how sure it was of the given "
-    "labels (log_loss, 0 is perfect), how often it agreed, and its weight in the mixture that judges them. In the "
-    "second round the labels that the first doubted most were not taught."
+    "labels (log_loss, 0 is perfect), how often it agreed, and its weight in the mixture that judges them. "
+    "In the second round the labels that the first doubted most were not taught."
 )
 
 
@@ -51,6 +51,6 @@ def _notes(models: pd.DataFrame) -> list[str]:
         return []
     shares = ", ".join(f"{row.model.replace('_', ' ')} {row.weight:.0%}" for row in weighed.itertuples())
     return [
-        "Labels are judged by a mixture of models, weighed so that it is least surprised by the labels of images "
-        f"that it has not seen: {shares}."
+        "Labels are judged by a mixture of models, weighed so that it is least surprised by the labels of "
+        f"images that it has not seen: {shares}."
     ]

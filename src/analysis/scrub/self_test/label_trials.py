@@ -50,7 +50,11 @@ def try_flips(
         seed=seed,
     ).probabilities
     images, _, verdict = judge_labels(
-        manifest, probabilities, anchor_fraction=judging.anchor_fraction, min_score=judging.min_score
+        manifest,
+        probabilities,
+        anchor_fraction=judging.anchor_fraction,
+        min_score=judging.min_score,
+        seed=seed,
     )
     if verdict is None:
         return [], []
