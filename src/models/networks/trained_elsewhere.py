@@ -9,10 +9,11 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor
+from torchvision.models import get_model
 
 from analysis.contract import InputError
 from models.networks.checkpoint import load_plain
-from models.networks.classifier import ARCHITECTURES, ImageClassifier
+from models.networks.classifier import RESNETS, ImageClassifier
 
 N_AXES = {"conv1.weight": 4, "fc.weight": 2, "fc.bias": 1}  # of what every such state_dict holds
 PARTS = ("conv1", "bn1", "layer1", "layer2", "layer3", "layer4", "fc")  # of the network
@@ -49,6 +50,8 @@ def classifier_from(
 
     Parameters
     ----------
+    architecture
+        One of ResNets; `auto`: the one whose tensors the file holds.
     checkpoint_classes
         In the order of the checkpoint's outputs. None: sorted by name, as torchvision's ImageFolder does.
 
@@ -64,6 +67,13 @@ def classifier_from(
         for name, tensor in tensors.items()
         if name.startswith(prefix) and name.removeprefix(prefix).split(".")[0] in PARTS
     }
+    if architecture == "auto":
+        architecture = _architecture_of(state)
+    if architecture not in RESNETS:
+        raise InputError(
+            f"baseline_resnet.architecture is {architecture}, but checkpoints trained elsewhere are read of "
+            f"{', '.join(RESNETS)} only."
+        )
     ignored = [name for name in tensors if name.removeprefix(prefix) not in state]
     order = _order(path, classes, checkpoint_classes, n_outputs=len(state["fc.bias"]))
     head = {f"head.{name}": state.pop(f"fc.{name}")[order] for name in ("weight", "bias")}
@@ -84,7 +94,7 @@ def classifier_from(
     except RuntimeError as error:
         raise InputError(
             f"{path} does not fit baseline_resnet.architecture, which is {architecture} (there are: "
-            f"{', '.join(ARCHITECTURES)}). {str(error).splitlines()[1].strip()}"
+            f"{', '.join(RESNETS)}). {str(error).splitlines()[1].strip()}"
         ) from error
     return TrainedElsewhere(classifier.eval(), ignored)
 
@@ -121,6 +131,13 @@ def _prefix_of(tensors: Mapping[str, Tensor], path: Path) -> str:
             f"{', '.join(sorted(lacking))} of its shape."
         )
     return prefix
+
+
+def _architecture_of(state: Mapping[str, Tensor]) -> str:
+    """The smallest of `RESNETS` that has tensors of all these names; the first if none has."""
+    with torch.device("meta"):  # names alone, no memory
+        fits = [name for name in RESNETS if state.keys() <= get_model(name).state_dict().keys()]
+    return (fits or RESNETS)[0]
 
 
 def _order(

@@ -11,12 +11,12 @@ from models.seeding import seeded_torch
 PX = 16
 
 
-@pytest.fixture
-def classifier() -> ImageClassifier:
+@pytest.fixture(params=["resnet18", "efficientnet_lite0"])
+def classifier(request: pytest.FixtureRequest) -> ImageClassifier:
     with seeded_torch(5):
         return (
             ImageClassifier(
-                architecture="resnet18",
+                architecture=request.param,
                 classes=["a", "b"],
                 input_px=PX,
                 keep_resolution=False,
