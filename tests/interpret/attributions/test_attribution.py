@@ -34,6 +34,9 @@ def make_random_classifier():
                 std=[0.2, 0.3, 0.25],
             )
             classifier.train()
+            for module in classifier.modules():
+                if isinstance(module, nn.BatchNorm2d):
+                    module.momentum = 0.5  # with hardly any of the batch's, signals die out on the way
             with torch.no_grad():
                 classifier(torch.rand(8, 3, input_px, input_px))
         return classifier.eval().requires_grad_(requires_grad=False)
