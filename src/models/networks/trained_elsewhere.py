@@ -50,8 +50,6 @@ def classifier_from(
 
     Parameters
     ----------
-    architecture
-        One of ResNets; `auto`: the one whose tensors the file holds.
     checkpoint_classes
         In the order of the checkpoint's outputs. None: sorted by name, as torchvision's ImageFolder does.
 
@@ -67,18 +65,11 @@ def classifier_from(
         for name, tensor in tensors.items()
         if name.startswith(prefix) and name.removeprefix(prefix).split(".")[0] in PARTS
     }
-    if architecture == "auto":
-        architecture = _architecture_of(state)
-    if architecture not in RESNETS:
-        raise InputError(
-            f"baseline_resnet.architecture is {architecture}, but checkpoints trained elsewhere are read of "
-            f"{', '.join(RESNETS)} only."
-        )
     ignored = [name for name in tensors if name.removeprefix(prefix) not in state]
     order = _order(path, classes, checkpoint_classes, n_outputs=len(state["fc.bias"]))
     head = {f"head.{name}": state.pop(f"fc.{name}")[order] for name in ("weight", "bias")}
     classifier = ImageClassifier(
-        architecture=architecture,
+        architecture=(architecture := _architecture_of(state, architecture)),
         classes=classes,
         input_px=input_px,
         interpolation=interpolation,
@@ -133,8 +124,15 @@ def _prefix_of(tensors: Mapping[str, Tensor], path: Path) -> str:
     return prefix
 
 
-def _architecture_of(state: Mapping[str, Tensor]) -> str:
-    """The smallest of `RESNETS` that has tensors of all these names; the first if none has."""
+def _architecture_of(state: Mapping[str, Tensor], named: str) -> str:
+    """The one named; for `auto` the smallest of `RESNETS` with tensors of all these names, else the first."""
+    if named in RESNETS:
+        return named
+    if named != "auto":
+        raise InputError(
+            f"baseline_resnet.architecture is {named}, but of networks trained elsewhere only "
+            f"{', '.join(RESNETS)} are read."
+        )
     with torch.device("meta"):  # names alone, no memory
         fits = [name for name in RESNETS if state.keys() <= get_model(name).state_dict().keys()]
     return (fits or RESNETS)[0]
