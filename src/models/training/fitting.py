@@ -39,7 +39,7 @@ from models.training.module import Objective
 from models.training.parameters import TrainingParameters
 from models.training.phases import PARTS, Phase, training_phases
 
-AUTO_EPOCHS = {"scratch": 10, "pretrained": 3}  # see docs/training.md for what more of them bring
+AUTO_EPOCHS = {"scratch": 10, "pretrained": 3}  # docs/training.md: what three reach
 
 
 @dataclass(frozen=True)
