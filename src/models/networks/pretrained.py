@@ -85,10 +85,10 @@ def find_initial_weights(weights: str, weights_file: Path, architecture: str) ->
         return InitialWeights("from scratch")
     if weights == "imagenet" and architecture == LITE:
         path, name = packaged_weights.packaged_file(), packaged_weights.FILE
-        description = "from the ImageNet weights of efficientnet_lite0 that are installed here"
+        description = "from the ImageNet weights that are installed here"
     elif weights == "imagenet":
         path = _imagenet_file(architecture)
-        name, description = path.name, f"from torchvision's ImageNet weights of {architecture}"
+        name, description = path.name, "from torchvision's ImageNet weights"
     elif weights == "file":
         path, name, description = weights_file, weights_file.name, f"from the weights in {weights_file}"
     else:

@@ -88,7 +88,7 @@ def test_imagenet_weights_in_the_cache_are_taken(no_cache: Path, no_network: Non
     no_cache.mkdir(parents=True)
     torch.save(resnet18().state_dict(), no_cache / "resnet18-f37072fd.pth")
     start = find_initial_weights("imagenet", NO_FILE, "resnet18")
-    assert start.description == "from torchvision's ImageNet weights of resnet18"
+    assert start.description == "from torchvision's ImageNet weights"
     assert len(start.state) == len(resnet18().state_dict())
     assert start.file.name == "resnet18-f37072fd.pth"
 
