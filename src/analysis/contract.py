@@ -27,6 +27,7 @@ Severity = Literal["high", "medium", "low"]
 Device = Literal["auto", "cpu", "cuda", "mps"]  # auto: the first there is of CUDA, MPS and CPU
 # What a path in params.yaml is where there is none: a file all the same, because DVC's inputs must exist.
 NO_FILE = "data/none"
+Metrics = Mapping[str, float | str | None]
 TYPES = {"int", "float", "str", "bool", "none"}
 FINDING_COLUMNS = ["item_id", "other_item_id", "label", "kind", "severity", "score", "detail", "stage"]
 
@@ -113,7 +114,8 @@ class Artifacts:
     summary
         Half a sentence for the log and the report, such as "1,797 images, 0 unreadable".
     metrics
-        Flat, stable, numeric keys. A value that cannot be computed is NaN and is written as null.
+        Flat, with stable keys: numbers, and names and hashes of what they rest on. A value that cannot be
+        computed is NaN or None and is written as null.
     tables
         By the stem of the declared output: a DataFrame for `.parquet` and `.csv`, an array for `.npy`.
     captions
@@ -135,7 +137,7 @@ class Artifacts:
     """
 
     summary: str = ""
-    metrics: Mapping[str, float] = field(default_factory=dict)
+    metrics: Metrics = field(default_factory=dict)
     tables: Mapping[str, pd.DataFrame | np.ndarray] = field(default_factory=dict)
     captions: Mapping[str, str] = field(default_factory=dict)
     figures: Sequence[Figure] = ()

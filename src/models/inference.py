@@ -25,7 +25,7 @@ class Predictions:
     probabilities
         float32 (N, C), in the order of the classifier's classes; rows sum to 1.
     embeddings
-        float32 (N, 512): what the last layer sees.
+        float32 (N, d): what the last layer sees.
     """
 
     probabilities: np.ndarray

@@ -178,7 +178,7 @@ def _arrow_table(rows: pd.DataFrame) -> pa.Table:
     return pa.Table.from_pandas(rows, preserve_index=False)
 
 
-def _number(value: Any) -> float | int | None:
+def _number(value: Any) -> float | int | str | None:
     number = value.item() if hasattr(value, "item") else value
     return None if isinstance(number, float) and not math.isfinite(number) else number
 

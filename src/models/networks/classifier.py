@@ -13,12 +13,16 @@ from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 from torchvision.models import get_model
 
-ARCHITECTURES = ("resnet18", "resnet34", "resnet50")  # of torchvision's, by its names
+from analysis.dataset.input_size import LITE
+from models.networks.efficientnet_lite import N_FEATURES, EfficientNetLite0
+
+RESNETS = ("resnet18", "resnet34", "resnet50")  # of torchvision's, by its names
+ARCHITECTURES = (LITE, *RESNETS)
 SMALLEST_STD = 1 / 255  # a channel that never varies has none to divide by
 
 
 class ImageClassifier(nn.Module):
-    """A ResNet of torchvision's for `classes`, with its normalisation inside.
+    """An EfficientNet-Lite0, or a ResNet of torchvision's, for `classes`, with its normalisation inside.
 
     Parameters
     ----------
@@ -30,7 +34,7 @@ class ImageClassifier(nn.Module):
         Height and width of the images it is made for, and how they are resized (see `models.data.decoding`).
     keep_resolution
         Begin with a 3×3 convolution of stride 1 and no pooling, as He et al. (2016) do for CIFAR-10, instead
-        of the stem for photographs, which quarters height and width before the first block.
+        of the stem for photographs, which quarters height and width before the first block. Of ResNets only.
     mean, std
         Of red, green and blue, over images in [0, 1].
     """
@@ -52,12 +56,8 @@ class ImageClassifier(nn.Module):
         self.input_px = input_px
         self.interpolation = interpolation
         self.keep_resolution = keep_resolution
-        self.backbone = get_model(architecture, weights=None)
-        self.head = nn.Linear(self.backbone.fc.in_features, len(self.classes))
-        self.backbone.fc = nn.Identity()
-        if keep_resolution:
-            self.backbone.conv1 = nn.Conv2d(3, 64, kernel_size=3, padding=1, bias=False)
-            self.backbone.maxpool = nn.Identity()
+        self.backbone, n_features = _backbone(architecture, keep_resolution=keep_resolution)
+        self.head = nn.Linear(n_features, len(self.classes))
         self.register_buffer("mean", torch.tensor(mean).float().view(1, 3, 1, 1))
         self.register_buffer("std", torch.tensor(std).float().view(1, 3, 1, 1).clamp(min=SMALLEST_STD))
 
@@ -65,15 +65,30 @@ class ImageClassifier(nn.Module):
         """All modules with weights, from image to logits, by the names in `phases.PARTS`."""
         backbone = self.backbone
         layers = {name: [getattr(backbone, name)] for name in ("layer1", "layer2", "layer3", "layer4")}
-        return {"stem": [backbone.conv1, backbone.bn1], **layers, "head": [self.head]}
+        stem = [backbone.stem] if self.architecture == LITE else [backbone.conv1, backbone.bn1]
+        return {"stem": stem, **layers, "head": [self.head]}
 
     def embed(self, images: Tensor) -> Tensor:
-        """What the head sees: images (N, 3, H, W) in [0, 1] -> (N, 512), of a resnet50 (N, 2048)."""
+        """What the head sees: images (N, 3, H, W) in [0, 1] -> (N, 1280), of ResNets (N, 512 or 2048)."""
         return self.backbone((images - self.mean) / self.std)
 
     def forward(self, images: Tensor) -> Tensor:
         """Logits: images (N, 3, H, W) in [0, 1] -> (N, C)."""
         return self.head(self.embed(images))
+
+
+def _backbone(architecture: str, *, keep_resolution: bool) -> tuple[nn.Module, int]:
+    """The network without its last layer, and how many features it ends in."""
+    if architecture == LITE:
+        # its convolutions of single channels take half the time with an image's channels side by side
+        return EfficientNetLite0().to(memory_format=torch.channels_last), N_FEATURES
+    backbone = get_model(architecture, weights=None)
+    n_features = backbone.fc.in_features
+    backbone.fc = nn.Identity()
+    if keep_resolution:
+        backbone.conv1 = nn.Conv2d(3, 64, kernel_size=3, padding=1, bias=False)
+        backbone.maxpool = nn.Identity()
+    return backbone, n_features
 
 
 def in_unit_range(images: Tensor) -> Tensor:

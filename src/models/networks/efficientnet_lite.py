@@ -112,10 +112,17 @@ class _SamePadded(nn.Conv2d):
         return super().forward(functional.pad(maps, (left, missing[1] - left, top, missing[0] - top)))
 
 
+class _ReLU6(nn.ReLU):
+    """torch's own is no `nn.ReLU`, by which guided backpropagation knows what to guide."""
+
+    def forward(self, maps: Tensor) -> Tensor:
+        return functional.relu6(maps, inplace=self.inplace)
+
+
 def _convolution(
     n_in: int, n_out: int, *, kernel_px: int = 1, stride: int = 1, groups: int = 1, is_linear: bool = False
 ) -> nn.Sequential:
     kind = nn.Conv2d if kernel_px == 1 else _SamePadded
     convolution = kind(n_in, n_out, kernel_px, stride, groups=groups, bias=False)
     layers = [convolution, nn.BatchNorm2d(n_out, eps=1e-3, momentum=0.01)]
-    return nn.Sequential(*layers) if is_linear else nn.Sequential(*layers, nn.ReLU6(inplace=True))
+    return nn.Sequential(*layers) if is_linear else nn.Sequential(*layers, _ReLU6(inplace=True))

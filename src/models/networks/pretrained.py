@@ -1,38 +1,72 @@
-"""Weights to start training from: ImageNet's from torchvision's hub, those of a file or address, or none."""
+"""Weights to start training from: those installed here, ImageNet's of torchvision, those of a file, or none.
+
+What a name stands for never depends on the network: where something that is named cannot be had, that is an
+error, and nothing is looked for in the network that is not named.
+"""
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import http.client
+import re
 import socket
 import sys
-from collections.abc import Iterator
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Thread
+from typing import NamedTuple
+from urllib.request import urlopen
 
 import torch
 from torch import Tensor
 from torchvision.models import WeightsEnum, get_model_weights
 
 from analysis.contract import InputError
+from analysis.dataset.input_size import LITE
+from models.networks import packaged_weights
 from models.networks.checkpoint import load_plain
 from models.networks.classifier import ImageClassifier
+from models.networks.efficientnet_lite import named_as_ours
 
 # of the images that torchvision's weights were trained on
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
-HUB_TIMEOUT_SECONDS = (
-    10  # of silence; without it torch waits for an unreachable hub as long as the system does
-)
+HUB_TIMEOUT_SECONDS = 2.0  # until a server answers, all its addresses together; after that of silence
+
+
+class Normalisation(NamedTuple):
+    """Mean and standard deviation of red, green and blue, over images in [0, 1]."""
+
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+
+
+NORMALISATION = Normalisation(IMAGENET_MEAN, IMAGENET_STD)  # of ResNets, unless told otherwise
+
+
+@dataclass(frozen=True)
+class WeightsFile:
+    """Which file it was, so that the same can be had again."""
+
+    name: str
+    sha256: str
+    n_bytes: int
+
+    @classmethod
+    def at(cls, path: Path, name: str = "") -> WeightsFile:
+        content = path.read_bytes()
+        return cls(name or path.name, hashlib.sha256(content).hexdigest(), len(content))
 
 
 @dataclass(frozen=True)
 class InitialWeights:
-    """Where training starts: the state_dict of a ResNet of torchvision's, or None for random weights."""
+    """Where training starts: a backbone's state and the normalisation it expects; None: random weights."""
 
     description: str
-    state: dict[str, Tensor] | None = None
+    state: Mapping[str, Tensor] | None = None
+    normalisation: Normalisation | None = None
+    file: WeightsFile | None = None
 
     @property
     def is_pretrained(self) -> bool:
@@ -40,56 +74,114 @@ class InitialWeights:
 
 
 def find_initial_weights(weights: str, weights_file: Path, architecture: str) -> InitialWeights:
-    """By the name `scratch`, `imagenet`, `file` or an address. Only ImageNet's absence is forgiven, and said.
+    """By the name `scratch`, `imagenet`, `file` or an address.
 
     Raises
     ------
     InputError
-        If a file is absent or holds something else, or what an address names cannot be had.
+        If what is named cannot be had, or is of another network.
     """
     if weights == "scratch":
         return InitialWeights("from scratch")
-    if weights == "imagenet":
-        state = imagenet_state(get_model_weights(architecture).IMAGENET1K_V1)
-        found, lacking = "from ImageNet weights", "from scratch (ImageNet weights could not be had)"
-        return InitialWeights(lacking) if state is None else InitialWeights(found, state)
-    if weights == "file":
-        return InitialWeights(f"from the weights in {weights_file}", load_plain(weights_file))
-    return InitialWeights(f"from the weights at {weights}", load_plain(_downloaded(weights)))
+    if weights == "imagenet" and architecture == LITE:
+        path, name = packaged_weights.packaged_file(), packaged_weights.FILE
+        description = "from the ImageNet weights that are installed here"
+    elif weights == "imagenet":
+        path = _imagenet_file(architecture)
+        name, description = path.name, "from torchvision's ImageNet weights"
+    elif weights == "file":
+        path, name, description = weights_file, weights_file.name, f"from the weights in {weights_file}"
+    else:
+        path, name, description = _downloaded(weights), weights, f"from the weights at {weights}"
+    state = load_plain(path)
+    normalisation = NORMALISATION
+    if architecture == LITE:
+        state = _lite_state(state, description)
+        normalisation = Normalisation(packaged_weights.MEAN, packaged_weights.STD)
+    return InitialWeights(description, state, normalisation, WeightsFile.at(path, name))
+
+
+def _lite_state(state: Mapping[str, Tensor], description: str) -> dict[str, Tensor]:
+    tensors = {name: value for name, value in state.items() if isinstance(value, Tensor)}
+    try:
+        return named_as_ours(tensors)
+    except ValueError as error:
+        raise InputError(f"Training cannot start {description}: {error}.") from error
+
+
+def _imagenet_file(architecture: str) -> Path:
+    weights = get_model_weights(architecture).IMAGENET1K_V1
+    file = cached_file(weights)
+    try:
+        return file if file.exists() else _fetched(weights.url, file, hash_prefix=_hash_in(file))
+    except (OSError, http.client.HTTPException, RuntimeError) as error:
+        raise InputError(
+            f"baseline_resnet.weights is imagenet, but torchvision's weights of {architecture} are not at "
+            f"{file}, and {weights.url} could not be fetched ({error}). Put that file there; or set "
+            "baseline_resnet.architecture to efficientnet_lite0, whose weights are installed, or "
+            "baseline_resnet.weights to scratch."
+        ) from error
+
+
+def cached_file(weights: WeightsEnum) -> Path:
+    """Where torch's hub keeps it."""
+    return Path(torch.hub.get_dir()) / "checkpoints" / Path(weights.url).name
+
+
+def _hash_in(file: Path) -> str | None:
+    """The beginning of the SHA-256 that torchvision writes into its files' names: resnet18-f37072fd.pth."""
+    found = re.search(r"-([0-9a-f]{8,})\.", file.name)
+    return found and found.group(1)
 
 
 def _downloaded(address: str) -> Path:
     """The file at this address, fetched once into torch's cache."""
     digest = hashlib.blake2b(address.encode(), digest_size=8).hexdigest()
     file = Path(torch.hub.get_dir()) / "checkpoints" / f"{digest}.pth"
-    if file.exists():
-        return file
-    file.parent.mkdir(parents=True, exist_ok=True)
     try:
-        with _socket_timeout(HUB_TIMEOUT_SECONDS):
-            torch.hub.download_url_to_file(address, str(file), progress=sys.stderr.isatty())
+        return file if file.exists() else _fetched(address, file)
     except (OSError, http.client.HTTPException) as error:
         raise InputError(f"baseline_resnet.weights: {address} could not be fetched ({error}).") from error
-    return file
 
 
 def imagenet_state(weights: WeightsEnum) -> dict[str, Tensor] | None:
     """From torch's cache or, in one attempt, from the hub; None if neither has them."""
+    file = cached_file(weights)
     try:
-        with _socket_timeout(HUB_TIMEOUT_SECONDS):
-            return weights.get_state_dict(progress=sys.stderr.isatty(), check_hash=True, weights_only=True)
+        return load_plain(file if file.exists() else _fetched(weights.url, file, hash_prefix=_hash_in(file)))
     except (OSError, http.client.HTTPException, RuntimeError):  # no network; cut off; not what was asked for
         return None
 
 
-@contextlib.contextmanager
-def _socket_timeout(seconds: float) -> Iterator[None]:
+def _fetched(address: str, file: Path, *, hash_prefix: str | None = None) -> Path:
+    """What is at this address, written to `file`; a server that does not answer in time is given up."""
+    _check_answer(address)
+    file.parent.mkdir(parents=True, exist_ok=True)
     before = socket.getdefaulttimeout()
-    socket.setdefaulttimeout(seconds)
+    socket.setdefaulttimeout(HUB_TIMEOUT_SECONDS)  # torch sets none of its own
     try:
-        yield
+        torch.hub.download_url_to_file(address, str(file), hash_prefix, progress=sys.stderr.isatty())
     finally:
         socket.setdefaulttimeout(before)
+    return file
+
+
+def _check_answer(address: str) -> None:
+    """Raise OSError if no answer begins in time: a socket's timeout is for each of a server's addresses."""
+    failures: list[Exception] = [TimeoutError(f"no answer within {HUB_TIMEOUT_SECONDS:g} s")]
+
+    def ask() -> None:
+        try:
+            urlopen(address, timeout=HUB_TIMEOUT_SECONDS).close()
+            failures.clear()
+        except (OSError, http.client.HTTPException) as error:
+            failures[:] = [error]
+
+    asking = Thread(target=ask, daemon=True)
+    asking.start()
+    asking.join(HUB_TIMEOUT_SECONDS)
+    for failure in [*failures]:
+        raise failure
 
 
 def load_backbone(classifier: ImageClassifier, initial_weights: InitialWeights) -> set[str]:
@@ -109,10 +201,11 @@ def load_backbone(classifier: ImageClassifier, initial_weights: InitialWeights) 
         return set()
     pretrained = set(classifier.parts()) - {"head"}
     state = {name: tensor for name, tensor in initial_weights.state.items() if not name.startswith("fc.")}
-    stem = classifier.backbone.conv1.weight.detach()
-    if classifier.keep_resolution and state.get("conv1.weight", stem).shape != stem.shape:
-        state["conv1.weight"] = stem
-        pretrained -= {"stem"}
+    if classifier.keep_resolution:
+        stem = classifier.backbone.conv1.weight.detach()
+        if state.get("conv1.weight", stem).shape != stem.shape:
+            state["conv1.weight"] = stem
+            pretrained -= {"stem"}
     try:
         classifier.backbone.load_state_dict(state)
     except RuntimeError as error:

@@ -9,10 +9,11 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor
+from torchvision.models import get_model
 
 from analysis.contract import InputError
 from models.networks.checkpoint import load_plain
-from models.networks.classifier import ARCHITECTURES, ImageClassifier
+from models.networks.classifier import RESNETS, ImageClassifier
 
 N_AXES = {"conv1.weight": 4, "fc.weight": 2, "fc.bias": 1}  # of what every such state_dict holds
 PARTS = ("conv1", "bn1", "layer1", "layer2", "layer3", "layer4", "fc")  # of the network
@@ -68,7 +69,7 @@ def classifier_from(
     order = _order(path, classes, checkpoint_classes, n_outputs=len(state["fc.bias"]))
     head = {f"head.{name}": state.pop(f"fc.{name}")[order] for name in ("weight", "bias")}
     classifier = ImageClassifier(
-        architecture=architecture,
+        architecture=(architecture := _architecture_of(state, architecture)),
         classes=classes,
         input_px=input_px,
         interpolation=interpolation,
@@ -84,7 +85,7 @@ def classifier_from(
     except RuntimeError as error:
         raise InputError(
             f"{path} does not fit baseline_resnet.architecture, which is {architecture} (there are: "
-            f"{', '.join(ARCHITECTURES)}). {str(error).splitlines()[1].strip()}"
+            f"{', '.join(RESNETS)}). {str(error).splitlines()[1].strip()}"
         ) from error
     return TrainedElsewhere(classifier.eval(), ignored)
 
@@ -121,6 +122,20 @@ def _prefix_of(tensors: Mapping[str, Tensor], path: Path) -> str:
             f"{', '.join(sorted(lacking))} of its shape."
         )
     return prefix
+
+
+def _architecture_of(state: Mapping[str, Tensor], named: str) -> str:
+    """The one named; for `auto` the smallest of `RESNETS` with tensors of all these names, else the first."""
+    if named in RESNETS:
+        return named
+    if named != "auto":
+        raise InputError(
+            f"baseline_resnet.architecture is {named}, but of networks trained elsewhere only "
+            f"{', '.join(RESNETS)} are read."
+        )
+    with torch.device("meta"):  # names alone, no memory
+        fits = [name for name in RESNETS if state.keys() <= get_model(name).state_dict().keys()]
+    return (fits or RESNETS)[0]
 
 
 def _order(

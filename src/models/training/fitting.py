@@ -12,8 +12,8 @@ import pandas as pd
 import torch
 
 import models
-from analysis.contract import NothingToJudgeError
-from analysis.dataset.input_size import suited_input_px
+from analysis.contract import NO_FILE, InputError, NothingToJudgeError
+from analysis.dataset.input_size import LITE, TINY_PX, NetworkChoice, choose_network
 from analysis.dataset.readable import readable_images
 from analysis.dataset.samples import stratified_sample
 from models.augmentation.flips import classes_by_flip
@@ -25,9 +25,9 @@ from models.data.store import ImageStore, cache_device_of
 from models.losses.class_weights import class_weights
 from models.networks.classifier import ImageClassifier
 from models.networks.pretrained import (
-    IMAGENET_MEAN,
-    IMAGENET_STD,
+    NORMALISATION,
     InitialWeights,
+    Normalisation,
     find_initial_weights,
     load_backbone,
 )
@@ -39,7 +39,7 @@ from models.training.module import Objective
 from models.training.parameters import TrainingParameters
 from models.training.phases import PARTS, Phase, training_phases
 
-TINY_PX = 16  # up to this input, the stem for photographs would leave the first block fewer than 5×5 pixels
+AUTO_EPOCHS = {"scratch": 10, "pretrained": 3}  # docs/training.md: what three reach
 
 
 @dataclass(frozen=True)
@@ -147,21 +147,22 @@ def prepare_training(
 ) -> PreparedTraining:
     """Choose the images, build the network, load its weights, and check the batches."""
     hardware = hardware_for(parameters)
-    input_px, keep_resolution = input_of(inputs.scan, parameters)
+    architecture, weights, input_px = choice = network_of(inputs.scan, parameters)
+    keep_resolution = keeps_resolution(choice, parameters)
     interpolation = interpolation_of(inputs.advice, parameters)
     readable = readable_images(inputs.manifest, inputs.scan)
     leaked = leaked_images(readable, inputs.thumbnails, input_px=input_px, interpolation=interpolation)
     images = images_by_split(inputs.manifest, inputs.scan, leaked, parameters.max_training_images, seed)
-    weights = weights_for(parameters.weights, keep_resolution=keep_resolution)
-    initial_weights = find_initial_weights(weights, Path(parameters.weights_file), parameters.architecture)
+    initial_weights = find_initial_weights(weights, Path(parameters.weights_file), architecture)
+    normalisation = normalisation_for(inputs.advice, parameters, initial_weights.normalisation)
     with seeded_torch(seed):
         classifier = ImageClassifier(
-            architecture=parameters.architecture,
+            architecture=architecture,
             classes=inputs.classes,
             input_px=input_px,
             interpolation=interpolation,
             keep_resolution=keep_resolution,
-            **normalisation_for(inputs.advice, parameters, is_pretrained=initial_weights.is_pretrained),
+            **normalisation._asdict(),
         )
     phases = _phases(load_backbone(classifier, initial_weights), parameters)
     flips = classes_by_flip(inputs.advice.safe_flips, classifier.classes, parameters.augmentation)
@@ -202,34 +203,43 @@ def images_by_split(
     return {"train": training, "validation": validation}
 
 
-def input_of(scan: pd.DataFrame, parameters: TrainingParameters) -> tuple[int, bool]:
-    """Side of the input in pixels, and whether the stem keeps its resolution."""
-    input_px = suited_input_px(scan) if parameters.input_px == "auto" else parameters.input_px
-    keeps = input_px <= TINY_PX if parameters.keep_resolution == "auto" else parameters.keep_resolution
-    return input_px, keeps
+def network_of(
+    scan: pd.DataFrame, parameters: TrainingParameters, *, checkpoint: str = NO_FILE
+) -> NetworkChoice:
+    """See `choose_network`."""
+    named = parameters.model_dump(include={"architecture", "weights", "input_px"})
+    return choose_network(scan, **named, checkpoint=checkpoint)
 
 
-def weights_for(weights: str, *, keep_resolution: bool) -> str:
-    """ImageNet's weights, if nobody says otherwise, but not for a stem that they were not trained with."""
-    if weights != "auto":
-        return weights
-    return "scratch" if keep_resolution else "imagenet"
+def keeps_resolution(choice: NetworkChoice, parameters: TrainingParameters) -> bool:
+    """Whether the stem shrinks nothing."""
+    is_lite = choice.architecture == LITE
+    if parameters.keep_resolution == "auto":
+        return choice.input_px <= TINY_PX and not is_lite
+    if parameters.keep_resolution and is_lite:
+        raise InputError(
+            "baseline_resnet.keep_resolution is true, but efficientnet_lite0 has no stem that keeps the "
+            "resolution: set keep_resolution to auto, or baseline_resnet.architecture to resnet18."
+        )
+    return parameters.keep_resolution
 
 
 def normalisation_for(
-    advice: Advice, parameters: TrainingParameters, *, is_pretrained: bool
-) -> dict[str, list[float]]:
-    """The channels' mean and standard deviation: the dataset's own, or those of pretrained weights."""
-    wanted = parameters.normalisation
-    if wanted == "imagenet" or (wanted == "auto" and is_pretrained):
-        return {"mean": list(IMAGENET_MEAN), "std": list(IMAGENET_STD)}
-    return {"mean": list(advice.mean), "std": list(advice.std)}
+    advice: Advice, parameters: TrainingParameters, of_weights: Normalisation | None
+) -> Normalisation:
+    """As the pretrained weights expect it, or the dataset's own."""
+    if parameters.normalisation == "imagenet":
+        return NORMALISATION
+    if parameters.normalisation == "auto" and of_weights:
+        return of_weights
+    return Normalisation(advice.mean, advice.std)
 
 
 def _phases(pretrained: set[str], parameters: TrainingParameters) -> list[Phase]:
+    auto = AUTO_EPOCHS["pretrained" if pretrained else "scratch"]
     return training_phases(
         [part for part in PARTS if part not in pretrained],
-        n_epochs=parameters.epochs,
+        n_epochs=auto if parameters.epochs == "auto" else parameters.epochs,
         n_head_epochs=parameters.head_epochs,
         unfrozen=parameters.unfrozen,
         learning_rate=parameters.learning_rate,

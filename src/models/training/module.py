@@ -41,7 +41,7 @@ class ClassifierTraining(LightningModule):
 
     def logits(self, images: Tensor) -> Tensor:
         pixels = in_unit_range(images)
-        if pixels.is_cuda:  # its convolutions are faster so; on a CPU it makes no difference
+        if pixels.is_cuda:  # its convolutions are faster so; on a CPU it makes no difference to ResNets
             pixels = pixels.contiguous(memory_format=torch.channels_last)
         return self.classifier(pixels)
 

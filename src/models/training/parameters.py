@@ -22,7 +22,7 @@ class TrainerParameters(StageParameters):
 class TrainingParameters(StageParameters):
     """How a network is trained; see section `baseline_resnet` of params.yaml."""
 
-    architecture: Literal["resnet18", "resnet34", "resnet50"]
+    architecture: Literal["auto", "efficientnet_lite0", "resnet18", "resnet34", "resnet50"]
     weights: Annotated[str, Field(pattern=r"^(auto|scratch|imagenet|file|https://.+)$")]
     weights_file: Annotated[str, Field(min_length=1)]
     input_px: Literal["auto"] | Annotated[int, Field(ge=8, le=1024)]
@@ -30,7 +30,7 @@ class TrainingParameters(StageParameters):
     normalisation: Literal["auto", "dataset", "imagenet"]
     keep_resolution: Literal["auto"] | bool
     max_training_images: Annotated[int, Field(ge=2)] | None
-    epochs: Annotated[int, Field(ge=1)]
+    epochs: Literal["auto"] | Annotated[int, Field(ge=1)]
     head_epochs: Annotated[int, Field(ge=0)]
     unfrozen: tuple[Part, ...]
     patience: Annotated[int, Field(ge=1)]

@@ -34,6 +34,9 @@ def make_random_classifier():
                 std=[0.2, 0.3, 0.25],
             )
             classifier.train()
+            for module in classifier.modules():
+                if getattr(module, "momentum", 1) < 0.1:
+                    module.momentum = 0.5  # with hardly any of the batch's, signals die out on the way
             with torch.no_grad():
                 classifier(torch.rand(8, 3, input_px, input_px))
         return classifier.eval().requires_grad_(requires_grad=False)
@@ -91,7 +94,7 @@ def test_gradcam_by_hand(make_grey_classifier) -> None:
     assert torch.allclose(found, weights[:, None, None] * cells, rtol=1e-3)
 
 
-@pytest.mark.parametrize("architecture", ["resnet18", "resnet50"])
+@pytest.mark.parametrize("architecture", ["resnet18", "resnet50", "efficientnet_lite0"])
 @pytest.mark.parametrize("layer", ["layer1", "layer3"])
 def test_gradcam_equals_hooks_and_autograd(make_random_classifier, architecture, layer) -> None:
     classifier = make_random_classifier(architecture, input_px=48, keep_resolution=False)
@@ -140,32 +143,38 @@ class GuidedRelu(torch.autograd.Function):
     """Lets a gradient pass where both it and the input are positive."""
 
     @staticmethod
-    def forward(ctx, values: Tensor) -> Tensor:
+    def forward(ctx, values: Tensor, highest: float) -> Tensor:
         ctx.save_for_backward(values)
-        return values.clamp(min=0)
+        ctx.highest = highest
+        return values.clamp(min=0, max=highest)
 
     @staticmethod
-    def backward(ctx, gradient: Tensor) -> Tensor:
+    def backward(ctx, gradient: Tensor) -> tuple[Tensor, None]:
         (values,) = ctx.saved_tensors
-        return gradient.clamp(min=0) * (values > 0)
+        return gradient.clamp(min=0) * ((values > 0) & (values < ctx.highest)), None
 
 
 class GuidedReluModule(nn.Module):
+    def __init__(self, highest: float) -> None:
+        super().__init__()
+        self.highest = highest
+
     def forward(self, values: Tensor) -> Tensor:
-        return GuidedRelu.apply(values)
+        return GuidedRelu.apply(values, self.highest)
 
 
-@pytest.mark.parametrize("architecture", ["resnet18", "resnet50"])
+@pytest.mark.parametrize("architecture", ["resnet18", "resnet50", "efficientnet_lite0"])
 def test_guided_gradcam_equals_custom_gradients(make_random_classifier, architecture) -> None:
     classifier = make_random_classifier(architecture, input_px=48, keep_resolution=False)
     images, targets = random_images(3, 48), torch.tensor([2, 0, 1])
-    found = guided_gradcam(classifier, images, targets, "layer2")
-    coarse = gradcam_by_hooks(classifier, images, targets, "layer2")
+    found = guided_gradcam(classifier, images, targets, "layer3")
+    coarse = gradcam_by_hooks(classifier, images, targets, "layer3")
     guided = copy.deepcopy(classifier)
+    highest = 6 if architecture == "efficientnet_lite0" else torch.inf
     for module in list(guided.modules()):
         for name, child in list(module.named_children()):
             if isinstance(child, nn.ReLU):
-                setattr(module, name, GuidedReluModule())
+                setattr(module, name, GuidedReluModule(highest))
     inputs = images.clone().requires_grad_()
     (gradient,) = torch.autograd.grad(guided(inputs).gather(1, targets[:, None]).sum(), inputs)
     fine = functional.interpolate(coarse[:, None], (48, 48), mode="bilinear", align_corners=False)

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 import torch
 from scipy.stats import spearmanr
+from torch import nn
 
 from analysis.interpret.attributions.randomisation import STEPS, randomised, ssim_of_maps
 from analysis.statistics.correlation import rank_correlation_of_maps
@@ -11,12 +12,12 @@ from models.seeding import seeded_torch
 PX = 16
 
 
-@pytest.fixture
-def classifier() -> ImageClassifier:
+@pytest.fixture(params=["resnet18", "efficientnet_lite0"])
+def classifier(request: pytest.FixtureRequest) -> ImageClassifier:
     with seeded_torch(5):
         return (
             ImageClassifier(
-                architecture="resnet18",
+                architecture=request.param,
                 classes=["a", "b"],
                 input_px=PX,
                 keep_resolution=False,
@@ -62,8 +63,10 @@ def test_seed_alone_decides_the_weights(classifier, pixels) -> None:
 def test_random_networks_hand_on_signals_of_unit_spread(classifier, pixels) -> None:
     """With statistics that are not theirs, activations would shrink or swell from layer to layer."""
     network = randomised(classifier, pixels, down_to="stem", seed=1)
-    stem = network.backbone.conv1((pixels.float() / 255 - network.mean) / network.std)
-    normed = network.backbone.bn1(stem)
+    modules = [module for part in network.parts()["stem"] for module in part.modules()]
+    convolution = next(module for module in modules if isinstance(module, nn.Conv2d))
+    norm = next(module for module in modules if isinstance(module, nn.BatchNorm2d))
+    normed = norm(convolution((pixels.float() / 255 - network.mean) / network.std))
     assert normed.mean(dim=(0, 2, 3)).abs().max() < 0.01
     assert (normed.std(dim=(0, 2, 3)) - 1).abs().max() < 0.01
 

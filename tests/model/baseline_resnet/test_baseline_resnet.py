@@ -1,3 +1,5 @@
+import hashlib
+import socket
 from pathlib import Path
 
 import numpy as np
@@ -5,7 +7,7 @@ import pandas as pd
 import pytest
 import torch
 import yaml
-from PIL import Image
+from PIL import Image, ImageDraw
 
 from analysis.contract import Artifacts, InputError, NothingToJudgeError
 from analysis.dataset.readable import readable_images
@@ -13,7 +15,7 @@ from analysis.model.baseline_resnet.parameters import BaselineResnetParameters
 from analysis.model.baseline_resnet.stage import baseline_resnet
 from models.inference import predict_images
 from models.networks.checkpoint import load_classifier
-from models.training.fitting import weights_for
+from models.networks.packaged_weights import FILE, N_BYTES, SHA256
 
 PARAMETERS_FILE = Path(__file__).parents[3] / "params.yaml"
 DEFAULTS = BaselineResnetParameters.model_validate(
@@ -236,19 +238,6 @@ def test_digits_are_told_apart_with_the_default_parameters(tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize(
-    ("weights", "keep_resolution", "expected"),
-    [
-        ("auto", False, "imagenet"),
-        ("auto", True, "scratch"),
-        ("scratch", False, "scratch"),
-        ("my.pt", True, "my.pt"),
-    ],
-)
-def test_weights_are_those_named_or_the_ones_that_suit_the_stem(weights, keep_resolution, expected) -> None:
-    assert weights_for(weights, keep_resolution=keep_resolution) == expected
-
-
-@pytest.mark.parametrize(
     ("named", "recommended", "expected"),
     [
         ("auto", [False, True], "lanczos"),
@@ -277,7 +266,7 @@ def test_checkpoint_is_taken_as_it_is_and_said(tmp_path: Path, make_dataset) -> 
     from torchvision.models import resnet34
 
     torch.save(resnet34(num_classes=2).state_dict(), tmp_path / "theirs.pt")
-    theirs = {"checkpoint": str(tmp_path / "theirs.pt"), "architecture": "resnet34", "input_px": 32}
+    theirs = {"checkpoint": str(tmp_path / "theirs.pt"), "input_px": 32}  # the file tells the architecture
     artifacts = run(tmp_path, make_dataset(rows_of("train") + rows_of("test")), **theirs)
     classifier = load_classifier(tmp_path / "model.pt", ["dark", "light"])
     assert (classifier.architecture, classifier.input_px, classifier.interpolation) == (
@@ -337,5 +326,66 @@ def test_pretrained_weights_train_the_head_first(tmp_path: Path, make_dataset) -
 
     torch.save(resnet18().state_dict(), tmp_path / "weights.pt")
     weights = {"weights": "file", "weights_file": str(tmp_path / "weights.pt"), "keep_resolution": False}
-    figure, _ = run(tmp_path, make_dataset(rows_of("train")), **weights, head_epochs=1, epochs=1).figures
-    assert figure.table["phase"].tolist() == ["head", "fine-tuning"]
+    artifacts = run(tmp_path, make_dataset(rows_of("train")), **weights, head_epochs=1, epochs=1)
+    assert artifacts.figures[0].table["phase"].tolist() == ["head", "fine-tuning"]
+    content = (tmp_path / "weights.pt").read_bytes()
+    assert weights_of(artifacts) == ("weights.pt", hashlib.sha256(content).hexdigest(), len(content))
+
+
+def weights_of(artifacts: Artifacts) -> tuple[str | None, ...]:
+    return tuple(artifacts.metrics[name] for name in ("weights", "weights_sha256", "weights_bytes"))
+
+
+def test_training_from_scratch_names_no_file(tmp_path: Path, make_dataset) -> None:
+    assert weights_of(run(tmp_path, make_dataset(rows_of("train")))) == ("scratch", None, None)
+
+
+def photographs(folder: Path, *, side_px: int) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Circles and triangles of any colour, size and place on coloured noise, 12 of each in each split."""
+    rng, rows = np.random.default_rng(0), []
+    for split in ("train", "validation"):
+        for label in ("circle", "triangle") * 12:
+            noise = rng.integers(0, 256, (8, 8, 3), dtype=np.uint8)
+            picture = Image.fromarray(noise).resize((side_px, side_px), Image.Resampling.BICUBIC)
+            x, y, r = rng.integers((30, 30, 15), (66, 66, 28)) * side_px / 96
+            colour = tuple(int(level) for level in rng.integers(0, 256, 3))
+            draw = ImageDraw.Draw(picture)
+            draw.regular_polygon((x, y, r), n_sides=40 if label == "circle" else 3, fill=colour)
+            rows.append((str(folder / f"{len(rows)}.png"), label, split))
+            picture.save(rows[-1][0])
+    manifest = pd.DataFrame(rows, columns=["path", "label", "split"]).astype({"label": "category"})
+    manifest = manifest.assign(item_id=range(len(rows)), status="ok")
+    return manifest, pd.DataFrame(
+        {"status": ["ok"] * len(rows), "width_px": side_px, "height_px": side_px, "value_range": None}
+    )
+
+
+def test_photographs_are_learnt_from_the_packaged_weights_without_a_network(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """24 pictures teach shapes to what was pretrained; weights lost on the way would leave chance."""
+    monkeypatch.setattr(socket, "getaddrinfo", None)  # to call it is an error
+    manifest, scan = photographs(tmp_path, side_px=96)
+    artifacts = baseline_resnet(
+        manifest,
+        scan,
+        thumbnails_of(manifest, scan),
+        **ADVICE,
+        parameters=DEFAULTS.model_copy(update={"device": "cpu", "batch_images": 8}),
+        seed=0,
+        model=tmp_path / "model.pt",
+        dvclive=tmp_path / "live",
+    )
+    assert artifacts.metrics["validation_macro_f1"] >= 0.8
+    assert artifacts.figures[0].table["phase"].tolist() == ["head"] * 2 + ["fine-tuning"] * 3
+    assert weights_of(artifacts) == (FILE, SHA256, N_BYTES)
+    classifier = load_classifier(tmp_path / "model.pt")
+    assert (classifier.architecture, classifier.input_px) == ("efficientnet_lite0", 96)
+    assert classifier.mean.flatten().tolist() == [0.5] * 3
+    assert classifier.interpolation == "lanczos"
+
+
+def test_lite_network_keeps_no_resolution(tmp_path: Path, make_dataset) -> None:
+    settings = {"architecture": "efficientnet_lite0", "keep_resolution": True}
+    with pytest.raises(InputError, match=r"efficientnet_lite0 has no stem that keeps.*resnet18"):
+        run(tmp_path, make_dataset(rows_of("train")), **settings)

@@ -14,11 +14,11 @@ MEAN, STD = [0.2, 0.4, 0.6], [0.5, 0.25, 0.1]
 
 
 def small_classifier(
-    *, keep_resolution: bool = False, seed: int = 0, std: list[float] = STD
+    *, architecture: str = "resnet18", keep_resolution: bool = False, seed: int = 0, std: list[float] = STD
 ) -> ImageClassifier:
     with seeded_torch(seed):
         return ImageClassifier(
-            architecture="resnet18",
+            architecture=architecture,
             classes=["cat", "dog"],
             input_px=32,
             keep_resolution=keep_resolution,
@@ -83,9 +83,12 @@ def test_weights_depend_on_the_seed_alone() -> None:
     assert not torch.equal(first(images()), other(images()))
 
 
-@pytest.mark.parametrize("keep_resolution", [True, False])
-def test_saved_classifier_answers_as_before(tmp_path: Path, keep_resolution: bool) -> None:
-    classifier = small_classifier(keep_resolution=keep_resolution)
+@pytest.mark.parametrize(
+    ("architecture", "keep_resolution"),
+    [("resnet18", True), ("resnet18", False), ("efficientnet_lite0", False)],
+)
+def test_saved_classifier_answers_as_before(tmp_path: Path, architecture: str, keep_resolution: bool) -> None:
+    classifier = small_classifier(architecture=architecture, keep_resolution=keep_resolution)
     save_classifier(classifier, tmp_path / "model.pt")
     loaded = load_classifier(tmp_path / "model.pt")
     assert torch.equal(loaded(images()), classifier(images()))

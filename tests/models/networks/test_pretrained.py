@@ -1,22 +1,30 @@
 import socket
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
 from torchvision.models import resnet18, resnet34
 
 from analysis.contract import InputError
-from models.networks import pretrained
+from models.networks import packaged_weights, pretrained
+from models.networks.checkpoint import load_plain
 from models.networks.classifier import ImageClassifier
-from models.networks.pretrained import InitialWeights, find_initial_weights, load_backbone
+from models.networks.pretrained import (
+    InitialWeights,
+    Normalisation,
+    WeightsFile,
+    find_initial_weights,
+    load_backbone,
+)
 
 NO_FILE = Path("data/none")
 
 
-def new_classifier(*, keep_resolution: bool = False) -> ImageClassifier:
+def new_classifier(architecture: str = "resnet18", *, keep_resolution: bool = False) -> ImageClassifier:
     return ImageClassifier(
-        architecture="resnet18",
+        architecture=architecture,
         classes=["a", "b"],
         input_px=32,
         keep_resolution=keep_resolution,
@@ -33,6 +41,16 @@ def no_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "hub" / "checkpoints"
 
 
+@pytest.fixture
+def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise AssertionError("a network was asked for")
+
+    for name in ("socket", "create_connection", "getaddrinfo"):
+        monkeypatch.setattr(socket, name, refuse)
+
+
+@pytest.mark.usefixtures("no_network")
 def test_scratch_starts_from_nothing() -> None:
     assert find_initial_weights("scratch", NO_FILE, "resnet18") == InitialWeights("from scratch", None)
 
@@ -66,24 +84,46 @@ def test_state_of_another_network_is_refused(state: dict) -> None:
         load_backbone(new_classifier(), InitialWeights("from the weights in x.pt", state))
 
 
-def test_imagenet_weights_in_the_cache_are_taken(no_cache: Path) -> None:
+def test_imagenet_weights_in_the_cache_are_taken(no_cache: Path, no_network: None) -> None:
     no_cache.mkdir(parents=True)
     torch.save(resnet18().state_dict(), no_cache / "resnet18-f37072fd.pth")
     start = find_initial_weights("imagenet", NO_FILE, "resnet18")
-    assert start.description == "from ImageNet weights"
+    assert start.description == "from torchvision's ImageNet weights"
     assert len(start.state) == len(resnet18().state_dict())
+    assert start.file.name == "resnet18-f37072fd.pth"
 
 
-def test_silent_hub_is_given_up_in_time_and_said(no_cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pretrained, "HUB_TIMEOUT_SECONDS", 0.2)
+def test_silent_hub_is_an_error_in_time_that_says_where_the_file_belongs(
+    no_cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:  # takes the connection and never answers
         address = f"http://127.0.0.1:{server.getsockname()[1]}/resnet18-f37072fd.pth"
-        monkeypatch.setattr(
-            "torchvision.models._api.load_state_dict_from_url",
-            lambda url, **options: torch.hub.load_state_dict_from_url(address, **options),
-        )
+        hub = SimpleNamespace(IMAGENET1K_V1=SimpleNamespace(url=address))
+        monkeypatch.setattr(pretrained, "get_model_weights", lambda _: hub)
         started = time.monotonic()
-        start = find_initial_weights("imagenet", NO_FILE, "resnet18")
-    assert time.monotonic() - started < 10
-    assert start == InitialWeights("from scratch (ImageNet weights could not be had)", None)
+        with pytest.raises(
+            InputError, match=r"not at .*checkpoints/resnet18-f37072fd\.pth.*no answer within"
+        ):
+            find_initial_weights("imagenet", NO_FILE, "resnet18")
+    assert time.monotonic() - started < 3
     assert socket.getdefaulttimeout() is None
+
+
+@pytest.mark.usefixtures("no_cache", "no_network")
+def test_packaged_weights_need_no_network_and_are_told_by_name_hash_and_size() -> None:
+    start = find_initial_weights("imagenet", NO_FILE, "efficientnet_lite0")
+    assert start.file == WeightsFile(packaged_weights.FILE, packaged_weights.SHA256, packaged_weights.N_BYTES)
+    assert start.normalisation == Normalisation((0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
+    classifier = new_classifier("efficientnet_lite0")
+    assert load_backbone(classifier, start) == {"stem", "layer1", "layer2", "layer3", "layer4"}
+    ours, packaged = classifier.backbone.state_dict(), packaged_weights.packaged_state()
+    assert all(torch.equal(ours[name], packaged[name]) for name in packaged)
+
+
+def test_published_file_of_efficientnet_is_taken_and_another_networks_refused(tmp_path: Path) -> None:
+    published = packaged_weights.packaged_file()
+    start = find_initial_weights("file", published, "efficientnet_lite0")
+    assert torch.equal(start.state["stem.0.weight"], next(iter(load_plain(published).values())))
+    torch.save(resnet18().state_dict(), tmp_path / "theirs.pt")
+    with pytest.raises(InputError, match=r"theirs\.pt: the tensors are not those of an EfficientNet-Lite0"):
+        find_initial_weights("file", tmp_path / "theirs.pt", "efficientnet_lite0")

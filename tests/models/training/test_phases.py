@@ -13,10 +13,10 @@ RECIPE = {
 }
 
 
-@pytest.fixture
-def classifier() -> ImageClassifier:
+@pytest.fixture(params=["resnet18", "efficientnet_lite0"])
+def classifier(request: pytest.FixtureRequest) -> ImageClassifier:
     return ImageClassifier(
-        architecture="resnet18",
+        architecture=request.param,
         classes=["a", "b"],
         input_px=32,
         keep_resolution=False,
@@ -63,15 +63,17 @@ def test_frozen_parts_have_no_gradient_and_fixed_batch_statistics(classifier) ->
         if weights.requires_grad
     }
     assert learns == {"layer4", "head"}
-    before = classifier.backbone.layer3[0].bn1.running_mean.clone()
-    moving = classifier.backbone.layer4[0].bn1.running_mean.clone()
+    before = {name: values.clone() for name, values in classifier.named_buffers()}
     classifier(torch.rand(4, 3, 32, 32))
-    assert torch.equal(classifier.backbone.layer3[0].bn1.running_mean, before)
-    assert not torch.equal(classifier.backbone.layer4[0].bn1.running_mean, moving)
+    moved = {
+        name.split(".")[1] for name, values in classifier.named_buffers() if not values.equal(before[name])
+    }
+    assert moved == {"layer4"}
 
 
 def test_parameter_groups_bear_the_rates_of_their_parts(classifier) -> None:
     stem, head = parameter_groups(classifier, {"stem": 0.1, "head": 0.2})
     assert (stem["lr"], head["lr"]) == (0.1, 0.2)
-    assert [weights.shape[0] for weights in stem["params"]] == [64, 64, 64]
-    assert [tuple(weights.shape) for weights in head["params"]] == [(2, 512), (2,)]
+    n_channels, n_features = (64, 512) if classifier.architecture == "resnet18" else (32, 1280)
+    assert [weights.shape[0] for weights in stem["params"]] == [n_channels] * 3
+    assert [tuple(weights.shape) for weights in head["params"]] == [(2, n_features), (2,)]

@@ -15,6 +15,8 @@ from analysis.scrub.interpolation.stage import interpolation
 from analysis.scrub.resampling_losses.parameters import ResamplingLossesParameters
 from analysis.scrub.resampling_losses.stage import resampling_losses
 
+NETWORK = {"architecture": "resnet18", "weights": "scratch", "checkpoint": "data/none"}
+
 
 def dataset_of(
     tmp_path: Path, sides: list[tuple[int, int]], labels: list | None = None
@@ -38,14 +40,16 @@ def measured(
     dataset: tuple[pd.DataFrame, pd.DataFrame], *, sample_images: int = 50, input_px: object = "auto"
 ) -> dict[str, object]:
     parameters = ResamplingLossesParameters(sample_images=sample_images)
-    return dict(resampling_losses(*dataset, parameters=parameters, input_px=input_px, seed=0).tables)
+    return dict(
+        resampling_losses(*dataset, parameters=parameters, **NETWORK, input_px=input_px, seed=0).tables
+    )
 
 
 def judged(
     scan: pd.DataFrame, tables: dict[str, object], *, min_ssim_gain: float = 0.005, input_px: object
 ) -> Artifacts:
     parameters = InterpolationParameters(min_ssim_gain=min_ssim_gain)
-    return interpolation(scan, **tables, parameters=parameters, input_px=input_px)
+    return interpolation(scan, **tables, parameters=parameters, **NETWORK, input_px=input_px)
 
 
 def run(

@@ -7,9 +7,11 @@ from collections.abc import Sequence
 
 import pandas as pd
 
+from analysis.contract import Metrics
 from analysis.dataset.readable import left_out_note
 from analysis.model.baseline_resnet.output_order import OtherOrder
 from models.networks.classifier import ImageClassifier
+from models.networks.pretrained import WeightsFile
 from models.networks.trained_elsewhere import names_of_outputs
 from models.training.fitting import FittedClassifier, labelled_images
 
@@ -27,6 +29,13 @@ def size_of(classifier: ImageClassifier) -> dict[str, int]:
     }
 
 
+def weights_metrics(file: WeightsFile | None) -> dict[str, str | int | None]:
+    """Which weights it started from: name, SHA-256 and size of their file."""
+    if file is None:
+        return {"weights": "scratch", "weights_sha256": None, "weights_bytes": None}
+    return {"weights": file.name, "weights_sha256": file.sha256, "weights_bytes": file.n_bytes}
+
+
 def summary_of(fitted: FittedClassifier) -> str:
     images, run = fitted.images, fitted.run
     text = (
@@ -38,7 +47,7 @@ def summary_of(fitted: FittedClassifier) -> str:
     return f"{text}, validation macro-F1 {run.at_best('validation_macro_f1'):.3f}"
 
 
-def metrics_of(fitted: FittedClassifier, manifest: pd.DataFrame, scan: pd.DataFrame) -> dict[str, float]:
+def metrics_of(fitted: FittedClassifier, manifest: pd.DataFrame, scan: pd.DataFrame) -> Metrics:
     run = fitted.run
     return {
         "n_training_images": len(fitted.images["train"]),
@@ -52,6 +61,7 @@ def metrics_of(fitted: FittedClassifier, manifest: pd.DataFrame, scan: pd.DataFr
         "validation_loss": run.at_best("validation_loss"),
         "validation_macro_f1": run.at_best("validation_macro_f1"),
         "n_never_learnt": int((fitted.dynamics["n_learnt_epochs"] == 0).sum()),
+        **weights_metrics(fitted.initial_weights.file),
     }
 
 

@@ -17,6 +17,7 @@ from analysis.model.baseline_resnet.notes import (
     order_notes,
     size_of,
     summary_of,
+    weights_metrics,
 )
 from analysis.model.baseline_resnet.output_order import OtherOrder, other_order
 from analysis.model.baseline_resnet.parameters import BaselineResnetParameters
@@ -25,14 +26,15 @@ from models.data.batch_checks import CONTRACT_CAPTION, CONTRACT_COLUMNS
 from models.inference import predict_images
 from models.networks.checkpoint import save_classifier
 from models.networks.classifier import ImageClassifier
+from models.networks.pretrained import NORMALISATION, WeightsFile
 from models.networks.trained_elsewhere import classifier_from
 from models.training.devices import prepare_device
 from models.training.dynamics import TrainingDynamics
 from models.training.fitting import (
     fit_classifier,
-    input_of,
     interpolation_of,
     labelled_images,
+    network_of,
     normalisation_for,
 )
 from models.training.inputs import TrainingInputs, advice_of
@@ -92,14 +94,15 @@ def _adopt_checkpoint(
 ) -> Artifacts:
     """Write the checkpoint's classifier to `model`; nothing is trained, so there are no curves."""
     given = parameters.checkpoint_classes
+    path = Path(parameters.checkpoint)
     classifier, ignored = classifier_from(
-        Path(parameters.checkpoint),
+        path,
         inputs.classes,
         architecture=parameters.architecture,
         checkpoint_classes=None if given == "auto" else given,
-        input_px=input_of(inputs.scan, parameters)[0],
+        input_px=network_of(inputs.scan, parameters, checkpoint=parameters.checkpoint).input_px,
         interpolation=interpolation_of(inputs.advice, parameters),
-        **normalisation_for(inputs.advice, parameters, is_pretrained=True),
+        **normalisation_for(inputs.advice, parameters, NORMALISATION)._asdict(),
     )
     save_classifier(classifier, model)
     other = _other_order(classifier, inputs, parameters, seed=seed)
@@ -108,7 +111,7 @@ def _adopt_checkpoint(
     return Artifacts(
         summary=f"{classifier.architecture} of {parameters.checkpoint}, not trained here"
         + (", ITS OUTPUTS PROBABLY IN ANOTHER ORDER (see the notes)" if other else ""),
-        metrics=size_of(classifier) | {"n_training_images": 0},
+        metrics=size_of(classifier) | {"n_training_images": 0} | weights_metrics(WeightsFile.at(path)),
         tables={
             "training_dynamics": TrainingDynamics(0).table(inputs.manifest["item_id"].head(0)),
             "batch_contract": pd.DataFrame(columns=CONTRACT_COLUMNS),

@@ -25,7 +25,7 @@ class StageResult:
     folder: Path
     summary: str
     parameters: dict[str, Any]
-    metrics: dict[str, float | None]
+    metrics: dict[str, float | str | None]
     figures: list[dict[str, Any]]
     captions: dict[str, str]
     kinds: list[FindingKind]

@@ -38,6 +38,7 @@ SPELLINGS = {
     "resnet": "ResNet",
     "rgb": "RGB",
     "rms": "RMS",
+    "sha256": "SHA-256",
     "ssim": "SSIM",
     "std": "standard deviation",
 }
@@ -60,8 +61,10 @@ def title_of(name: str) -> str:
     return text[:1].upper() + text[1:]
 
 
-def write_number(name: str, value: float | None) -> str:
-    """One number with the unit that its name tells, rounded as `decimals_of` says."""
+def write_number(name: str, value: float | str | None) -> str:
+    """One number with the unit that its name tells, rounded as `decimals_of` says; a text as it is."""
+    if isinstance(value, str):
+        return value
     if value is None or not math.isfinite(value):
         return ABSENT
     if name.endswith("_fraction"):

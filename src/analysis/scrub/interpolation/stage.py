@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from analysis.contract import Artifacts, Figure
-from analysis.dataset.input_size import suited_input_px
+from analysis.dataset.input_size import choose_network
 from analysis.scrub.interpolation.figures import plot_losses, plot_pictures, plot_spectra
 from analysis.scrub.interpolation.notes import CAPTIONS, metrics_of, notes_on, summary_of
 from analysis.scrub.interpolation.parameters import InterpolationParameters
@@ -35,10 +35,15 @@ def interpolation(
     example: np.ndarray,
     *,
     parameters: InterpolationParameters,
+    architecture: str,
+    weights: str,
+    checkpoint: str,
     input_px: Literal["auto"] | int,
 ) -> Artifacts:
     """Recommend a method by what the stage `resampling_losses` has measured, and draw it."""
-    target_px = suited_input_px(scan) if input_px == "auto" else input_px
+    target_px = choose_network(
+        scan, architecture=architecture, weights=weights, checkpoint=checkpoint, input_px=input_px
+    ).input_px
     sizes = scan[["width_px", "height_px"]]
     images = sizes.iloc[losses["item_id"].unique().astype(int)].astype(int)
     methods = summarise_methods(losses, parameters.min_ssim_gain)

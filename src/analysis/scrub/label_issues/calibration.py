@@ -3,7 +3,7 @@
 What a model made of an image does not hang on the image's own label, as it was not trained on it. So it can
 be asked how bad *another* label of the same image would look: labels are planted without training anything
 anew. How bad planted ones look, and how bad those that are there, tells how many times likelier a label that
-looks so bad is among wrong ones (positive and unlabelled learning; Elkan and Noto, KDD 2008). Among those that
+looks so bad is among wrong ones (positive and unlabelled learning; Elkan and Noto, KDD 2008). Of those that
 are there, each counts as right as far as it is (expectation and maximisation in turn, Dempster, Laird and
 Rubin 1977).
 

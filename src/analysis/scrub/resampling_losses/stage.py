@@ -5,7 +5,7 @@ from typing import Literal
 import pandas as pd
 
 from analysis.contract import Artifacts
-from analysis.dataset.input_size import suited_input_px
+from analysis.dataset.input_size import choose_network
 from analysis.scrub.resampling_losses.parameters import ResamplingLossesParameters
 from analysis.scrub.resampling_losses.sample import measure_sample, sample_images
 
@@ -15,11 +15,16 @@ def resampling_losses(
     scan: pd.DataFrame,
     *,
     parameters: ResamplingLossesParameters,
+    architecture: str,
+    weights: str,
+    checkpoint: str,
     input_px: Literal["auto"] | int,
     seed: int,
 ) -> Artifacts:
     """Resize a sample, the same number of each class, to the side that training uses."""
-    target_px = suited_input_px(scan) if input_px == "auto" else input_px
+    target_px = choose_network(
+        scan, architecture=architecture, weights=weights, checkpoint=checkpoint, input_px=input_px
+    ).input_px
     images = sample_images(manifest, scan, parameters.sample_images, seed)
     losses, powers, example = measure_sample(images, target_px)
     return Artifacts(
