@@ -23,7 +23,7 @@ import numpy as np
 from scipy.optimize import minimize_scalar
 from scipy.special import gammaln
 
-from analysis.scrub.label_issues.calibration import plant_labels, wrong_probability
+from analysis.scrub.label_issues.calibration import doubts, planted_doubts, wrong_probability
 
 SMALLEST_PROBABILITY = 1e-6  # what no image in a million is; keeps a forest's zeros from being certainties
 MIN_ANCHORS = 10  # a class's images that count as its anchors at least, or all of them if it has fewer
@@ -200,22 +200,21 @@ class Verdict:
 
 
 def judge(
-    labels: np.ndarray, probabilities: np.ndarray, *, anchor_fraction: float, min_score: float, seed: int
+    labels: np.ndarray, probabilities: np.ndarray, *, anchor_fraction: float, min_score: float
 ) -> Verdict:
     """Confident learning from end to end.
 
     A label is doubted if it is wrong with a probability of at least `min_score`, and another class is the
-    most probable one. `seed` draws the planted labels by which that probability is learnt.
+    most probable one. That probability is learnt from labels planted among these very images.
     """
     n_classes = probabilities.shape[1]
     anchors = count_anchors(labels, probabilities, anchor_fraction=anchor_fraction)
     noise = noise_matrix(anchors)
     tempered, _ = temper(labels, probabilities, noise)
     confident = confident_classes(tempered, class_thresholds(labels, tempered))
-    planted = plant_labels(labels, tempered, noise, rng=np.random.default_rng(seed))
     score = wrong_probability(
-        doubt_of(labels, tempered, noise),
-        np.concatenate([doubt_of(wrong, tempered, noise) for wrong in planted]),
+        doubts(labels, tempered, noise),
+        planted_doubts(labels, tempered, noise),
         wrong_share=(anchors.sum() - np.trace(anchors) + 0.5) / (anchors.sum() + 1),
     )
     suggested = true_class_probabilities(labels, tempered, noise).argmax(axis=1)
@@ -227,16 +226,6 @@ def judge(
         anchors=anchors,
         noise=noise,
         joint=calibrated_joint(confident_joint(labels, confident, n_classes), labels),
-    )
-
-
-def doubt_of(labels: np.ndarray, probabilities: np.ndarray, noise: np.ndarray) -> np.ndarray:
-    """Logarithm of the odds (n,) that another class is true, by Bayes' rule; positive against the label."""
-    joint = probabilities * noise[:, labels].T
-    given = self_confidence(labels, joint)
-    others = joint.sum(axis=1) - given
-    return np.log(np.maximum(others, SMALLEST_PROBABILITY**2)) - np.log(
-        np.maximum(given, SMALLEST_PROBABILITY**2)
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -10,11 +11,13 @@ import pandas as pd
 from analysis.contract import Figure
 from analysis.dataset.small_pictures import small_picture
 from analysis.drawing.class_axis import MAX_CLASSES, label_class_axis, note_on_shown, short_label
-from analysis.drawing.pictures import plot_image_grid
+from analysis.drawing.pictures import plot_image_grid, show_image
 from analysis.drawing.style import ACCENT, MUTED, SEQUENTIAL, WARNING, new_figure
+from analysis.scrub.label_issues.evidence import GIVEN, N_NEAREST, SUGGESTED
 
 SUSPECT_PX = 160  # of a picture's longer side; twice what it takes in print
 SUSPECT_COLUMNS = 8
+MAX_EVIDENCE = 12  # doubted images shown with those nearest to them
 MAX_NUMBERED_CLASSES = 20  # up to so many, each cell bears its number
 N_BINS = 50
 
@@ -23,8 +26,7 @@ def plot_suspects(suspects: pd.DataFrame, n_issues: int) -> Figure:
     """The pictures of `suspects`, rows of the images' table with what opens them, the most doubtful first."""
     pictures, captions = [], []
     for row in suspects.itertuples():
-        how = {"value_range": row.value_range, "allow_truncated": bool(row.is_truncated)}
-        pictures.append(small_picture(row.path, SUSPECT_PX, **how))
+        pictures.append(_picture(row))
         given, suggested = short_label(row.label, 14), short_label(row.suggested_label, 12)
         captions.append(f"{given}\n→ {suggested}, {row.score:.0%}")
     return Figure(
@@ -34,6 +36,43 @@ def plot_suspects(suspects: pd.DataFrame, n_issues: int) -> Figure:
         "class, with the probability that the given one is wrong.",
         drawing=plot_image_grid(pictures, captions, columns=SUSPECT_COLUMNS, size=1.15),
         table=suspects[["item_id", "path", "split", "label", "suggested_label", "score"]],
+    )
+
+
+def plot_evidence(suspects: pd.DataFrame, images: pd.DataFrame, evidence: pd.DataFrame) -> Figure:
+    """The first `suspects`, each with the nearest `images` of both classes (`nearest_of_both_classes`)."""
+    shown = suspects.head(MAX_EVIDENCE)
+    files = images.set_index("item_id")
+    drawing, axes = new_figure(
+        width=9, height=1.25 * len(shown) + 0.3, rows=len(shown), columns=2 * N_NEAREST + 3
+    )
+    for axis in axes.flat:
+        axis.set_axis_off()
+    for row, suspect in zip(axes, shown.itertuples(), strict=True):
+        show_image(row[0], _picture(suspect), f"{suspect.score:.0%} wrong")
+        of_both = evidence[evidence["item_id"] == suspect.item_id]
+        for shown_for, first in ((GIVEN, 2), (SUGGESTED, 3 + N_NEAREST)):
+            for hit in of_both[of_both["shown_for"] == shown_for].itertuples():
+                axis = row[first + hit.place - 1]
+                show_image(axis, _picture(files.loc[hit.neighbour_id]), f"{hit.cosine_similarity:.2f}")
+                if hit.place == 1:
+                    axis.set_title(
+                        f"{shown_for}: {short_label(hit.label, 20)}", fontsize=7, loc="left", parse_math=False
+                    )
+    return Figure(
+        name="evidence",
+        title="Why these labels are doubted",
+        caption=f"Left the {len(shown)} most doubtful images, beside each the {N_NEAREST} most like it of "
+        "the class that its label names, and right those of the class that is suggested, with their cosine "
+        "similarity. Doubted images are not among them. label_evidence.csv has them for all doubted labels.",
+        drawing=drawing,
+        table=evidence[evidence["item_id"].isin(shown["item_id"])],
+    )
+
+
+def _picture(row: Any) -> np.ndarray:
+    return small_picture(
+        row.path, SUSPECT_PX, value_range=row.value_range, allow_truncated=bool(row.is_truncated)
     )
 
 

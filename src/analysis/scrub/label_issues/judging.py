@@ -9,12 +9,7 @@ from analysis.scrub.label_issues.confident_learning import Verdict, judge
 
 
 def judge_labels(
-    manifest: pd.DataFrame,
-    class_probabilities: np.ndarray,
-    *,
-    anchor_fraction: float,
-    min_score: float,
-    seed: int,
+    manifest: pd.DataFrame, class_probabilities: np.ndarray, *, anchor_fraction: float, min_score: float
 ) -> tuple[pd.DataFrame, list[str], Verdict | None]:
     """The images that were judged (`item_id`, `label`), their classes, and the verdict on each.
 
@@ -27,10 +22,6 @@ def judge_labels(
     if not len(classes):
         return images, [], None
     verdict = judge(
-        labels,
-        class_probabilities[is_judged],
-        anchor_fraction=anchor_fraction,
-        min_score=min_score,
-        seed=seed,
+        labels, class_probabilities[is_judged], anchor_fraction=anchor_fraction, min_score=min_score
     )
     return images, list(classes), verdict

@@ -18,6 +18,8 @@ CAPTIONS = {
     "takes others for this class. n_issues counts doubtful labels among the images labelled so.",
     "confused_pairs": "One row per pair of classes with doubtful labels, most first: the label given, and "
     "the class the picture shows instead. noise is the estimated share of the latter that is labelled so.",
+    "label_evidence": "Rows for each doubted label: the images most like it of the class given and of "
+    "the class suggested, none of them doubted, with their cosine similarity.",
     "contradicting_copies": "One row per pair of copies with different labels: at least one is wrong. "
     "Probably the one with the higher score, the probability that the label is wrong by the looks of "
     "the picture.",

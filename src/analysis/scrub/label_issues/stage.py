@@ -5,8 +5,10 @@ import pandas as pd
 
 from analysis.contract import Artifacts, Figure
 from analysis.scrub.label_issues.confident_learning import Verdict
+from analysis.scrub.label_issues.evidence import nearest_of_both_classes
 from analysis.scrub.label_issues.figures import (
     plot_class_noise,
+    plot_evidence,
     plot_noise_matrix,
     plot_scores,
     plot_suspects,
@@ -27,6 +29,7 @@ from analysis.scrub.label_issues.tables import (
 def label_issues(
     manifest: pd.DataFrame,
     scan: pd.DataFrame,
+    embeddings: np.ndarray,
     class_probabilities: np.ndarray,
     duplicate_pairs: pd.DataFrame,
     *,
@@ -48,6 +51,7 @@ def label_issues(
     table = tabulate_images(manifest, images, labels, verdict, classes)
     noise = tabulate_class_noise(table, labels, verdict, classes)
     pairs = tabulate_pairs(table, verdict, classes)
+    evidence = nearest_of_both_classes(table, embeddings)
     contradicting = tabulate_contradictions(table, duplicate_pairs)
     metrics = metrics_of(table, labels, verdict, contradicting)
     why = f"a label is judged by models of other images, and fewer than two classes have {n_folds} pictures"
@@ -59,9 +63,12 @@ def label_issues(
             "class_noise": noise,
             "confused_pairs": pairs,
             "contradicting_copies": contradicting,
+            "label_evidence": evidence,
         },
         captions=CAPTIONS,
-        figures=[] if verdict is None else _figures(table, noise, verdict, classes, scan, parameters),
+        figures=[]
+        if verdict is None
+        else _figures(table, noise, evidence, verdict, classes, scan, parameters),
         findings=findings_in(table, noise, contradicting, parameters),
         kinds=[SUSPECTED_LABEL, NOISY_CLASS],
         notes=notes_on(manifest, scan, table, metrics, len(classes), n_folds),
@@ -72,17 +79,18 @@ def label_issues(
 def _figures(
     table: pd.DataFrame,
     noise: pd.DataFrame,
+    evidence: pd.DataFrame,
     verdict: Verdict,
     classes: list[str],
     scan: pd.DataFrame,
     parameters: LabelIssuesParameters,
 ) -> list[Figure]:
     measured = scan.set_index("item_id")[["status", "value_range"]]
-    suspects = table[table["is_issue"]].head(parameters.max_suspects_shown)
-    suspects = suspects.join(measured, on="item_id", validate="m:1")
-    suspects = suspects.assign(is_truncated=suspects["status"].eq("truncated"))
+    images = table.join(measured, on="item_id", validate="m:1")
+    images = images.assign(is_truncated=images["status"].eq("truncated"))
+    suspects = images[images["is_issue"]].head(parameters.max_suspects_shown)
     n_issues = int(table["is_issue"].sum())
-    shown = [plot_suspects(suspects, n_issues)] if n_issues else []
+    shown = [plot_suspects(suspects, n_issues), plot_evidence(suspects, images, evidence)] if n_issues else []
     return [
         *shown,
         plot_class_noise(noise),

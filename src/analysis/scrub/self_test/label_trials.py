@@ -50,11 +50,7 @@ def try_flips(
         seed=seed,
     ).probabilities
     images, _, verdict = judge_labels(
-        manifest,
-        probabilities,
-        anchor_fraction=judging.anchor_fraction,
-        min_score=judging.min_score,
-        seed=seed,
+        manifest, probabilities, anchor_fraction=judging.anchor_fraction, min_score=judging.min_score
     )
     if verdict is None:
         return [], []
