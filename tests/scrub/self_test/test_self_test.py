@@ -93,8 +93,13 @@ def test_self_test_finds_gross_faults(artifacts: Artifacts) -> None:
     results = artifacts.tables["self_test"].set_index("fault")
     for fault in ("copied", "darkened", "overexposed", "truncated", "blurred"):
         assert results.loc[fault, ["n_found", "n_reported", "n_right"]].tolist() == [8, 8, 8], fault
-    assert results.loc["flipped label", "recall"] > 0.8
-    assert results.loc["flipped label", "n_planted"] == 6  # 5% of 120, less than the 8 wanted
+    for fault in ("flipped label", "label of a class alike", "label of an unsure picture"):
+        assert results.loc[fault, "n_planted"] == 2  # a third of 5% of 120, less than the 8 wanted
+        assert results.loc[fault, "n_right"] == results.loc[fault, "n_reported"] > 0
+    scores = artifacts.tables["label_scores"]
+    assert scores["n_labels"].sum() == N
+    assert scores["n_planted"].sum() == 6
+    assert scores["planted_share"].iloc[-1] == 1
     assert results.loc["copy in another split", "n_planted"] == 11 * 8
     assert results.loc["recompressed", "recall"] > 0.8
 

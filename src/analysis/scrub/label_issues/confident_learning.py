@@ -179,7 +179,7 @@ class Verdict:
     score
         (n,) in [0, 1]: the probability that the given label is wrong; 1 is surely wrong.
     suggested
-        (n,): the class most probably true, often the given one.
+        (n,): see `suggested_classes`; often the given one.
     is_issue
         (n,): labels to look at.
     anchors
@@ -217,7 +217,7 @@ def judge(
         planted_doubts(labels, tempered, noise),
         wrong_share=(anchors.sum() - np.trace(anchors) + 0.5) / (anchors.sum() + 1),
     )
-    suggested = true_class_probabilities(labels, tempered, noise).argmax(axis=1)
+    suggested = suggested_classes(labels, tempered, noise)
     return Verdict(
         probabilities=tempered,
         score=score,
@@ -227,6 +227,13 @@ def judge(
         noise=noise,
         joint=calibrated_joint(confident_joint(labels, confident, n_classes), labels),
     )
+
+
+def suggested_classes(labels: np.ndarray, probabilities: np.ndarray, noise: np.ndarray) -> np.ndarray:
+    """The given class (n,) where the picture shows it, else the likeliest other that is labelled so."""
+    others = true_class_probabilities(labels, probabilities, noise)
+    others[np.arange(len(labels)), labels] = 0
+    return np.where(probabilities.argmax(axis=1) == labels, labels, others.argmax(axis=1))
 
 
 def true_class_probabilities(labels: np.ndarray, probabilities: np.ndarray, noise: np.ndarray) -> np.ndarray:

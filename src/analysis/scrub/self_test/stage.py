@@ -18,7 +18,7 @@ from analysis.scrub.quality_checks.parameters import QualityChecksParameters
 from analysis.scrub.self_test.copy_trials import try_copies
 from analysis.scrub.self_test.faults import NEAR_COPIES
 from analysis.scrub.self_test.figures import plot_examples, plot_recall
-from analysis.scrub.self_test.label_trials import try_flips
+from analysis.scrub.self_test.label_trials import SCORE_COLUMNS, try_flips
 from analysis.scrub.self_test.parameters import SelfTestParameters
 from analysis.scrub.self_test.quality_trials import try_quality, try_truncation
 from analysis.scrub.self_test.sample import draw_sample
@@ -34,6 +34,12 @@ CAPTION = (
 THRESHOLDS_CAPTION = (
     "One row per threshold: its value, the share of images that it flags falsely, the value that would flag "
     "the wanted share, and the recall with either. Untouched images with a fault of their own count as false."
+)
+
+SCORES_CAPTION = (
+    "One row per range of label_issues' scores: how many labels had such a score, their mean score, and how "
+    "many of them were planted. Where the score holds, planted_share is near mean_score; labels that were "
+    "wrong before count as right here, which makes it too low."
 )
 
 
@@ -72,9 +78,10 @@ def self_test(
             try_truncation(sample, quality_checks, **place),
         ]
     flips = {"n_planted": parameters.n_planted, "target_rate": rate, "seed": seed, "rng": rng}
-    outcomes.append(
-        try_flips(sample, embeddings, duplicate_pairs, label_probabilities, label_issues, **flips)
+    of_labels, label_scores = try_flips(
+        sample, embeddings, duplicate_pairs, label_probabilities, label_issues, **flips
     )
+    outcomes.append(of_labels)
     trials = [trial for outcome in outcomes for trial in outcome[0]]
     results = _results(trials)
     return Artifacts(
@@ -84,8 +91,9 @@ def self_test(
         tables={
             "self_test": results,
             "thresholds": _thresholds([threshold for outcome in outcomes for threshold in outcome[1]], rate),
+            "label_scores": label_scores,
         },
-        captions={"self_test": CAPTION, "thresholds": THRESHOLDS_CAPTION},
+        captions={"self_test": CAPTION, "thresholds": THRESHOLDS_CAPTION, "label_scores": SCORES_CAPTION},
         figures=[plot_recall(results), plot_examples(trials, n_examples=parameters.n_examples_shown)],
         notes=_notes(trials, len(sample), len(manifest)),
     )
@@ -151,6 +159,10 @@ def _nothing_tested(n: int, target_rate: float) -> Artifacts:
     return Artifacts(
         summary=f"{n:,} images, too few to test with",
         metrics={"mean_recall": np.nan, "mean_precision": np.nan, "n_images": n},
-        tables={"self_test": _results([]), "thresholds": _thresholds([], target_rate)},
+        tables={
+            "self_test": _results([]),
+            "thresholds": _thresholds([], target_rate),
+            "label_scores": pd.DataFrame(columns=SCORE_COLUMNS),
+        },
         unjudged=f"faults are planted among {MIN_IMAGES} images or more, and {n:,} were read whole",
     )
