@@ -52,10 +52,12 @@ def choose_network(
 
 
 def suited_input_px(scan: pd.DataFrame, sizes_px: Sequence[int] = SCRATCH_SIZES_PX) -> int:
-    """The smallest of `sizes_px`, which rise, that holds the readable images' median side, else the largest.
-
-    The side is that of a square of the same area.
-    """
-    sizes = scan.loc[is_readable(scan), ["width_px", "height_px"]].astype(float)
-    median_side = np.sqrt(sizes.prod(axis=1)).median()
+    """The smallest of `sizes_px`, which rise, that holds `median_side_px`, else the largest."""
+    median_side = median_side_px(scan)
     return next((px for px in sizes_px if median_side <= px), sizes_px[-1])
+
+
+def median_side_px(scan: pd.DataFrame) -> float:
+    """Of the readable images; a side is that of a square of the same area."""
+    sizes = scan.loc[is_readable(scan), ["width_px", "height_px"]].astype(float)
+    return float(np.sqrt(sizes.prod(axis=1)).median())

@@ -26,6 +26,7 @@ TIMM = "timm:"
 # the larger they are looked at, up to the size that the weights were trained with.
 MAX_PIXELS = 170e6
 INPUT_SIZES_PX = (224, 160, 128, 96)
+MAX_ENLARGEMENT = 4
 HUB_TIMEOUT_SECONDS = 2  # of silence, before a hub counts as not to be reached
 
 
@@ -82,9 +83,17 @@ def pretrained_backbone(name: str, *, input_px: int | None = None) -> Backbone:
     return _of_torchvision(name)
 
 
-def suited_px(n_images: int) -> int:
-    """The largest of `INPUT_SIZES_PX` at which so many images keep within `MAX_PIXELS`, else the smallest."""
-    return next((px for px in INPUT_SIZES_PX if n_images * px**2 <= MAX_PIXELS), INPUT_SIZES_PX[-1])
+def suited_px(n_images: int, median_side_px: float) -> int:
+    """The largest of `INPUT_SIZES_PX` at which so many images keep within `MAX_PIXELS`, else the smallest.
+
+    None that would enlarge them by more than `MAX_ENLARGEMENT`: they would say no more, and take longer.
+    """
+    fitting = [
+        px
+        for px in INPUT_SIZES_PX
+        if n_images * px**2 <= MAX_PIXELS and px <= median_side_px * MAX_ENLARGEMENT
+    ]
+    return fitting[0] if fitting else INPUT_SIZES_PX[-1]
 
 
 def feature_batches(

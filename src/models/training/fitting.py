@@ -40,6 +40,7 @@ from models.training.parameters import TrainingParameters
 from models.training.phases import PARTS, Phase, training_phases
 
 AUTO_EPOCHS = {"scratch": 10, "pretrained": 3}  # docs/training.md: what three reach
+AUTO_BATCH_IMAGES = {"scratch": 128, "pretrained": 32}
 
 
 @dataclass(frozen=True)
@@ -166,7 +167,8 @@ def prepare_training(
         )
     phases = _phases(load_backbone(classifier, initial_weights), parameters)
     flips = classes_by_flip(inputs.advice.safe_flips, classifier.classes, parameters.augmentation)
-    training, validation = _batches(images, classifier, parameters, flips, hardware, seed)
+    batch_images = batch_images_of(parameters, is_pretrained=initial_weights.is_pretrained)
+    training, validation = _batches(images, classifier, parameters, flips, hardware, batch_images, seed)
     contract = check_contract(
         training, validation, n_classes=len(classifier.classes), input_px=input_px, n_leaked=len(leaked)
     )
@@ -235,6 +237,12 @@ def normalisation_for(
     return Normalisation(advice.mean, advice.std)
 
 
+def batch_images_of(parameters: TrainingParameters, *, is_pretrained: bool) -> int:
+    """The one named, or fewer where training is short, so that it has steps enough."""
+    auto = AUTO_BATCH_IMAGES["pretrained" if is_pretrained else "scratch"]
+    return auto if parameters.batch_images == "auto" else parameters.batch_images
+
+
 def _phases(pretrained: set[str], parameters: TrainingParameters) -> list[Phase]:
     auto = AUTO_EPOCHS["pretrained" if pretrained else "scratch"]
     return training_phases(
@@ -253,6 +261,7 @@ def _batches(
     parameters: TrainingParameters,
     flips: dict[str, np.ndarray],
     hardware: Hardware,
+    batch_images: int,
     seed: int,
 ) -> tuple[Batches, Batches | None]:
     input_px = classifier.input_px
@@ -273,7 +282,7 @@ def _batches(
     augment = new_augmentation(
         parameters.augmentation, flips, n_classes=len(classifier.classes), input_px=input_px
     )
-    in_batches = {"batch_images": parameters.batch_images, "device": hardware.device}
+    in_batches = {"batch_images": batch_images, "device": hardware.device}
     training = Batches(store("train"), seed=seed, augment=augment, **in_batches)
     if images["validation"].empty:
         return training, None

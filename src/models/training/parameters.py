@@ -34,7 +34,7 @@ class TrainingParameters(StageParameters):
     head_epochs: Annotated[int, Field(ge=0)]
     unfrozen: tuple[Part, ...]
     patience: Annotated[int, Field(ge=1)]
-    batch_images: Annotated[int, Field(ge=2)]
+    batch_images: Literal["auto"] | Annotated[int, Field(ge=2)]
     learning_rate: Annotated[float, Field(gt=0)]
     layer_decay: Annotated[float, Field(gt=0, le=1)]
     weight_decay: Annotated[float, Field(ge=0)]

@@ -51,7 +51,9 @@ def tables_of(thumbnails: np.ndarray, status: list[str] | None = None) -> tuple[
             "status": "ok",
         }
     )
-    return manifest, pd.DataFrame({"item_id": np.arange(n), "status": status, "value_range": None})
+    return manifest, pd.DataFrame(
+        {"item_id": np.arange(n), "status": status, "value_range": None, "width_px": 32, "height_px": 32}
+    )
 
 
 def embedded(thumbnails: np.ndarray, status: list[str] | None = None, **changes: object) -> Artifacts:
@@ -214,7 +216,7 @@ def test_packaged_network_describes_images_without_a_network(weights_folder: Pat
     np.fill_diagonal(similarity, -1)
     is_dark = np.arange(20) < 10
     assert (is_dark[similarity.argmax(axis=1)] == is_dark).mean() >= 0.9
-    assert artifacts.metrics["input_px"] == 224
+    assert artifacts.metrics["input_px"] == 96  # of 8 px
     assert artifacts.metrics["weights_sha256"].startswith("579344248a93")
     assert artifacts.metrics["weights_bytes"] == 18_826_032
 
@@ -259,7 +261,12 @@ def test_each_depth_counts_alike_however_large_its_numbers() -> None:
 
 
 def test_few_images_are_looked_at_larger() -> None:
-    assert [suited_px(n) for n in (10, 1_360, 3_389, 5_000, 10_000, 60_000)] == [224, 224, 160, 160, 128, 96]
+    found = [suited_px(n, 500) for n in (10, 1_360, 3_389, 5_000, 10_000, 60_000)]
+    assert found == [224, 224, 160, 160, 128, 96]
+
+
+def test_small_images_are_not_blown_up() -> None:
+    assert [suited_px(10, side) for side in (8, 28, 32, 40, 56, 400)] == [96, 96, 128, 160, 224, 224]
 
 
 def test_features_that_tell_classes_apart_come_first() -> None:

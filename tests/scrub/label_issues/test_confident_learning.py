@@ -186,7 +186,7 @@ def test_planted_noise_is_measured_and_its_labels_are_listed(rate: float) -> Non
     estimated = 1 - np.trace(verdict.anchors) / verdict.anchors.sum()
     assert estimated == pytest.approx(rate, abs=0.03)
     is_wrong = given != true
-    assert is_wrong[verdict.is_issue].mean() > 0.9
+    assert is_wrong[verdict.is_issue].mean() > 0.8
     assert verdict.is_issue[is_wrong].mean() > 0.5
     assert (verdict.suggested == true)[verdict.is_issue & is_wrong].mean() > 0.9
 

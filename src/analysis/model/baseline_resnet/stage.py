@@ -39,6 +39,7 @@ from models.training.fitting import (
 )
 from models.training.inputs import TrainingInputs, advice_of
 
+ORDER_BATCH_IMAGES = 128
 ORDER_IMAGES, ORDER_IMAGES_PER_CLASS = 1000, 20  # by which the order of a checkpoint's outputs is judged
 
 
@@ -137,6 +138,6 @@ def _other_order(
     n = min(ORDER_IMAGES, ORDER_IMAGES_PER_CLASS * n_classes)
     images = images.iloc[balanced_sample(images["class_index"].to_numpy(), n, seed=seed)]
     device = prepare_device(parameters.device)
-    found = predict_images(classifier, images, batch_images=parameters.batch_images, device=device)
+    found = predict_images(classifier, images, batch_images=ORDER_BATCH_IMAGES, device=device)
     predicted = found.probabilities.argmax(axis=1)
     return other_order(images["class_index"].to_numpy(), predicted, n_classes=n_classes, seed=seed)

@@ -17,6 +17,8 @@ from models.training.fitting import FittedClassifier, fit_classifier
 from models.training.inputs import TrainingInputs, advice_of
 from models.training.parameters import TrainingParameters
 
+PREDICTED_TOGETHER = 128  # held-out images
+
 
 def train_recipe(
     cleaned_manifest: pd.DataFrame,
@@ -57,7 +59,7 @@ def train_recipe(
         fitted.classifier,
         cleaned_manifest,
         scan,
-        batch_images=parameters.batch_images,
+        batch_images=PREDICTED_TOGETHER,
         device=prepare_device(parameters.device),
     )
     is_right = predictions["label"].astype(str) == predictions["predicted_label"].astype(str)

@@ -8,6 +8,7 @@ import pandas as pd
 import torch
 
 from analysis.contract import Artifacts, Figure
+from analysis.dataset.input_size import median_side_px
 from analysis.dataset.readable import readable_images
 from analysis.obtain.embed.comparison import CAPTION, comparable_sample, compare_features
 from analysis.obtain.embed.figures import plot_atoms, plot_neighbours
@@ -42,10 +43,10 @@ def embed(
     """
     images = readable_images(manifest, scan)
     rows = images["item_id"].to_numpy()
-    found = _described(parameters.backbone, images, thumbnails, parameters, seed)
+    found = _described(parameters.backbone, images, scan, thumbnails, parameters, seed)
     embeddings = np.full((len(manifest), found.vectors.shape[1]), np.nan, dtype=np.float32)
     embeddings[rows] = found.vectors
-    compared = _compared(found, images, thumbnails, parameters, seed)
+    compared = _compared(found, images, scan, thumbnails, parameters, seed)
     shown = (
         [plot_neighbours(embeddings, thumbnails, rows, n_queries=N_QUERIES, seed=seed)] if len(rows) else []
     )
@@ -87,13 +88,18 @@ class _Described:
 
 
 def _described(
-    backbone: str, images: pd.DataFrame, thumbnails: np.ndarray, parameters: EmbedParameters, seed: int
+    backbone: str,
+    images: pd.DataFrame,
+    scan: pd.DataFrame,
+    thumbnails: np.ndarray,
+    parameters: EmbedParameters,
+    seed: int,
 ) -> _Described:
     if images.empty:
         return _Described(np.empty((0, 1), dtype=np.float32))
     if backbone == PATCHES:
         return _by_patches(thumbnails, images["item_id"].to_numpy(), parameters, seed)
-    return _by_network(backbone, images, parameters, seed)
+    return _by_network(backbone, images, scan, parameters, seed)
 
 
 def _by_patches(
@@ -128,11 +134,15 @@ def _parts(rows: np.ndarray) -> Iterator[np.ndarray]:
         yield rows[start : start + PART_IMAGES]
 
 
-def _by_network(name: str, images: pd.DataFrame, parameters: EmbedParameters, seed: int) -> _Described:
+def _by_network(
+    name: str, images: pd.DataFrame, scan: pd.DataFrame, parameters: EmbedParameters, seed: int
+) -> _Described:
     device = prepare_device(parameters.device)
     wanted = None if parameters.input_px == "auto" else parameters.input_px
     backbone = pretrained_backbone(name, input_px=wanted)
-    input_px = wanted or (backbone.own_px if name.startswith(TIMM) else suited_px(len(images)))
+    input_px = wanted or (
+        backbone.own_px if name.startswith(TIMM) else suited_px(len(images), median_side_px(scan))
+    )
     vectors, projection = describe(
         backbone,
         images,
@@ -149,7 +159,12 @@ def _by_network(name: str, images: pd.DataFrame, parameters: EmbedParameters, se
 
 
 def _compared(
-    found: _Described, images: pd.DataFrame, thumbnails: np.ndarray, parameters: EmbedParameters, seed: int
+    found: _Described,
+    images: pd.DataFrame,
+    scan: pd.DataFrame,
+    thumbnails: np.ndarray,
+    parameters: EmbedParameters,
+    seed: int,
 ) -> pd.DataFrame:
     """The features made beside those that could have been, on a sample of the labelled images."""
     places = comparable_sample(images, seed=seed)
@@ -159,5 +174,5 @@ def _compared(
     features = {parameters.backbone: found.vectors[places]}
     for other in (PACKAGED, PATCHES):
         if other not in features:
-            features[other] = _described(other, sample, thumbnails, parameters, seed).vectors
+            features[other] = _described(other, sample, scan, thumbnails, parameters, seed).vectors
     return compare_features(features, sample["class_index"].to_numpy(), seed=seed)
