@@ -8,8 +8,8 @@ are there, each counts as right as far as it is (expectation and maximisation in
 Rubin 1977).
 
 What this assumes: that wrong labels look like planted ones, and that at least as many of all are wrong as of
-typical pictures. People err more on pictures that are not typical: there the probability is too low, and the list
-shorter than it could be rather than longer than it should.
+typical pictures. People err more on pictures that are not typical: there the probability is too low, and the
+list shorter than it could be rather than longer than it should.
 """
 
 from __future__ import annotations
