@@ -22,10 +22,10 @@ from models.networks.efficientnet_lite import EfficientNetLite0
 from models.networks.pretrained import IMAGENET_MEAN, IMAGENET_STD, imagenet_state
 
 TIMM = "timm:"
-# Pixels of all images that take about a minute on two cores: 10,000 images at 128×128. The fewer the images,
-# the larger they are looked at, up to the size that the weights were trained with.
-MAX_PIXELS = 170e6
-INPUT_SIZES_PX = (224, 160, 128, 96)
+# By the side that an image becomes, how many images take about a minute on two cores. The fewer the images,
+# the larger they are looked at, up to the size that the weights were trained with; more than all these at 96.
+MAX_IMAGES = {224: 1_000, 160: 3_000, 128: 12_000}
+SMALLEST_PX = 96
 MAX_ENLARGEMENT = 4
 HUB_TIMEOUT_SECONDS = 2  # of silence, before a hub counts as not to be reached
 
@@ -84,16 +84,12 @@ def pretrained_backbone(name: str, *, input_px: int | None = None) -> Backbone:
 
 
 def suited_px(n_images: int, median_side_px: float) -> int:
-    """The largest of `INPUT_SIZES_PX` at which so many images keep within `MAX_PIXELS`, else the smallest.
+    """The largest side at which so many images keep within `MAX_IMAGES`, else the smallest.
 
     None that would enlarge them by more than `MAX_ENLARGEMENT`: they would say no more, and take longer.
     """
-    fitting = [
-        px
-        for px in INPUT_SIZES_PX
-        if n_images * px**2 <= MAX_PIXELS and px <= median_side_px * MAX_ENLARGEMENT
-    ]
-    return fitting[0] if fitting else INPUT_SIZES_PX[-1]
+    sides = [px for px, n in MAX_IMAGES.items() if n_images <= n and px <= median_side_px * MAX_ENLARGEMENT]
+    return max(sides, default=SMALLEST_PX)
 
 
 def feature_batches(
