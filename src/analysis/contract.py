@@ -28,6 +28,7 @@ Device = Literal["auto", "cpu", "cuda", "mps"]  # auto: the first there is of CU
 # What a path in params.yaml is where there is none: a file all the same, because DVC's inputs must exist.
 NO_FILE = "data/none"
 Metrics = Mapping[str, float | str | None]
+PATCHES = "patches"  # of embed.backbone: all others bring what they learnt from other images
 TYPES = {"int", "float", "str", "bool", "none"}
 FINDING_COLUMNS = ["item_id", "other_item_id", "label", "kind", "severity", "score", "detail", "stage"]
 

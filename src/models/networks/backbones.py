@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -16,10 +15,18 @@ from torchvision.models import get_model, get_model_weights
 from torchvision.transforms.functional import normalize
 
 from analysis.contract import InputError
+from analysis.dataset.input_size import LITE
 from models.inference import decoded_batches
 from models.networks import packaged_weights
 from models.networks.efficientnet_lite import EfficientNetLite0
-from models.networks.pretrained import IMAGENET_MEAN, IMAGENET_STD, imagenet_state
+from models.networks.pretrained import (
+    HUB_TIMEOUT_SECONDS,
+    IMAGENET_MEAN,
+    IMAGENET_STD,
+    WeightsFile,
+    cached_file,
+    imagenet_state,
+)
 
 TIMM = "timm:"
 # By the side that an image becomes, how many images take about a minute on two cores. The fewer the images,
@@ -27,7 +34,6 @@ TIMM = "timm:"
 MAX_IMAGES = {224: 1_000, 160: 3_000, 128: 12_000}
 SMALLEST_PX = 96
 MAX_ENLARGEMENT = 4
-HUB_TIMEOUT_SECONDS = 2  # of silence, before a hub counts as not to be reached
 
 
 @dataclass(frozen=True)
@@ -42,8 +48,8 @@ class Backbone:
         Of the images, in [0, 1], that it was trained on.
     own_px
         Side of the images that it was trained on.
-    weights_file
-        What holds its weights.
+    weights
+        The file that holds its weights.
     """
 
     features: Callable[[Tensor], Sequence[Tensor]]
@@ -51,12 +57,7 @@ class Backbone:
     mean: Sequence[float]
     std: Sequence[float]
     own_px: int
-    weights_file: Path
-
-    def identity(self) -> dict[str, str | int]:
-        """Which weights these are, the same on every machine."""
-        content = self.weights_file.read_bytes()
-        return {"weights_sha256": hashlib.sha256(content).hexdigest(), "weights_bytes": len(content)}
+    weights: WeightsFile
 
 
 def pretrained_backbone(name: str, *, input_px: int | None = None) -> Backbone:
@@ -72,12 +73,13 @@ def pretrained_backbone(name: str, *, input_px: int | None = None) -> Backbone:
     InputError
         If its weights cannot be had.
     """
-    if name == "efficientnet_lite0":
+    if name == LITE:
         network = EfficientNetLite0().eval()
         network.load_state_dict(packaged_weights.packaged_state())
         network = _folded(network).to(memory_format=torch.channels_last)
         sizes = {"mean": packaged_weights.MEAN, "std": packaged_weights.STD, "own_px": 224}
-        return Backbone(network.at_depths, network, **sizes, weights_file=packaged_weights.packaged_file())
+        weights = WeightsFile.at(packaged_weights.packaged_file())
+        return Backbone(network.at_depths, network, **sizes, weights=weights)
     if name.startswith(TIMM):
         return _of_timm(*name.removeprefix(TIMM).split("@"), input_px)
     return _of_torchvision(name)
@@ -121,7 +123,7 @@ def _folded(network: nn.Module) -> nn.Module:
 def _of_torchvision(name: str) -> Backbone:
     weights = get_model_weights(name).IMAGENET1K_V1
     state = imagenet_state(weights)
-    file = Path(torch.hub.get_dir()) / "checkpoints" / Path(weights.url).name
+    file = cached_file(weights)
     if state is None:
         raise InputError(
             f"embed.backbone is '{name}', but its ImageNet weights are neither in torch's cache ({file}) nor "
@@ -132,7 +134,9 @@ def _of_torchvision(name: str) -> Backbone:
     network.load_state_dict(state)
     network.fc = nn.Identity()
     network.eval()
-    return Backbone(lambda images: [network(images)], network, IMAGENET_MEAN, IMAGENET_STD, 224, file)
+    return Backbone(
+        lambda images: [network(images)], network, IMAGENET_MEAN, IMAGENET_STD, 224, WeightsFile.at(file)
+    )
 
 
 def _of_timm(name: str, revision: str, input_px: int | None) -> Backbone:
@@ -160,4 +164,6 @@ def _of_timm(name: str, revision: str, input_px: int | None) -> Backbone:
     network = timm.create_model(name, pretrained=True, pretrained_cfg_overlay=overlay, num_classes=0, **size)
     network.eval()
     own_px = config.input_size[-1]
-    return Backbone(lambda images: [network(images)], network, config.mean, config.std, own_px, Path(file))
+    return Backbone(
+        lambda images: [network(images)], network, config.mean, config.std, own_px, WeightsFile.at(Path(file))
+    )

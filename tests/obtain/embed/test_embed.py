@@ -187,7 +187,7 @@ def test_a_resnets_features_are_its_penultimate_ones(weights_folder: Path) -> No
     with torch.inference_mode():
         torch.testing.assert_close(backbone.features(grey), [network(grey)])
     content = (weights_folder / "resnet18-f37072fd.pth").read_bytes()
-    assert backbone.identity()["weights_bytes"] == len(content)
+    assert backbone.weights.n_bytes == len(content)
 
 
 @pytest.fixture

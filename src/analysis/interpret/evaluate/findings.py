@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pandas as pd
 
-from analysis.contract import FindingKind, findings_of
+from analysis.contract import PATCHES, FindingKind, findings_of
 from analysis.interpret.evaluate.judged import Judged
 
 LOW_ACCURACY = FindingKind(
@@ -53,7 +53,6 @@ TRAIN_BETTER = (
     "Train for more epochs, on larger images or more of them, or from pretrained weights (the parameters of "
     "baseline_resnet)."
 )
-NOT_PRETRAINED = "patches"  # of embed.backbone: all others bring what they learnt from other images
 N_WORST = 3  # classes named where the gate is not passed
 KINDS = (LOW_ACCURACY, LOW_RECALL, OVERCONFIDENT)
 
@@ -111,7 +110,7 @@ def below_probe(
     backbone: str, *, accuracies: tuple[float, float], n: int, split: str, gain: tuple[float, float, float]
 ) -> FindingKind:
     """In the words of this comparison: `accuracies` of network and probe, `gain` with its interval."""
-    is_pretrained = backbone != NOT_PRETRAINED
+    is_pretrained = backbone != PATCHES
     features = "pretrained features" if is_pretrained else "features learnt without labels"
     more, low, high = (100 * value for value in gain)
     return replace(

@@ -7,8 +7,8 @@ import numpy as np
 import pandas as pd
 import torch
 
-from analysis.contract import Artifacts, Figure
-from analysis.dataset.input_size import median_side_px
+from analysis.contract import PATCHES, Artifacts, Figure
+from analysis.dataset.input_size import LITE, median_side_px
 from analysis.dataset.readable import readable_images
 from analysis.obtain.embed.comparison import CAPTION, comparable_sample, compare_features
 from analysis.obtain.embed.figures import plot_atoms, plot_neighbours
@@ -23,7 +23,6 @@ from models.training.devices import prepare_device
 
 PART_IMAGES = 2_000  # encoded before they are projected: 26 MB of features at 400 filters
 N_QUERIES = 6
-PATCHES, PACKAGED = "patches", "efficientnet_lite0"  # what can be had without a network
 
 
 def embed(
@@ -155,7 +154,8 @@ def _by_network(
     )
     n_fitted = min(len(images), parameters.max_fitting_images)
     explained = projection.explained_variance_fraction
-    return _Described(vectors, n_fitted, explained, input_px, backbone.identity())
+    weights = {"weights_sha256": backbone.weights.sha256, "weights_bytes": backbone.weights.n_bytes}
+    return _Described(vectors, n_fitted, explained, input_px, weights)
 
 
 def _compared(
@@ -172,7 +172,7 @@ def _compared(
     if sample["class_index"].nunique() < 2:
         return compare_features({}, np.empty(0), seed=seed)
     features = {parameters.backbone: found.vectors[places]}
-    for other in (PACKAGED, PATCHES):
+    for other in (LITE, PATCHES):  # which need no network
         if other not in features:
             features[other] = _described(other, sample, scan, thumbnails, parameters, seed).vectors
     return compare_features(features, sample["class_index"].to_numpy(), seed=seed)

@@ -9,7 +9,8 @@ Rubin 1977).
 
 What this assumes: that wrong labels look like planted ones, and that at least as many of all are wrong as of
 typical pictures. People err more on pictures that are not typical: there the probability is too low, and the
-list shorter than it could be rather than longer than it should.
+list rather shorter than it could be. With few typical pictures that share is known badly, and the list may be
+too long as well (benchmarks/README.md).
 """
 
 from __future__ import annotations

@@ -9,6 +9,7 @@ from typing import Any
 
 import pandas as pd
 
+from analysis.contract import PATCHES
 from analysis.report.report.results import StageResult
 from analysis.report.report.wording import count_of, write_duration
 
@@ -84,7 +85,7 @@ def _probe_of(results: Sequence[StageResult], run_records: Mapping[str, Mapping[
     probe = probes[-1]
     names = [f"probe_test_accuracy{end}" for end in ("", "_low", "_high")]
     accuracy, low, high = (100 * probe.metrics[name] for name in names)
-    is_pretrained = probe.parameters["embed.backbone"] != "patches"
+    is_pretrained = probe.parameters["embed.backbone"] != PATCHES
     seconds = run_records.get(probe.name, {}).get("seconds")
     return Probe(
         features="pretrained features" if is_pretrained else "features learnt without labels",
