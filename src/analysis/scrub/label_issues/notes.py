@@ -97,8 +97,8 @@ def _trust(metrics: dict[str, float], n_classes: int) -> str:
     accuracy = metrics["out_of_sample_accuracy"]
     if accuracy >= STRONG_ACCURACY:
         verdict = (
-            "That is good enough to list blatant errors; of those on pictures that are hard to tell, many are "
-            "missed (the self-test says how many of those planted here)."
+            "That is good enough to list blatant errors; of those on pictures that are hard to tell, many "
+            "are missed (the self-test says how many of those planted here)."
         )
     elif accuracy >= FAIR_ACCURACY:
         verdict = "Expect it to miss many wrong labels; what it lists is worth a look."
