@@ -15,6 +15,8 @@ from analysis.progress import progress
 from models.data.decoding import decode
 from models.networks.classifier import ImageClassifier, in_unit_range
 
+PREDICTED_TOGETHER = 128  # images; where no stage has a parameter for it
+
 
 @dataclass(frozen=True)
 class Predictions:

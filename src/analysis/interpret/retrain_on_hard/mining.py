@@ -17,7 +17,7 @@ import pandas as pd
 from analysis.statistics.paired import mcnemar_p_value, newcombe_interval
 from analysis.statistics.proportions import proportion_of
 from analysis.statistics.rank_tests import holm
-from models.inference import predict_held_out
+from models.inference import PREDICTED_TOGETHER, predict_held_out
 from models.training.devices import prepare_device
 from models.training.fitting import fit_classifier
 from models.training.inputs import TrainingInputs
@@ -81,7 +81,7 @@ def _predict_after_training(
         fitted.classifier,
         manifest,
         aligned,
-        batch_images=baseline.batch_images,
+        batch_images=PREDICTED_TOGETHER,
         device=prepare_device(baseline.device),
     )
 

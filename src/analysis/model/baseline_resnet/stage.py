@@ -23,7 +23,7 @@ from analysis.model.baseline_resnet.output_order import OtherOrder, other_order
 from analysis.model.baseline_resnet.parameters import BaselineResnetParameters
 from models.augmentation.flips import flip_notes
 from models.data.batch_checks import CONTRACT_CAPTION, CONTRACT_COLUMNS
-from models.inference import predict_images
+from models.inference import PREDICTED_TOGETHER, predict_images
 from models.networks.checkpoint import save_classifier
 from models.networks.classifier import ImageClassifier
 from models.networks.pretrained import NORMALISATION, WeightsFile
@@ -39,7 +39,6 @@ from models.training.fitting import (
 )
 from models.training.inputs import TrainingInputs, advice_of
 
-ORDER_BATCH_IMAGES = 128
 ORDER_IMAGES, ORDER_IMAGES_PER_CLASS = 1000, 20  # by which the order of a checkpoint's outputs is judged
 
 
@@ -138,6 +137,6 @@ def _other_order(
     n = min(ORDER_IMAGES, ORDER_IMAGES_PER_CLASS * n_classes)
     images = images.iloc[balanced_sample(images["class_index"].to_numpy(), n, seed=seed)]
     device = prepare_device(parameters.device)
-    found = predict_images(classifier, images, batch_images=ORDER_BATCH_IMAGES, device=device)
+    found = predict_images(classifier, images, batch_images=PREDICTED_TOGETHER, device=device)
     predicted = found.probabilities.argmax(axis=1)
     return other_order(images["class_index"].to_numpy(), predicted, n_classes=n_classes, seed=seed)

@@ -10,14 +10,12 @@ from analysis.contract import Artifacts
 from analysis.cores import available_cores
 from analysis.model.compare_models.parameters import CompareModelsParameters
 from analysis.model.recipes import recipe_parameters
-from models.inference import predict_held_out
+from models.inference import PREDICTED_TOGETHER, predict_held_out
 from models.networks.classifier import count_flops
 from models.training.devices import prepare_device
 from models.training.fitting import FittedClassifier, fit_classifier
 from models.training.inputs import TrainingInputs, advice_of
 from models.training.parameters import TrainingParameters
-
-PREDICTED_TOGETHER = 128  # held-out images
 
 
 def train_recipe(
