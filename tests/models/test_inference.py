@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from analysis.dataset.readable import readable_images
-from models.inference import predict_images
+from models.inference import logits_of, predict_images
 
 CPU = torch.device("cpu")
 LEVELS = [0, 51, 102, 153, 204, 255]  # sixths of the grey scale: 0, 0.2 … 1
@@ -33,6 +33,23 @@ def test_rows_stay_in_order_whatever_the_batch_size(
     classifier = make_grey_classifier(["dark", "light"], [0.0, 1.0])
     found = predict_images(classifier, images, batch_images=batch_images, device=CPU)
     np.testing.assert_allclose(found.embeddings[:, 0], np.array(LEVELS[::-1]) / 255, atol=1e-4)
+
+
+def test_no_more_images_pass_a_network_at_once_than_a_cpu_does_well_with(monkeypatch) -> None:
+    monkeypatch.setattr("models.inference.CPU_PIXELS", 3 * 8 * 8)
+    seen = []
+
+    def network(images: torch.Tensor) -> torch.Tensor:
+        seen.append(len(images))
+        return images.mean(dim=(2, 3))
+
+    levels = torch.arange(7.0)
+    images = levels.reshape(-1, 1, 1, 1).expand(-1, 3, 8, 8)
+    found = logits_of(network, images, batch_images=5, device=CPU)
+    assert found[:, 0].tolist() == levels.tolist()
+    assert seen == [3, 3, 1]
+    assert len(logits_of(network, images[:1, :, :, :1].expand(2, -1, -1, 8), batch_images=1, device=CPU)) == 2
+    assert seen[3:] == [1, 1]
 
 
 def test_classifier_in_training_mode_still_predicts_as_evaluated(make_dataset, make_grey_classifier) -> None:

@@ -175,7 +175,8 @@ def _check_answer(address: str) -> None:
             urlopen(address, timeout=HUB_TIMEOUT_SECONDS).close()
             failures.clear()
         except (OSError, http.client.HTTPException) as error:
-            failures[:] = [error]
+            if not isinstance(getattr(error, "reason", error), TimeoutError):
+                failures[:] = [error]
 
     asking = Thread(target=ask, daemon=True)
     asking.start()

@@ -141,6 +141,12 @@ def test_small_classes_have_ten_anchors_or_as_many_as_they_are() -> None:
     assert anchors.sum(axis=1).tolist() == [10, 10, 4, 0]
 
 
+def test_a_tenth_of_a_class_are_anchors_until_there_are_forty_and_then_the_fraction() -> None:
+    labels = np.repeat([0, 1, 2], [250, 1000, 3000])
+    anchors = count_anchors(labels, np.eye(3)[labels], anchor_fraction=0.02)
+    assert anchors.sum(axis=1).tolist() == [25, 40, 60]
+
+
 def test_rows_that_differ_by_chance_alone_are_drawn_together_and_others_are_not() -> None:
     mean = np.array([0.8, 0.2])
     alike = shrink_to_mean(np.array([[79, 21], [82, 18], [80, 20]]), mean)

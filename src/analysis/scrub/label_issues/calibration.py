@@ -7,10 +7,9 @@ looks so bad is among wrong ones (positive and unlabelled learning; Elkan and No
 are there, each counts as right as far as it is (expectation and maximisation in turn, Dempster, Laird and
 Rubin 1977).
 
-What this assumes: that wrong labels look like planted ones, and that at least as many of all are wrong as of
+What this assumes: that wrong labels look like planted ones, and that as many of all are wrong as of
 typical pictures. People err more on pictures that are not typical: there the probability is too low, and the
-list rather shorter than it could be. With few typical pictures that share is known badly, and the list may be
-too long as well (benchmarks/README.md).
+list rather shorter than it could be (benchmarks/README.md).
 """
 
 from __future__ import annotations
@@ -84,10 +83,10 @@ def wrong_probability(doubt: NDArray, planted: NDArray, *, wrong_share: float) -
     planted
         Shares by the bins of `EDGES`, see `planted_doubts`.
     wrong_share
-        Of the labels, how many are wrong at least; where more look as planted ones do, more are.
+        Of the labels, how many are wrong.
     """
     given = np.histogram(doubt, EDGES)[0] / len(doubt)
-    least = share = float(np.clip(wrong_share * _trust(given, planted, wrong_share), *BOUNDS))
+    share = float(np.clip(wrong_share * _trust(given, planted, wrong_share), *BOUNDS))
     middles = (EDGES[:-1] + EDGES[1:]) / 2
     values = np.concatenate([middles, middles])[:, None]
     is_planted = np.repeat([True, False], len(middles))
@@ -102,7 +101,6 @@ def wrong_probability(doubt: NDArray, planted: NDArray, *, wrong_share: float) -
             slope = intercept = 0.0
         intercept += np.log(share / (1 - share))
         before, wrong = wrong, _logistic(slope * middles + intercept)
-        share = float(np.clip(given @ wrong, least, BOUNDS[1]))
         if np.abs(wrong - before).max() < SETTLED:
             break
     return _logistic(slope * doubt + intercept)

@@ -27,6 +27,8 @@ from analysis.scrub.label_issues.calibration import doubts, planted_doubts, wron
 
 SMALLEST_PROBABILITY = 1e-6  # what no image in a million is; keeps a forest's zeros from being certainties
 MIN_ANCHORS = 10  # a class's images that count as its anchors at least, or all of them if it has fewer
+# With fewer of a class the noise is known badly; with more than so many of its images they are not typical.
+ENOUGH_ANCHORS, MAX_ANCHOR_FRACTION = 40, 0.1
 TEMPERATURE_BOUNDS = np.log([0.1, 100.0])  # a strongly regularised model of few images is very timid
 CONCENTRATIONS = np.geomspace(1000, 1, 25)  # of the prior, in images; the strongest comes first, to win ties
 
@@ -119,12 +121,17 @@ def count_anchors(labels: np.ndarray, probabilities: np.ndarray, *, anchor_fract
     """Labels given (column i) to each class's anchors (row j): the images most probably of class j.
 
     Anchors are chosen by their pictures alone, whatever they are labelled: as many as `anchor_fraction` of
-    the images labelled j, but at least `MIN_ANCHORS` while there are so many.
+    the images labelled j, but `ENOUGH_ANCHORS` where a tenth of them are, and at least `MIN_ANCHORS` while
+    there are so many.
     """
     n_classes = probabilities.shape[1]
     counts = np.zeros((n_classes, n_classes), dtype=np.int64)
     for j, n_labelled in enumerate(np.bincount(labels, minlength=n_classes)):
-        n_anchors = max(int(np.ceil(anchor_fraction * n_labelled)), min(MIN_ANCHORS, n_labelled))
+        n_anchors = max(
+            int(np.ceil(anchor_fraction * n_labelled)),
+            min(ENOUGH_ANCHORS, int(np.ceil(MAX_ANCHOR_FRACTION * n_labelled))),
+            min(MIN_ANCHORS, n_labelled),
+        )
         anchors = np.argsort(-probabilities[:, j], kind="stable")[:n_anchors]
         counts[j] = np.bincount(labels[anchors], minlength=n_classes)
     return counts
