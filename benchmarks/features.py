@@ -72,15 +72,8 @@ def folder_of(name: str, folder: str, out: Path) -> Path:
 
 
 def run_audit(folder: Path, audit: Path, backbone: str, stages: list[str]) -> None:
-    command = [
-        sys.executable,
-        "-m",
-        "analysis.pipeline.command_line",
-        "audit",
-        str(folder),
-        "--out",
-        str(audit),
-    ]
+    deepsight = Path(sys.executable).with_name("deepsight")
+    command = [str(deepsight), "audit", str(folder), "--out", str(audit)]
     command += ["--only", *stages, "--set", f"embed.backbone={backbone}"]
     print(" ".join(command), file=sys.stderr, flush=True)
     subprocess.run(command, check=True, stdout=sys.stderr)
