@@ -19,6 +19,8 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from PIL import Image
+from sklearn.datasets import load_digits
 
 BACKBONES = ("patches", "efficientnet_lite0")
 STAGES = ("linear_probe", "label_issues", "self_test", "feature_exploration", "latent_structure")
@@ -60,9 +62,6 @@ def parse_arguments() -> argparse.Namespace:
 def folder_of(name: str, folder: str, out: Path) -> Path:
     if folder != "-":
         return Path(folder)
-    from PIL import Image
-    from sklearn.datasets import load_digits
-
     digits = load_digits()
     for i, (pixels, digit) in enumerate(zip(digits.images, digits.target, strict=True)):
         target = out / name / "images" / str(digit)
@@ -82,10 +81,10 @@ def run_audit(folder: Path, audit: Path, backbone: str, stages: list[str]) -> No
 def with_strangers(folder: Path, others: list[Path], n: int, target: Path) -> tuple[Path, set[str]]:
     """A copy of the dataset with `n` pictures of others among it, each of a random class; their names."""
     rng = np.random.default_rng(0)
-    if not target.exists():
-        shutil.copytree(folder, target)
+    shutil.rmtree(target, ignore_errors=True)
+    shutil.copytree(folder, target)
     own = sorted(path for path in target.rglob("*") if path.suffix.lower() in SUFFIXES)
-    places = rng.permutation(sorted({path.parent for path in own if "stranger" not in path.name}))
+    places = rng.permutation(sorted({path.parent for path in own}))
     of_others = [
         sorted(path for path in other.rglob("*") if path.suffix.lower() in SUFFIXES) for other in others
     ]

@@ -2,6 +2,7 @@ import socket
 import time
 from pathlib import Path
 from types import SimpleNamespace
+from urllib.error import URLError
 
 import pytest
 import torch
@@ -107,6 +108,19 @@ def test_silent_hub_is_an_error_in_time_that_says_where_the_file_belongs(
             find_initial_weights("imagenet", NO_FILE, "resnet18")
     assert time.monotonic() - started < 3
     assert socket.getdefaulttimeout() is None
+
+
+@pytest.mark.parametrize("late", [TimeoutError("timed out"), URLError(TimeoutError("timed out"))])
+@pytest.mark.usefixtures("no_cache")
+def test_late_answer_reads_the_same_whichever_clock_runs_out(
+    monkeypatch: pytest.MonkeyPatch, late: OSError
+) -> None:
+    def ask(*_: object, **__: object) -> None:
+        raise late
+
+    monkeypatch.setattr(pretrained, "urlopen", ask)
+    with pytest.raises(InputError, match="no answer within 2 s"):
+        find_initial_weights("imagenet", NO_FILE, "resnet18")
 
 
 @pytest.mark.usefixtures("no_cache", "no_network")

@@ -52,6 +52,15 @@ def test_probability_is_that_of_wrong_labels_that_look_like_planted_ones(share: 
         assert is_wrong[inside].mean() == pytest.approx(found[inside].mean(), abs=0.08)
 
 
+def test_right_labels_that_look_like_wrong_ones_do_not_raise_the_share() -> None:
+    """A quarter look like planted labels, and a tenth are wrong: classes that a model confuses."""
+    rng = np.random.default_rng(4)
+    n = 40_000
+    doubt = np.where(rng.random(n) < 0.25, rng.normal(3, 2, n), rng.normal(-3, 2, n))
+    planted = np.histogram(rng.normal(3, 2, n), EDGES)[0] / n
+    assert wrong_probability(doubt, planted, wrong_share=0.1).mean() < 0.18  # raised it would be 0.25
+
+
 def test_labels_that_no_wrong_one_is_among_raise_nothing() -> None:
     rng = np.random.default_rng(1)
     planted = np.histogram(rng.normal(3, 2, 10_000), EDGES)[0] / 10_000

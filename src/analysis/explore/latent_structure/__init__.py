@@ -8,5 +8,6 @@ and by the local outlier factor (Breunig et al. 2000) farther than those are fro
 How the result misleads: t-SNE keeps neighbours, not distances. Gaps, the sizes of islands and the order in
 which they lie mean little, and clusters can appear in noise: read purity in the space, not on the map, and
 see in the table of trust how many neighbours the map keeps. Pixels see background, pose and brightness first.
-Noise, or a drawing among photographs, may have near neighbours in both spaces and so is no outlier here.
+Noise, or a drawing among photographs, may have near neighbours in both spaces and so is no outlier here; nor
+are several strangers of one kind, which are neighbours of one another (benchmarks/README.md).
 """

@@ -7,9 +7,10 @@ looks so bad is among wrong ones (positive and unlabelled learning; Elkan and No
 are there, each counts as right as far as it is (expectation and maximisation in turn, Dempster, Laird and
 Rubin 1977).
 
-What this assumes: that wrong labels look like planted ones, and that as many of all are wrong as of
-typical pictures. People err more on pictures that are not typical: there the probability is too low, and the
-list rather shorter than it could be (benchmarks/README.md).
+What this assumes: that wrong labels look like planted ones, and that as many of all are wrong as of typical
+pictures. People err more on pictures that are not typical: there the probability is too low, and the list
+rather shorter than it could be. Of classes with few pictures that share is known badly, and the list may be
+too long as well (benchmarks/README.md).
 """
 
 from __future__ import annotations

@@ -121,8 +121,8 @@ def count_anchors(labels: np.ndarray, probabilities: np.ndarray, *, anchor_fract
     """Labels given (column i) to each class's anchors (row j): the images most probably of class j.
 
     Anchors are chosen by their pictures alone, whatever they are labelled: as many as `anchor_fraction` of
-    the images labelled j, but `ENOUGH_ANCHORS` where a tenth of them are, and at least `MIN_ANCHORS` while
-    there are so many.
+    the images labelled j; where that is fewer than `ENOUGH_ANCHORS`, up to `MAX_ANCHOR_FRACTION` of them; and
+    at least `MIN_ANCHORS` while there are so many.
     """
     n_classes = probabilities.shape[1]
     counts = np.zeros((n_classes, n_classes), dtype=np.int64)

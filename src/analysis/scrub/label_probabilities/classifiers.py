@@ -21,7 +21,7 @@ from torchvision.transforms import Normalize
 from analysis.cores import available_cores
 from analysis.progress import progress
 from models.augmentation.images import random_shift
-from models.inference import logits_of
+from models.inference import PREDICTED_TOGETHER, logits_of
 from models.networks.classifier import in_unit_range
 from models.networks.efficientnet_lite import N_FEATURES, EfficientNetLite0
 from models.networks.packaged_weights import MEAN, STD, packaged_state
@@ -39,7 +39,6 @@ LEARNING_RATE = 0.002  # of untrained layers, at the peak of its cycle
 PRETRAINED_RATE = 0.0003  # of pretrained layers
 NETWORK_PX = 96  # side of the images that networks see
 NETWORK_BATCH_IMAGES = 32
-PREDICTED_TOGETHER = 16  # images that a network is asked about at once; on a CPU more are slower
 MAX_SHIFT_PX = 9  # they are moved by up to so much in training
 
 
