@@ -1,20 +1,21 @@
-"""Purity and outliers, against scikit-learn and on points whose structure is known."""
+"""Purity and outliers, on points whose structure is known."""
 
 import io
 
 import numpy as np
 import pandas as pd
 import pytest
-from sklearn.neighbors import LocalOutlierFactor
 
 from analysis.contract import Artifacts
 from analysis.explore.latent_layout.neighbours import find_neighbours
 from analysis.explore.latent_layout.parameters import LatentLayoutParameters
 from analysis.explore.latent_layout.stage import latent_layout
-from analysis.explore.latent_structure.outliers import local_outlier_factor, measure_outliers, most_unusual
+from analysis.explore.latent_structure.outliers import most_unusual, neighbourhood_similarity
 from analysis.explore.latent_structure.parameters import LatentStructureParameters
 from analysis.explore.latent_structure.purity import label_purity, mixed_with, purity_of_classes
 from analysis.explore.latent_structure.stage import latent_structure
+from analysis.explore.latent_structure.views import View
+from analysis.explore.layouts import Layout
 
 LAYOUT = {
     "n_neighbours": 10,
@@ -26,7 +27,6 @@ LAYOUT = {
 }
 JUDGING = {
     "outlier_significance_level": 0.01,
-    "min_outlier_factor": 1.5,
     "max_unusual_shown": 8,
 }
 CENTRES = np.array([[60, 60, 60], [200, 60, 60], [60, 60, 200]])
@@ -107,33 +107,53 @@ def test_mixed_with_names_the_other_class_most_often_near() -> None:
 # ---- outliers --------------------------------------------------------------------------------------------
 
 
-def unusual_of(points: np.ndarray) -> pd.DataFrame:
-    distances, places = find_neighbours(points, points, 15, own_places=np.arange(len(points)))
-    measured = {"embeddings": (np.arange(len(points)), distances, places)}
-    return most_unusual(measure_outliers(measured), significance_level=0.01, min_factor=1.5)
+def directions(n: int, d: int, spread: float, seed: int = 0) -> np.ndarray:
+    """Unit vectors about one direction."""
+    points = np.eye(1, d) + spread * gaussian(n, d, seed) / np.sqrt(d)
+    return (points / np.linalg.norm(points, axis=1, keepdims=True)).astype(np.float32)
 
 
-def test_local_outlier_factor_is_that_of_scikit_learn() -> None:
-    points = gaussian(400, 5)
-    distances, places = find_neighbours(points, points, 15, own_places=np.arange(400))
-    expected = -LocalOutlierFactor(n_neighbors=15).fit(points).negative_outlier_factor_
-    assert local_outlier_factor(distances, places) == pytest.approx(expected, rel=1e-3)
+def outliers_of(points: np.ndarray, codes: np.ndarray | None = None) -> set[int]:
+    own_places = np.arange(len(points))
+    distances, neighbours = find_neighbours(points, points, 15, own_places=own_places)
+    layout = Layout(points[:, :2], own_places >= 0, distances, neighbours, neighbours)
+    codes = np.zeros(len(points), int) if codes is None else codes
+    views = {"embeddings": View(own_places, layout, codes, np.zeros(len(points)), np.zeros(len(points)))}
+    found = most_unusual(views, significance_level=0.01)
+    return set(found.loc[found["is_outlier"], "item_id"])
 
 
-def test_planted_outliers_are_found_and_nothing_else() -> None:
-    points = gaussian(1000, 20)
-    points[[7, 500]] *= 5
-    found = unusual_of(points)
-    assert set(found.loc[found["is_outlier"], "item_id"]) == {7, 500}
+def test_similarity_is_the_cosine_to_the_neighbour_that_half_the_class_reaches() -> None:
+    points = directions(60, 5, 1.0)
+    codes = np.r_[np.zeros(4, int), np.ones(40, int), np.full(16, -1)]
+    distances, _ = find_neighbours(points, points, 15, own_places=np.arange(60))
+    cosines = np.sort(points @ points.T, axis=1)[:, ::-1][:, 1:]  # the first is itself
+    expected = np.r_[cosines[:4, 1], cosines[4:, 14]]
+    assert neighbourhood_similarity(distances, codes) == pytest.approx(np.maximum(expected, 0.01), abs=1e-5)
 
 
-@pytest.mark.parametrize("d", [5, 20, 100])
-def test_clean_gaussian_raises_nothing(d: int) -> None:
-    assert not any(unusual_of(gaussian(2000, d, seed))["is_outlier"].any() for seed in range(5))
+@pytest.mark.parametrize("n_of_a_kind", [1, 12])
+def test_strangers_are_found_and_nothing_else_though_some_are_of_one_kind(n_of_a_kind: int) -> None:
+    points = directions(1000, 64, 0.6)
+    points[:n_of_a_kind] = np.roll(directions(n_of_a_kind, 64, 0.1, seed=1), 9, axis=1)
+    assert outliers_of(points) == set(range(n_of_a_kind))
+
+
+def test_a_rare_class_that_keeps_together_is_no_stranger() -> None:
+    points = directions(1000, 64, 0.6)
+    points[:12] = np.roll(directions(12, 64, 0.5, seed=1), 9, axis=1)
+    assert outliers_of(points) == set(range(12))
+    assert not outliers_of(points, np.r_[np.ones(12, int), np.zeros(988, int)])
+
+
+@pytest.mark.parametrize("d", [16, 64, 256])
+@pytest.mark.parametrize("spread", [0.3, 1.0, 3.0])
+def test_one_cloud_of_directions_raises_nothing(d: int, spread: float) -> None:
+    assert not any(outliers_of(directions(2000, d, spread, seed)) for seed in range(3))
 
 
 def test_copies_of_one_image_are_no_outliers() -> None:
-    assert not unusual_of(np.ones((100, 4), np.float32))["is_outlier"].any()
+    assert not outliers_of(np.ones((100, 4), np.float32) / 2)
 
 
 # ---- the stage -------------------------------------------------------------------------------------------
@@ -164,7 +184,7 @@ def test_stage_reports_the_image_that_does_not_belong() -> None:
     findings = analyse(manifest, scan, thumbnails, embeddings).findings
     assert findings["item_id"].tolist() == [5]
     assert findings["score"].between(0.5, 1).all()
-    assert findings["detail"].str.startswith("embeddings: ").all()
+    assert findings["detail"].str.contains("less similar to it than usual").all()
 
 
 def test_unread_images_keep_their_row_without_a_place() -> None:
@@ -242,13 +262,13 @@ def test_hundred_classes_can_be_drawn() -> None:
     assert "Named are 30 of 100 classes" in artifacts.figures[0].caption
 
 
-@pytest.mark.parametrize(("min_factor", "outliers"), [(1.5, [5]), (3.0, [])])
-def test_a_threshold_judges_what_was_measured_before(min_factor: float, outliers: list[int]) -> None:
+@pytest.mark.parametrize(("level", "outliers"), [(0.01, [5]), (1e-300, [])])
+def test_a_threshold_judges_what_was_measured_before(level: float, outliers: list[int]) -> None:
     """Neither embeddings nor the search for neighbours come in again, nor, but to be shown, the pictures."""
     manifest, scan, thumbnails, embeddings = dataset()
     embeddings[5] = -embeddings[5]
     layout = laid_out(scan, thumbnails, embeddings)
-    parameters = LatentStructureParameters.model_validate(JUDGING | {"min_outlier_factor": min_factor})
+    parameters = LatentStructureParameters.model_validate(JUDGING | {"outlier_significance_level": level})
     blank = np.zeros_like(thumbnails)
     artifacts = latent_structure(manifest, scan, blank, **layout, parameters=parameters)
     assert artifacts.findings["item_id"].tolist() == outliers

@@ -21,8 +21,8 @@ def find_outliers(unusual: pd.DataFrame) -> pd.DataFrame:
     if found.empty:
         return no_findings()
     detail = [
-        f"{row.space}: {row.neighbour_distance_z:.1f} robust standard deviations farther from its nearest "
-        f"neighbours than usual, {row.local_outlier_factor:.1f} times as far as they are from theirs"
+        f"its neighbourhood is {row.unlikeness_z:.1f} robust standard deviations less similar to it than "
+        f"usual (cosine {row.similarity:.2f})"
         for row in found.itertuples()
     ]
     return findings_of(OUTLIER, item_id=found["item_id"], score=1 - 0.5 / found["excess"], detail=detail)

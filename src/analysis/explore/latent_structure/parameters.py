@@ -9,5 +9,4 @@ from analysis.contract import StageParameters
 
 class LatentStructureParameters(StageParameters):
     outlier_significance_level: Annotated[float, Field(gt=0, lt=1)]
-    min_outlier_factor: Annotated[float, Field(ge=1)]
     max_unusual_shown: Annotated[int, Field(ge=0, le=60)]

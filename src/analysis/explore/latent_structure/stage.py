@@ -17,7 +17,7 @@ from analysis.explore.latent_structure.figures import (
 )
 from analysis.explore.latent_structure.findings import OUTLIER, find_outliers
 from analysis.explore.latent_structure.notes import CAPTIONS, metrics_of, notes_on, summary_of
-from analysis.explore.latent_structure.outliers import measure_outliers, most_unusual
+from analysis.explore.latent_structure.outliers import most_unusual
 from analysis.explore.latent_structure.parameters import LatentStructureParameters
 from analysis.explore.latent_structure.views import (
     View,
@@ -49,11 +49,7 @@ def latent_structure(
     labels = manifest["label"]
     fitted = pixels_in(pixels)
     views = view_spaces(layouts_in(layouts), labels)
-    unusual = most_unusual(
-        measure_outliers(_neighbourhoods(views)),
-        significance_level=parameters.outlier_significance_level,
-        min_factor=parameters.min_outlier_factor,
-    )
+    unusual = most_unusual(views, significance_level=parameters.outlier_significance_level)
     tables = {
         "map": tabulate_map(manifest, views),
         "trust": tabulate_trust(map_quality, views),
@@ -73,12 +69,6 @@ def latent_structure(
         notes=notes_on(labels, views),
         unjudged="" if views else "there are fewer images than a map needs, or all are alike",
     )
-
-
-def _neighbourhoods(views: Mapping[str, View]) -> dict[str, tuple[np.ndarray, np.ndarray, np.ndarray]]:
-    return {
-        name: (view.item_ids, view.layout.distances, view.layout.neighbours) for name, view in views.items()
-    }
 
 
 def _figures(
