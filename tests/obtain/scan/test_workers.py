@@ -77,6 +77,13 @@ def test_file_tried_alone_is_not_blamed_for_another_that_dies_meanwhile(
     assert list(second.columns["error"]) == [CRASHED]
 
 
+def test_every_worker_runs_before_there_is_work(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(workers, "available_cores", lambda: 3)
+    with Workers() as measuring:
+        next(measuring.measure([["gone.png"]], {}))
+        assert len(grandchildren()) == 3
+
+
 def test_workers_that_cannot_start_are_no_fault_of_the_files(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(workers, "measure_files", die)
     with Workers() as measuring, pytest.raises(InputError, match="die as they start"):

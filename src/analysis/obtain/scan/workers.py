@@ -12,6 +12,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from multiprocessing.synchronize import Barrier
 from types import TracebackType
 
 import cv2
@@ -93,11 +94,17 @@ class Workers:
 
 
 def _started(n: int) -> ProcessPoolExecutor:
+    """A pool whose workers all run before there is work.
+
+    CPython 3.11 starts them as work comes in, and waits for ever for one that starts while another dies.
+    """
     start_fork_server()
     context = multiprocessing.get_context("forkserver")
-    executor = ProcessPoolExecutor(n, mp_context=context, initializer=_prepare_worker)
+    all_run = context.Barrier(n)  # so that none is idle, and each task but the last starts one
+    executor = ProcessPoolExecutor(n, context, initializer=_prepare_worker, initargs=(all_run,))
     try:
-        executor.submit(measure_files, [], {}).result()
+        for future in [executor.submit(measure_files, [], {}) for _ in range(n + 1)]:
+            future.result()
     except BrokenProcessPool as error:  # without any file, so it is no file's fault
         raise InputError("worker processes die as they start: is there enough memory?") from error
     return executor
@@ -115,13 +122,14 @@ def start_fork_server() -> None:
     multiprocessing.forkserver.ensure_running()
 
 
-def _prepare_worker() -> None:
+def _prepare_worker(all_run: Barrier) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches every process; the parent ends the workers
     # Decoders written in C print their complaints there. The table says what is wrong with which file.
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
     cv2.setNumThreads(1)  # one process a core is parallel enough
     _keep_freed_memory()
     threading.Thread(target=_end_with_parent, daemon=True).start()
+    all_run.wait()
 
 
 def _keep_freed_memory() -> None:
