@@ -11,21 +11,21 @@ import pandas as pd
 import torch
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
-from torchvision.models import get_model, get_model_weights
+from torchvision.models import get_model
 from torchvision.transforms.functional import normalize
 
 from analysis.contract import InputError
 from analysis.dataset.input_size import LITE
 from models.inference import decoded_batches
 from models.networks import packaged_weights
+from models.networks.checkpoint import load_plain
 from models.networks.efficientnet_lite import EfficientNetLite0
 from models.networks.pretrained import (
     HUB_TIMEOUT_SECONDS,
     IMAGENET_MEAN,
     IMAGENET_STD,
     WeightsFile,
-    cached_file,
-    imagenet_state,
+    imagenet_file,
 )
 
 TIMM = "timm:"
@@ -121,17 +121,13 @@ def _folded(network: nn.Module) -> nn.Module:
 
 
 def _of_torchvision(name: str) -> Backbone:
-    weights = get_model_weights(name).IMAGENET1K_V1
-    state = imagenet_state(weights)
-    file = cached_file(weights)
-    if state is None:
-        raise InputError(
-            f"embed.backbone is '{name}', but its ImageNet weights are neither in torch's cache ({file}) nor "
-            "to be had from the network. Put them there, or set embed.backbone to efficientnet_lite0, whose "
-            "weights are installed with DeepSight."
-        )
+    file = imagenet_file(
+        name,
+        asked_by=f"embed.backbone is '{name}'",
+        otherwise="embed.backbone to efficientnet_lite0, whose weights are installed",
+    )
     network = get_model(name, weights=None)
-    network.load_state_dict(state)
+    network.load_state_dict(load_plain(file))
     network.fc = nn.Identity()
     network.eval()
     return Backbone(

@@ -20,7 +20,7 @@ from urllib.request import urlopen
 
 import torch
 from torch import Tensor
-from torchvision.models import WeightsEnum, get_model_weights
+from torchvision.models import get_model_weights
 
 from analysis.contract import InputError
 from analysis.dataset.input_size import LITE
@@ -87,7 +87,12 @@ def find_initial_weights(weights: str, weights_file: Path, architecture: str) ->
         path, name = packaged_weights.packaged_file(), packaged_weights.FILE
         description = "from the ImageNet weights that are installed here"
     elif weights == "imagenet":
-        path = _imagenet_file(architecture)
+        path = imagenet_file(
+            architecture,
+            asked_by="baseline_resnet.weights is imagenet",
+            otherwise="baseline_resnet.architecture to efficientnet_lite0, whose weights are installed, or "
+            "baseline_resnet.weights to scratch",
+        )
         name, description = path.name, "from torchvision's ImageNet weights"
     elif weights == "file":
         path, name, description = weights_file, weights_file.name, f"from the weights in {weights_file}"
@@ -109,23 +114,27 @@ def _lite_state(state: Mapping[str, Tensor], description: str) -> dict[str, Tens
         raise InputError(f"Training cannot start {description}: {error}.") from error
 
 
-def _imagenet_file(architecture: str) -> Path:
+def imagenet_file(architecture: str, *, asked_by: str, otherwise: str) -> Path:
+    """Torchvision's weights in torch's cache; from the hub, in one attempt, if they are not there.
+
+    Raises
+    ------
+    InputError
+        If neither has them: what asked for them, and what may be set instead.
+    """
     weights = get_model_weights(architecture).IMAGENET1K_V1
-    file = cached_file(weights)
+    file = Path(torch.hub.get_dir()) / "checkpoints" / Path(weights.url).name
     try:
         return file if file.exists() else _fetched(weights.url, file, hash_prefix=_hash_in(file))
-    except (OSError, http.client.HTTPException, RuntimeError) as error:
+    except (
+        OSError,
+        http.client.HTTPException,
+        RuntimeError,
+    ) as error:  # RuntimeError: not what was asked for
         raise InputError(
-            f"baseline_resnet.weights is imagenet, but torchvision's weights of {architecture} are not at "
-            f"{file}, and {weights.url} could not be fetched ({error}). Put that file there; or set "
-            "baseline_resnet.architecture to efficientnet_lite0, whose weights are installed, or "
-            "baseline_resnet.weights to scratch."
+            f"{asked_by}, but torchvision's weights of {architecture} are not at {file}, and {weights.url} "
+            f"could not be fetched ({error}). Put that file there; or set {otherwise}."
         ) from error
-
-
-def cached_file(weights: WeightsEnum) -> Path:
-    """Where torch's hub keeps it."""
-    return Path(torch.hub.get_dir()) / "checkpoints" / Path(weights.url).name
 
 
 def _hash_in(file: Path) -> str | None:
@@ -142,15 +151,6 @@ def _downloaded(address: str) -> Path:
         return file if file.exists() else _fetched(address, file)
     except (OSError, http.client.HTTPException) as error:
         raise InputError(f"baseline_resnet.weights: {address} could not be fetched ({error}).") from error
-
-
-def imagenet_state(weights: WeightsEnum) -> dict[str, Tensor] | None:
-    """From torch's cache or, in one attempt, from the hub; None if neither has them."""
-    file = cached_file(weights)
-    try:
-        return load_plain(file if file.exists() else _fetched(weights.url, file, hash_prefix=_hash_in(file)))
-    except (OSError, http.client.HTTPException, RuntimeError):  # no network; cut off; not what was asked for
-        return None
 
 
 def _fetched(address: str, file: Path, *, hash_prefix: str | None = None) -> Path:

@@ -172,7 +172,7 @@ def weights_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_weights_that_cannot_be_had_are_an_input_error(weights_folder: Path, stripes: np.ndarray) -> None:
-    with pytest.raises(InputError, match=r"'resnet34', but its ImageNet weights.*efficientnet_lite0"):
+    with pytest.raises(InputError, match=r"'resnet34', but torchvision's weights of.*efficientnet_lite0"):
         embedded(stripes, backbone="resnet34")
 
 
