@@ -19,6 +19,7 @@ import pytest
 import yaml
 from PIL import Image
 
+from analysis.comparison import command as comparison
 from analysis.pipeline import command_line
 from analysis.pipeline.dag import load_stages
 from analysis.pipeline.workspace import check_settings
@@ -107,6 +108,9 @@ def documented_settings() -> dict[str, str]:
 
 def check_deepsight(words: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     words = ["photos" if word == "--help" else word for word in words]  # which would end the test
+    if words[0] == "compare":
+        comparison.parser().parse_args(words[1:])
+        return
     monkeypatch.setattr(sys, "argv", ["deepsight", *words])
     arguments = command_line._parse_arguments()
     check_pairs(getattr(arguments, "set", []))
@@ -186,6 +190,7 @@ def test_documented_setting_is_valid(setting: str) -> None:
         "deepsight audit photos --set baseline_resnet.epochs=many",
         "deepsight audit photos --only duplicate",
         "deepsight audits photos",
+        "deepsight compare main --fail-at accuracy",
         "dvc repro scans",
         "dvc exp run -S clean.aply=true",
         "dvc metric diff",

@@ -40,6 +40,8 @@ REPORT = Path("analysis_outputs", "report", "index.html")
 
 
 def main() -> None:
+    if sys.argv[1:2] == ["compare"]:  # a program of its own: it reads tables, which takes a second to import
+        sys.exit(subprocess.run([sys.executable, "-m", "analysis.comparison", *sys.argv[2:]]).returncode)
     arguments = _parse_arguments()
     try:
         sys.exit(arguments.run(arguments))
@@ -196,6 +198,8 @@ def _parse_arguments() -> argparse.Namespace:
         "workspace", type=Path, nargs="?", help="the folder of an audit, to see what in it is stale"
     )
     stages.set_defaults(run=list_stages)
+
+    commands.add_parser("compare", help="tell what a change did, and whether it is more than luck")
 
     report = commands.add_parser("open", help="open the report of an audit in a browser")
     report.add_argument(

@@ -24,6 +24,7 @@ from analysis.pipeline.dag import Stage
 from analysis.pipeline.unjudged import UNJUDGED, write_reason
 
 PARTIAL_DIR = ".partial"  # beside each output: what a run is still writing
+METRIC_DIGITS = 4  # significant ones, of what is not a whole number
 EMPTY_FILE = "empty.txt"  # in a folder that would hold no file, of which DVC warns as of a mistake
 
 
@@ -179,8 +180,11 @@ def _arrow_table(rows: pd.DataFrame) -> pa.Table:
 
 
 def _number(value: Any) -> float | int | str | None:
+    """With as many digits as hold on every machine, so that a difference between two runs is one."""
     number = value.item() if hasattr(value, "item") else value
-    return None if isinstance(number, float) and not math.isfinite(number) else number
+    if not isinstance(number, float):
+        return number
+    return float(f"{number:.{METRIC_DIGITS}g}") if math.isfinite(number) else None
 
 
 def _section(stage: Stage, artifacts: Artifacts) -> dict[str, Any]:

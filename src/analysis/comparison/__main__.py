@@ -1,0 +1,3 @@
+from analysis.comparison.command import main
+
+main()
