@@ -24,7 +24,7 @@ from analysis.pipeline.dag import Stage
 from analysis.pipeline.unjudged import UNJUDGED, write_reason
 
 PARTIAL_DIR = ".partial"  # beside each output: what a run is still writing
-METRIC_DIGITS = 4  # significant ones, of what is not a whole number
+METRIC_DIGITS, TABLE_DIGITS = 4, 6  # significant ones, of what is not a whole number
 EMPTY_FILE = "empty.txt"  # in a folder that would hold no file, of which DVC warns as of a mistake
 
 
@@ -128,7 +128,7 @@ class OutputWriter:
             name: escape_formulas(below_root(rows[name].fillna(""), self.root))
             for name in columns_with_paths(rows)
         }
-        rows.assign(**short).to_csv(path, index=False)
+        rows.assign(**short).to_csv(path, index=False, float_format=_digits)
 
     def _write_figures(self, folder: Path, artifacts: Artifacts) -> None:
         for figure in artifacts.figures:
@@ -173,6 +173,10 @@ class _ArrayFile:
     def close(self) -> None:
         self._header()
         self.file.close()
+
+
+def _digits(value: float) -> str:
+    return f"{value:.{TABLE_DIGITS}g}" if abs(value) < 10**TABLE_DIGITS else f"{value:.0f}"
 
 
 def _arrow_table(rows: pd.DataFrame) -> pa.Table:

@@ -1,6 +1,6 @@
 """Which rare classes are recognised badly, and how much of it is rarity rather than difficulty?
 
-Method: a linear model (logistic regression by averaged SGD, one class against the rest) on measures of the
+Method: a linear model (multinomial logistic regression with a ridge penalty) on measures of the
 scan and principal components of the thumbnails is trained twice on a stratified sample of the training
 images: on classes as frequent as they are, and with each image weighted by one over the size of its class, as
 if all classes were of one size. Both predict every image by five-fold cross-validation, so that the recalls
