@@ -15,6 +15,7 @@ from scipy.spatial.distance import pdist
 from scipy.special import kolmogorov
 
 N_FOLDS = 5
+ROUNDING = 1e-6  # of statistics that lie within a few units of 0
 PERMUTATIONS_AT_ONCE = 250
 ENOUGH_AS_LARGE = 25  # permutations; with so many of 2,000 a test is far from significant after correction
 RIDGE = 0.1  # of the variance of a feature
@@ -103,8 +104,8 @@ class PermutationTest:
 
     @property
     def n_as_large(self) -> int:
-        """Permutations as large as the value, but for rounding: the sums are of 32-bit floats."""
-        return int((self.permuted >= self.value - 1e-7).sum())
+        """Permutations as large as the value, but for rounding: their sums are of 32-bit floats."""
+        return int((self.permuted >= self.value - ROUNDING).sum())
 
     @property
     def p_value(self) -> float:
@@ -190,8 +191,9 @@ class KernelTest:
     """
 
     def __init__(self, scores: np.ndarray) -> None:
-        self._kernel = np.exp(-_squared_distances(scores) / (2 * _median_distance(scores) ** 2))
-        np.fill_diagonal(self._kernel, 0)
+        kernel = np.exp(-_squared_distances(scores) / (2 * _median_distance(scores) ** 2))
+        np.fill_diagonal(kernel, 0)
+        self._kernel = kernel.astype(np.float32)
         self._total = self._kernel.sum(dtype=float)
 
     def statistic(self, members: np.ndarray) -> np.ndarray:
@@ -222,7 +224,7 @@ def permutation_test(
     It ends early once `ENOUGH_AS_LARGE` permutations came out as large as the groups themselves: then the
     p-value is large and more of them would only make it more precise (Besag and Clifford 1991).
     """
-    value = float(test.statistic(is_second.astype(np.float32)[:, None])[0])
+    value = float(test.statistic(is_second.astype(float)[:, None])[0])  # in 64 bits, as it is told
     result = PermutationTest(value, np.empty(0))
     while (n_left := n_permutations - len(result.permuted)) and result.n_as_large < ENOUGH_AS_LARGE:
         members = permute_within(is_second, strata, min(PERMUTATIONS_AT_ONCE, n_left), generator)
@@ -248,7 +250,7 @@ def rate_test(
 
 
 def _squared_distances(scores: np.ndarray) -> np.ndarray:
-    scores = scores.astype(np.float32)
+    scores = scores.astype(float)
     norms = np.einsum("ij,ij->i", scores, scores)
     return np.maximum(norms[:, None] + norms - 2 * scores @ scores.T, 0)
 
