@@ -36,12 +36,14 @@ HOME = Path(__file__).resolve().parents[3]  # the repository
 DESCRIPTION = (
     "Audits a labelled image dataset: what is broken, odd, duplicated or mislabelled, and what to do first."
 )
+# commands that are programs of their own, as they read tables, which takes a second to import
+PROGRAMS = {"compare": "analysis.comparison", "verify": "analysis.comparison.verification"}
 REPORT = Path("analysis_outputs", "report", "index.html")
 
 
 def main() -> None:
-    if sys.argv[1:2] == ["compare"]:  # a program of its own: it reads tables, which takes a second to import
-        sys.exit(subprocess.run([sys.executable, "-m", "analysis.comparison", *sys.argv[2:]]).returncode)
+    if program := PROGRAMS.get("".join(sys.argv[1:2])):
+        sys.exit(subprocess.run([sys.executable, "-m", program, *sys.argv[2:]], check=False).returncode)
     arguments = _parse_arguments()
     try:
         sys.exit(arguments.run(arguments))
@@ -200,6 +202,7 @@ def _parse_arguments() -> argparse.Namespace:
     stages.set_defaults(run=list_stages)
 
     commands.add_parser("compare", help="tell what a change did, and whether it is more than luck")
+    commands.add_parser("verify", help="run stages again and hold what they make against what is recorded")
 
     report = commands.add_parser("open", help="open the report of an audit in a browser")
     report.add_argument(
