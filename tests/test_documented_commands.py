@@ -20,6 +20,7 @@ import yaml
 from PIL import Image
 
 from analysis.comparison import command as comparison
+from analysis.comparison import verification
 from analysis.pipeline import command_line
 from analysis.pipeline.dag import load_stages
 from analysis.pipeline.workspace import check_settings
@@ -108,8 +109,9 @@ def documented_settings() -> dict[str, str]:
 
 def check_deepsight(words: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     words = ["photos" if word == "--help" else word for word in words]  # which would end the test
-    if words[0] == "compare":
-        comparison.parser().parse_args(words[1:])
+    programs = {"compare": comparison.compare_parser, "verify": verification.verify_parser}
+    if words[0] in programs:
+        programs[words[0]]().parse_args(words[1:])
         return
     monkeypatch.setattr(sys, "argv", ["deepsight", *words])
     arguments = command_line._parse_arguments()

@@ -21,7 +21,7 @@ THUMBNAILS = "data/thumbnails.npy"
 
 
 def main() -> None:
-    arguments = parser().parse_args()
+    arguments = compare_parser().parse_args()
     try:
         sys.exit(_run(arguments))
     except InputError as error:
@@ -29,7 +29,7 @@ def main() -> None:
         sys.exit(NOT_COMPARED)
 
 
-def parser() -> argparse.ArgumentParser:
+def compare_parser() -> argparse.ArgumentParser:
     described = argparse.ArgumentParser(
         prog="deepsight compare",
         description="What a change did to an audit, and whether it is more than luck. Nothing is run: what "

@@ -38,7 +38,7 @@ class Verified:
 
 
 def main() -> None:
-    arguments = _parser().parse_args()
+    arguments = verify_parser().parse_args()
     try:
         sys.exit(1 if _run(arguments.stages) else 0)
     except InputError as error:
@@ -46,14 +46,14 @@ def main() -> None:
         sys.exit(2)
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+def verify_parser() -> argparse.ArgumentParser:
+    described = argparse.ArgumentParser(
         prog="deepsight verify",
         description="Run stages again in a scratch folder and hold what they make against dvc.lock. Exit "
         "code: 0 if all are equal, at least in their figures, 1 if not, 2 if that could not be told.",
     )
-    parser.add_argument("stages", nargs="*", help="(default: all that have run, but the report)")
-    return parser
+    described.add_argument("stages", nargs="*", help="(default: all that have run, but the report)")
+    return described
 
 
 def _run(names: Sequence[str]) -> bool:
@@ -62,7 +62,7 @@ def _run(names: Sequence[str]) -> bool:
     width = max(len(stage.name) for stage in stages)
     is_wrong = False
     for stage in stages:
-        found = verify(stage)
+        found = verify_stage(stage)
         is_wrong |= found.state in (DIFFERENT, FAILED)
         print(f"{found.stage:<{width}}  {found.state}{': ' * bool(found.first)}{found.first}", flush=True)
     return is_wrong
@@ -76,7 +76,7 @@ def _chosen(names: Sequence[str]) -> list[Stage]:
     return [stages[name] for name in chosen]
 
 
-def verify(stage: Stage, workspace: Path = Path()) -> Verified:
+def verify_stage(stage: Stage, workspace: Path = Path()) -> Verified:
     """Run the stage on the workspace's inputs, somewhere else, and compare."""
     recorded = outputs_in(folder_side(workspace).stages)
     with tempfile.TemporaryDirectory(prefix="deepsight-verify-") as name:
