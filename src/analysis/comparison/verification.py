@@ -24,7 +24,7 @@ from analysis.contract import InputError, nearest
 from analysis.pipeline.dag import STATE_DIR, Stage, load_stages
 
 EQUAL, EQUAL_FIGURES, DIFFERENT, FAILED = "equal", "equal in its figures", "different", "failed"
-FIGURES = (".json", ".csv")  # what people read as numbers
+FIGURES = (".json", ".csv")  # of outputs that are read as numbers, not those behind a drawing
 LINKED = ("dvc.yaml", "params.yaml", LOCK, "src", ".dvc", ".dvcignore")
 
 
@@ -122,7 +122,8 @@ def _compare(stage: Stage, scratch: Path, workspace: Path, recorded: dict[str, s
     ]
     if not differing:
         return Verified(stage.name, EQUAL)
-    figures = sorted((file for file in differing if file.suffix in FIGURES), key=_is_table)
+    figures = [file for file in differing if file.suffix in FIGURES and file in stage.outs]
+    figures.sort(key=_is_table)
     first = _first_difference((figures or differing)[0], scratch, workspace)
     return Verified(stage.name, DIFFERENT if figures else EQUAL_FIGURES, first)
 

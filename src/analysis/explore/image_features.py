@@ -31,7 +31,8 @@ COLOUR_BALANCE = {
     "red_minus_green": ("mean_red", "mean_green"),
     "blue_minus_green": ("mean_blue", "mean_green"),
 }
-CHUNK_ROWS = 2048  # thumbnails read at once: 25 MB as 32-bit floats
+DECIMALS = 6  # of a component, in grey levels
+CHUNK_ROWS = 2048  # thumbnails read at once: 50 MB as 64-bit floats
 MIN_VARIANCE = 1e-6  # of a principal component, of all variance; less is rounding
 
 
@@ -73,11 +74,12 @@ def thumbnail_components(
         for start in range(0, len(rows), CHUNK_ROWS)
     ]
     names = [f"pc_{i + 1:02}" for i in range(len(directions))]
-    return pd.DataFrame(np.concatenate(parts), index=rows, columns=names)
+    # rounded, as ranks are taken of them: no processor's last bit puts one image before another
+    return pd.DataFrame(np.concatenate(parts).round(DECIMALS), index=rows, columns=names)
 
 
 def _pixels(thumbnails: np.ndarray, rows: np.ndarray) -> np.ndarray:
-    return thumbnails[rows].reshape(len(rows), -1).astype(np.float32)  # (n, 32, 32, 3) -> (n, 3072)
+    return thumbnails[rows].reshape(len(rows), -1).astype(float)  # (n, 32, 32, 3) -> (n, 3072)
 
 
 def image_features(
