@@ -31,13 +31,12 @@ class Side:
     @cached_property
     def stages(self) -> dict[str, dict[str, Any]]:
         """The stages that have run, as `dvc.lock` records them; it may still hold some that are no more."""
-        declared = yaml.safe_load(self.read(DAG) or b"")["stages"]
-        ran = yaml.safe_load(self.read(LOCK) or b"")["stages"]
+        declared, ran = (_yaml(self.read(name))["stages"] for name in (DAG, LOCK))
         return {name: stage for name, stage in ran.items() if name.split("@")[0] in declared}
 
     @cached_property
     def parameters(self) -> dict[str, Any]:
-        return yaml.safe_load(self.read(PARAMETERS) or b"") or {}
+        return _yaml(self.read(PARAMETERS))
 
     def outputs(self, file_name: str) -> list[str]:
         """The paths of all outputs of that name, in the order of the stages."""
@@ -53,6 +52,12 @@ class Side:
 
     def metrics(self, path: str) -> dict[str, Any]:
         return json.loads(self.read(path) or b"{}")
+
+
+def _yaml(content: bytes | None) -> dict[str, Any]:
+    """Plain values alone; libyaml's parser, as a lock file has thousands of lines."""
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    return yaml.load(content or b"", Loader=loader) or {}
 
 
 def outputs_in(stages: dict[str, dict[str, Any]]) -> dict[str, str]:
@@ -93,7 +98,7 @@ def commit_side(revision: str, workspace: Path = Path()) -> Side:
     lock = _git(workspace, "show", f"{sha}:./{LOCK}")
     if lock is None:
         raise InputError(f"no audit ran in {revision}: the commit has no {LOCK}.")
-    hashes = outputs_in(yaml.safe_load(lock).get("stages", {}))
+    hashes = outputs_in(_yaml(lock)["stages"])
     cache = open_repo(workspace).cache.local
 
     def read(path: str) -> bytes | None:
