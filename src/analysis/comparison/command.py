@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from pathlib import Path
 
@@ -74,7 +75,10 @@ def _run(arguments: argparse.Namespace) -> int:
         arguments.markdown.write_text(as_markdown(sentence, blocks, names), encoding="utf-8")
     if arguments.html:
         arguments.html.write_text(as_html(sentence, blocks, names, after.array(THUMBNAILS)), encoding="utf-8")
-    _print(sentence, blocks)
+    try:
+        _print(sentence, blocks)
+    except BrokenPipeError:  # the reader has seen enough, as `head` has; the exit code stays
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return FAILED if broken else 0
 
 
@@ -97,4 +101,4 @@ def _print(sentence: str, blocks: list[Block]) -> None:
     for block in blocks:
         print(f"\n{block.title}\n{block.text}".rstrip())
         if block.table is not None:
-            print(block.table.to_string(index=False, na_rep="", max_colwidth=60))
+            print(block.table.to_string(index=False, na_rep="", max_colwidth=60), flush=True)
