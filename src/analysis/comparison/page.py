@@ -152,7 +152,9 @@ def _marked(text: str) -> str:
 
 def _cells(table: pd.DataFrame) -> list[list[str]]:
     def text(value: object) -> str:
-        return "" if pd.isna(value) else str(value)
+        if pd.isna(value):
+            return ""
+        return f"{value:.4g}" if isinstance(value, float) else str(value)
 
     return [[text(value) for value in row] for row in table.itertuples(index=False)]
 
