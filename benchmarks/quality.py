@@ -25,11 +25,11 @@ from numpy.typing import NDArray
 from PIL import Image
 from quality_kinds import Picture, as_bytes, drawn, kinds_of
 
-from analysis.obtain.scan.stage import scan
+from analysis.obtain.scan.measures import NUMBERS, measure_files
 from analysis.scrub.quality_checks.checks import run_checks
 from analysis.scrub.quality_checks.parameters import QualityChecksParameters
 
-N_CLEAN, N_PLANTED, PLANTED_SHARE = 300, 60, 0.05
+N_CLEAN, N_PLANTED, PLANTED_SHARE = 200, 40, 0.05
 LIGHT = ("low_information", "too_dark", "too_bright")
 JUDGED = (*LIGHT, "blurry", "motion_blur", "noisy")
 ROOT = Path(__file__).parents[1]
@@ -116,7 +116,7 @@ NAMES = {
 
 
 def measured(pictures: list[Picture], folder: Path, rng: np.random.Generator) -> pd.DataFrame:
-    """Saved, half as PNG and half as JPEG (small ones all as PNG), and scanned as the pipeline does."""
+    """Saved, half as PNG and half as JPEG (small ones all as PNG), and measured as `scan` does."""
     folder.mkdir(parents=True)
     paths = []
     for number, picture in enumerate(pictures):
@@ -124,13 +124,11 @@ def measured(pictures: list[Picture], folder: Path, rng: np.random.Generator) ->
         path = folder / f"{number:05d}{'.jpg' if lossy else '.png'}"
         Image.fromarray(picture).save(path, **({"quality": int(rng.integers(75, 96))} if lossy else {}))
         paths.append(path.as_posix())
-    manifest = pd.DataFrame({"item_id": range(len(paths)), "path": paths, "status": "ok"})
-    manifest = manifest.assign(bytes=1000, content_hash=manifest["path"])
-    table = pd.concat([part["scan"] for part in scan(manifest)], ignore_index=True)
-    named = manifest[["item_id", "path"]].assign(
-        label=pd.Categorical(["a"] * len(paths)), split=pd.Categorical(["train"] * len(paths))
-    )
-    return named.merge(table, on="item_id").set_index("item_id")
+    found = measure_files(paths, {})
+    table = pd.DataFrame(found.columns).assign(path=paths, label="a", split="train")
+    for name in (*NUMBERS, "is_greyscale"):
+        table[name] = found.measures[name]
+    return table.astype({"label": "category", "split": "category", "error": "string", "mode": "string"})
 
 
 def flags_of(images: pd.DataFrame, parameters: QualityChecksParameters) -> pd.DataFrame:

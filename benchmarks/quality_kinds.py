@@ -121,10 +121,10 @@ def x_ray(rng: np.random.Generator) -> Picture:
     marks = gaussian_filter(rng.normal(size=(side, side)), 2.5) * 2.5
     field = body * (0.75 - 0.45 * lungs + 0.08 * ribs + 0.06 * marks)
     picture = rng.uniform(70, 200) * gaussian_filter(field, rng.uniform(0.6, 1.6))
-    picture += rng.normal(0, rng.uniform(0.5, 3), picture.shape)
+    picture = as_bytes(picture + rng.normal(0, rng.uniform(0.5, 3), picture.shape))
     if rng.random() < 0.4:
-        cv2.putText(picture, "L", (8, 30), cv2.FONT_HERSHEY_SIMPLEX, 1, float(rng.integers(120, 255)), 2)
-    return as_bytes(picture)
+        cv2.putText(picture, "L", (8, 30), cv2.FONT_HERSHEY_SIMPLEX, 1, int(rng.integers(120, 255)), 2)
+    return picture
 
 
 def digit_8(rng: np.random.Generator) -> Picture:

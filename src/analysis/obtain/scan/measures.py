@@ -23,6 +23,7 @@ from analysis.dataset.file_kinds import IMAGE, kind_of
 from analysis.dataset.file_origin import FileOrigin
 from analysis.dataset.images import Decoding, decode_file
 from analysis.dataset.value_range import Ranges
+from analysis.obtain.scan import legibility
 from analysis.obtain.scan.cut_short import grey_end_fraction
 
 WORKING_SIZE_PX = (
@@ -55,6 +56,13 @@ NUMBERS = (  # in [0, 1] unless said otherwise
     "colourfulness",  # of Hasler and Süsstrunk on 0..255: 0 is grey, above 100 very colourful
     "grey_end_fraction",  # of rows, at the end of one whose file broke off; 0: whole (`cut_short`)
     "texture",  # mean standard deviation of luma within windows of 5 × 5 pixels, at most 0.5
+    "tonal_range",  # of luma's means of 3 × 3 pixels, at working size
+    # Within the border (`legibility`), at working size unless said otherwise
+    "border_fraction",  # of the pixels, that are border
+    "darkest",  # of those means, or what 0.1% of all pixels do not exceed: what is least
+    "brightest",  # of those means, or what 0.1% of all pixels exceed: what is greatest
+    "least_fine_detail",  # along the direction in which there is least: about 1 in photographs, at most some 20
+    "most_fine_detail",  # along the direction in which there is most
 )
 MEASURES = np.dtype(
     [
@@ -147,8 +155,9 @@ def measure(pictures: Sequence[Image.Image]) -> np.ndarray:
     luma_pictures = [picture.convert("L") for picture in pictures]
     rgb, luma = _pixels(pictures), _pixels(luma_pictures)  # (n, height, width, 3), (n, height, width)
     _measure_colour(rgb, measures)
-    _measure_brightness(luma, measures)
+    counts = _measure_brightness(luma, measures)
     working_luma = _at_working_size(luma)
+    _measure_legibility(luma, counts, working_luma, measures)
     _measure_structure(working_luma, measures)
     _measure_symmetry(working_luma, measures)
     measures["phash"] = _perceptual_hashes(luma_pictures, luma)
@@ -196,8 +205,9 @@ def _colourfulness(
     return spread + 0.3 * np.hypot(mean_rg, mean_yb)
 
 
-def _measure_brightness(luma: np.ndarray, measures: np.ndarray) -> None:
-    counts = _histograms(luma)  # (n, 256)
+def _measure_brightness(luma: np.ndarray, measures: np.ndarray) -> np.ndarray:
+    """Returns the histograms of luma, (n, 256)."""
+    counts = _histograms(luma)
     mean, std = _mean_and_std(counts)
     measures["brightness_mean"], measures["contrast"] = mean / 255, std / 255
     total = counts.sum(axis=-1, keepdims=True)
@@ -208,6 +218,36 @@ def _measure_brightness(luma: np.ndarray, measures: np.ndarray) -> None:
         measures[f"brightness_p{percentile:02}"] = level / 255
     shares = counts / total
     measures["entropy_bits"] = -(shares * np.log2(np.where(counts > 0, shares, 1))).sum(axis=-1)
+    return counts
+
+
+def _measure_legibility(
+    luma: np.ndarray, counts: np.ndarray, working: np.ndarray, measures: np.ndarray
+) -> None:
+    means = legibility.means_of_3_by_3(working)
+    lowest, highest = means.min(axis=(1, 2)), means.max(axis=(1, 2))
+    measures["tonal_range"] = (highest.astype(float) - lowest) / 255
+    measures["least_fine_detail"], measures["most_fine_detail"] = legibility.fine_detail(working)
+    darkest, brightest = legibility.extremes(counts)
+    measures["darkest"] = np.minimum(lowest, darkest) / 255
+    measures["brightest"] = np.maximum(highest, brightest) / 255
+    for row, picture in enumerate(working):
+        box = legibility.inner_box(picture)
+        if box != legibility.WHOLE:
+            _measure_within(box, luma[row], picture, means[row], measures[row])
+
+
+def _measure_within(
+    box: legibility.Box, luma: np.ndarray, working: np.ndarray, means: np.ndarray, measures: np.void
+) -> None:
+    """The same of one picture, (height, width), within its border."""
+    inner = luma[legibility.at_size(box, working.shape, luma.shape)]
+    (darkest,), (brightest,) = legibility.extremes(_histograms(np.ascontiguousarray(inner)[np.newaxis]))
+    measures["border_fraction"] = 1 - inner.size / luma.size
+    measures["darkest"] = min(means[box].min(), darkest) / 255
+    measures["brightest"] = max(means[box].max(), brightest) / 255
+    least, most = legibility.fine_detail(np.ascontiguousarray(working[box])[np.newaxis])
+    measures["least_fine_detail"], measures["most_fine_detail"] = least[0], most[0]
 
 
 def _measure_structure(luma: np.ndarray, measures: np.ndarray) -> None:

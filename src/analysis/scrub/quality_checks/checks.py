@@ -31,10 +31,10 @@ def run_checks(images: pd.DataFrame, parameters: QualityChecksParameters) -> lis
         scores.colour_among_greyscale(images, **rare),
         scores.odd_size(images, factor=p.odd_size_factor, min_images=p.min_images),
         scores.odd_aspect_ratio(images, factor=p.odd_aspect_ratio_factor, min_images=p.min_images),
-        scores.low_information(images, below=p.low_information_below, **usual),
+        scores.low_information(images, below=p.low_information_below),
         scores.too_dark(images, below=p.too_dark_below, **usual),
         scores.too_bright(images, above=p.too_bright_above, **usual),
-        scores.blurry(images, below=p.blurry_below, **usual),
+        scores.blurry(images, below=p.blurry_below, false_share=p.unusual_false_share, **usual),
     ]
 
 

@@ -1,0 +1,129 @@
+"""What of a picture can be seen: how far its brightness reaches within its border, and how fine its detail is.
+
+**Fine detail** is a ratio of two energies of luma's gradient: of what a Gaussian of 1 pixel removes, to what it
+leaves. Widening every edge lowers it; scaling the contrast, or plain paper around the edges, does not change it.
+Taken along each direction u, it is uᵀAu / uᵀBu with the two gradients' covariances A and B, so that its extremes
+over all directions are the generalised eigenvalues of the pair. Out of focus lowers both; motion along a line
+lowers the least one and leaves the other. White noise has some 15 to 20, photographs about 1.
+
+**The border** is a band of one shade along a side, such as the black of a scanner's lid or of a letterbox, that
+ends along a line: paper around letters, and the black around a digit, end where the letters begin, and are none.
+What lies within must show something: a black box on white is a shape, not a picture with a border.
+"""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+SHADE_TOLERANCE = 16  # grey levels by which noise and JPEG change a border's one shade
+LONE_FRACTION = 0.02  # of a line: dust, and letters that stand in a border
+FILLED_FRACTION = 0.7  # of a line across the inner picture: differs from the border where the picture has begun
+SKEW_FRACTION = 0.08  # of the side: a border may run out askew over so much, which is 4.5 degrees
+INSET_PX = 3  # at working size: what lies so near to a border's edge is blurred with it, or sharp by it
+MIN_BORDERED_PX = 64  # longer side, below which no border is looked for
+MIN_INNER_FRACTION = 0.2  # of each side
+EXTREME_FRACTION = 0.001  # of the pixels may be darker than the darkest or brighter than the brightest
+MIN_INNER_RANGE = 10  # grey levels that 3 × 3 means must span within a border, for it to be one
+BINOMIAL = np.array([1, 4, 6, 4, 1], np.float32)  # a Gaussian of 1 pixel times 16: all sums stay exact integers
+MIN_GRADIENT = 0.1  # mean squared, in grey levels a pixel: less is rounding, and nothing is said of its detail
+ISOTROPIC_SHARE = 0.02  # added to both covariances: where nothing varies along a direction, nothing was blurred
+
+Box = tuple[slice, slice]
+WHOLE: Box = (slice(None), slice(None))
+
+
+def inner_box(luma: NDArray[np.uint8]) -> Box:
+    """Rows and columns of `luma` (height, width) within its border; all of them if it has none."""
+    if max(luma.shape) < MIN_BORDERED_PX:
+        return WHOLE
+    starts = [_border_px(side) for side in (luma, luma[::-1], luma.T, luma.T[::-1])]
+    if not any(starts):
+        return WHOLE
+    top, bottom, left, right = (start + INSET_PX if start else 0 for start in starts)
+    height, width = luma.shape
+    if height - top - bottom < MIN_INNER_FRACTION * height or width - left - right < MIN_INNER_FRACTION * width:
+        return WHOLE
+    box = (slice(top, height - bottom), slice(left, width - right))
+    means = cv2.blur(np.ascontiguousarray(luma[box]), (3, 3))
+    return box if int(means.max()) - int(means.min()) >= MIN_INNER_RANGE else WHOLE
+
+
+def _border_px(luma: NDArray[np.uint8]) -> int:
+    """How many of the first rows are border; 0 if none."""
+    shade = int(np.median(luma[0]))
+    if (np.abs(luma[0].astype(np.int16) - shade) > SHADE_TOLERANCE).mean() > LONE_FRACTION:
+        return 0
+    differs = cv2.absdiff(np.ascontiguousarray(luma), np.full_like(luma, shade)) > SHADE_TOLERANCE
+    inner_width = np.count_nonzero(differs.mean(axis=0) > LONE_FRACTION)
+    share = differs.sum(axis=1) / max(inner_width, 1)  # of each row
+    begins, filled = np.flatnonzero(share > LONE_FRACTION), np.flatnonzero(share >= FILLED_FRACTION)
+    if len(filled) == 0 or filled[0] - begins[0] > SKEW_FRACTION * len(luma):
+        return 0
+    return int(filled[0])
+
+
+def at_size(box: Box, working: tuple[int, int], whole: tuple[int, int]) -> Box:
+    """A box found at working size (height, width), in pixels of the whole picture."""
+    scaled = []
+    for part, small, large in zip(box, working, whole, strict=True):
+        start, stop, _ = part.indices(small)
+        scaled.append(slice(start * large // small, -(-stop * large // small)))
+    return scaled[0], scaled[1]
+
+
+def extremes(counts: NDArray[np.float64]) -> tuple[NDArray, NDArray]:
+    """Darkest and brightest grey level of (n, 256) counts, but for `EXTREME_FRACTION` of the pixels."""
+    at_most = counts.cumsum(axis=-1)
+    beyond = EXTREME_FRACTION * at_most[:, -1:]
+    darkest = (at_most <= beyond).sum(axis=-1)
+    brightest = (at_most < at_most[:, -1:] - beyond).sum(axis=-1)
+    return darkest, brightest
+
+
+def means_of_3_by_3(luma: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """(n, height, width), of which the extremes are those of what is larger than a speck of noise."""
+    return _stacked(luma, 1, lambda tall: cv2.blur(tall, (3, 3)))
+
+
+def fine_detail(luma: NDArray[np.uint8]) -> tuple[NDArray, NDArray]:
+    """(n, height, width) -> the least and the greatest fine detail over all directions, each (n,).
+
+    NaN where there is hardly any gradient, or less than 3 pixels a side.
+    """
+    n, height, width = luma.shape
+    if min(height, width) < 3:
+        return np.full(n, np.nan), np.full(n, np.nan)
+    left = _stacked(luma, 2, lambda tall: cv2.sepFilter2D(tall, cv2.CV_32F, BINOMIAL, BINOMIAL))
+    removed = luma * np.float32(256) - left  # both times 256
+    fine, coarse = (_gradient_energies(part) for part in (removed, left))
+    scale = 4 * 256.0**2 * (height - 1) * (width - 1)
+    is_flat = (coarse[0] + coarse[1]) < MIN_GRADIENT * scale
+    for energies in (fine, coarse):
+        energies[:2] += ISOTROPIC_SHARE * (energies[0] + energies[1])
+    (a, b, c), (d, e, f) = fine, coarse
+    determinant = np.where(is_flat, np.nan, d * e - f * f)
+    middle = (a * e + b * d - 2 * c * f) / (2 * determinant)
+    half = np.sqrt(np.maximum(middle**2 - (a * b - c * c) / determinant, 0))
+    return middle - half, middle + half
+
+
+def _gradient_energies(field: NDArray[np.float32]) -> NDArray[np.float64]:
+    """(n, height, width) -> (3, n): sums of squares across and down, and of the product.
+
+    Of integers below 2**18 in cells of 2 × 2 pixels: exact, in whatever order they are summed.
+    """
+    down = (field[:, 1:] - field[:, :-1]).astype(np.float64)
+    across = (field[:, :, 1:] - field[:, :, :-1]).astype(np.float64)
+    across, down = across[:, 1:] + across[:, :-1], down[:, :, 1:] + down[:, :, :-1]
+    pairs = ((across, across), (down, down), (across, down))
+    return np.stack([np.einsum("nij,nij->n", left, right) for left, right in pairs])
+
+
+def _stacked(luma: NDArray[np.uint8], margin: int, filtered) -> NDArray:
+    """A filter over all pictures at once, one below another, each within a margin of its own edge."""
+    n, height, width = luma.shape
+    padded = np.pad(luma, ((0, 0), (margin, margin), (margin, margin)), mode="edge")
+    result = filtered(padded.reshape(-1, width + 2 * margin))
+    return result.reshape(padded.shape)[:, margin:-margin, margin:-margin]
