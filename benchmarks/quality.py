@@ -67,7 +67,7 @@ def motion(share: float) -> Callable[[Picture, np.random.Generator], Picture]:
         large = np.zeros((8 * (2 * reach + 1),) * 2)
         middle = np.array([len(large) / 2] * 2)
         half = 4 * length * np.array([np.cos(angle), np.sin(angle)])
-        ends = [tuple(int(round(v)) for v in middle + side * half) for side in (-1, 1)]
+        ends = [tuple(round(float(v)) for v in middle + side * half) for side in (-1, 1)]
         cv2.line(large, *ends, 1.0, 8)
         return filtered(picture, cv2.resize(large, (2 * reach + 1,) * 2, interpolation=cv2.INTER_AREA))
 
@@ -75,7 +75,9 @@ def motion(share: float) -> Callable[[Picture, np.random.Generator], Picture]:
 
 
 def filtered(picture: Picture, kernel: NDArray) -> Picture:
-    return as_bytes(cv2.filter2D(picture.astype(np.float32), -1, kernel / kernel.sum(), borderType=cv2.BORDER_REFLECT))
+    return as_bytes(
+        cv2.filter2D(picture.astype(np.float32), -1, kernel / kernel.sum(), borderType=cv2.BORDER_REFLECT)
+    )
 
 
 def underexposed(picture: Picture, rng: np.random.Generator) -> Picture:

@@ -1,7 +1,7 @@
 """Kinds of images on which checks of quality are tried: photographs, and what is none.
 
-Each function draws one clean picture, uint8 of shape (height, width) or (height, width, 3); what varies within
-a kind (size, light, skew, noise) is what varies in life. `KINDS` names them.
+Each function draws one clean picture, uint8 of shape (height, width) or (height, width, 3); what varies
+within a kind (size, light, skew, noise) is what varies in life. `kinds_of` names them.
 """
 
 from __future__ import annotations
@@ -67,7 +67,9 @@ def receipt_on_black(rng: np.random.Generator) -> Picture:
     around = (int(rng.integers(5, 90)), int(rng.integers(5, 90)))
     lid = float(rng.integers(0, 50))
     height, width = page.shape
-    whole = cv2.copyMakeBorder(page, around[0], around[0], around[1], around[1], cv2.BORDER_CONSTANT, value=lid)
+    whole = cv2.copyMakeBorder(
+        page, around[0], around[0], around[1], around[1], cv2.BORDER_CONSTANT, value=lid
+    )
     turn = cv2.getRotationMatrix2D((width / 2 + around[1], height / 2 + around[0]), rng.normal(0, 2), 1)
     whole = cv2.warpAffine(whole, turn, whole.shape[::-1], flags=cv2.INTER_CUBIC, borderValue=lid)
     return as_bytes(whole + rng.normal(0, 2, whole.shape))
@@ -117,7 +119,7 @@ def x_ray(rng: np.random.Generator) -> Picture:
     x, y = x + rng.normal(0, 0.04), y + rng.normal(0, 0.04)
     body = 1 / (1 + np.exp((np.hypot(x / rng.uniform(0.3, 0.5), y / rng.uniform(0.4, 0.6)) - 1) * 25))
     ribs = np.sin(2 * np.pi * (rng.uniform(5, 8) * (y + rng.uniform(0.5, 1.5) * x**2) + rng.random()))
-    lungs = sum(np.exp(-(((x - c) / 0.13) ** 2 + (y / 0.25) ** 2) ** 2) for c in (-0.2, 0.2))
+    lungs = sum(np.exp(-((((x - c) / 0.13) ** 2 + (y / 0.25) ** 2) ** 2)) for c in (-0.2, 0.2))
     marks = gaussian_filter(rng.normal(size=(side, side)), 2.5) * 2.5
     field = body * (0.75 - 0.45 * lungs + 0.08 * ribs + 0.06 * marks)
     picture = rng.uniform(70, 200) * gaussian_filter(field, rng.uniform(0.6, 1.6))

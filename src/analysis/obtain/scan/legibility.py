@@ -1,17 +1,19 @@
 """What of a picture can be seen: how far its brightness reaches within its border, and how fine its detail is.
 
-**Fine detail** is a ratio of two energies of luma's gradient: of what a Gaussian of 1 pixel removes, to what it
-leaves. Widening every edge lowers it; scaling the contrast, or plain paper around the edges, does not change it.
-Taken along each direction u, it is uᵀAu / uᵀBu with the two gradients' covariances A and B, so that its extremes
-over all directions are the generalised eigenvalues of the pair. Out of focus lowers both; motion along a line
-lowers the least one and leaves the other. White noise has some 15 to 20, photographs about 1.
+**Fine detail** is a ratio of two energies of luma's gradient: of what a Gaussian of 1 pixel removes, to what
+it leaves. Widening every edge lowers it; scaling the contrast does not change it, nor does plain paper around
+the edges. Taken along each direction u, it is uᵀAu / uᵀBu with the covariances A and B of the two gradients,
+so that its extremes over all directions are the generalised eigenvalues of the pair. Out of focus lowers
+both; motion along a line lowers the least one more than the other. White noise has some 20, photographs about 1.
 
-**The border** is a band of one shade along a side, such as the black of a scanner's lid or of a letterbox, that
-ends along a line: paper around letters, and the black around a digit, end where the letters begin, and are none.
-What lies within must show something: a black box on white is a shape, not a picture with a border.
+**The border** is a band of one shade along a side, such as the black of a scanner's lid or of a letterbox,
+that ends along a line: paper around letters, and the black around a digit, end where the letters begin, and
+are none. What lies within must show something: a black box on white is a shape, not a picture with a border.
 """
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 import cv2
 import numpy as np
@@ -19,16 +21,24 @@ from numpy.typing import NDArray
 
 SHADE_TOLERANCE = 16  # grey levels by which noise and JPEG change a border's one shade
 LONE_FRACTION = 0.02  # of a line: dust, and letters that stand in a border
-FILLED_FRACTION = 0.7  # of a line across the inner picture: differs from the border where the picture has begun
+FILLED_FRACTION = (
+    0.7  # of a line across the inner picture: differs from the border where the picture has begun
+)
 SKEW_FRACTION = 0.08  # of the side: a border may run out askew over so much, which is 4.5 degrees
 INSET_PX = 3  # at working size: what lies so near to a border's edge is blurred with it, or sharp by it
 MIN_BORDERED_PX = 64  # longer side, below which no border is looked for
 MIN_INNER_FRACTION = 0.2  # of each side
-EXTREME_FRACTION = 0.001  # of the pixels may be darker than the darkest or brighter than the brightest
+EXTREME_FRACTION = 0.0003  # of the pixels may be darker than the darkest or brighter than the brightest
 MIN_INNER_RANGE = 10  # grey levels that 3 × 3 means must span within a border, for it to be one
-BINOMIAL = np.array([1, 4, 6, 4, 1], np.float32)  # a Gaussian of 1 pixel times 16: all sums stay exact integers
-MIN_GRADIENT = 0.1  # mean squared, in grey levels a pixel: less is rounding, and nothing is said of its detail
-ISOTROPIC_SHARE = 0.02  # added to both covariances: where nothing varies along a direction, nothing was blurred
+BINOMIAL = np.array(
+    [1, 4, 6, 4, 1], np.float32
+)  # a Gaussian of 1 pixel times 16: all sums stay exact integers
+MIN_GRADIENT = (
+    0.1  # mean squared, in grey levels a pixel: less is rounding, and nothing is said of its detail
+)
+ISOTROPIC_SHARE = (
+    0.02  # added to both covariances: where nothing varies along a direction, nothing was blurred
+)
 
 Box = tuple[slice, slice]
 WHOLE: Box = (slice(None), slice(None))
@@ -43,7 +53,10 @@ def inner_box(luma: NDArray[np.uint8]) -> Box:
         return WHOLE
     top, bottom, left, right = (start + INSET_PX if start else 0 for start in starts)
     height, width = luma.shape
-    if height - top - bottom < MIN_INNER_FRACTION * height or width - left - right < MIN_INNER_FRACTION * width:
+    if (
+        height - top - bottom < MIN_INNER_FRACTION * height
+        or width - left - right < MIN_INNER_FRACTION * width
+    ):
         return WHOLE
     box = (slice(top, height - bottom), slice(left, width - right))
     means = cv2.blur(np.ascontiguousarray(luma[box]), (3, 3))
@@ -121,9 +134,9 @@ def _gradient_energies(field: NDArray[np.float32]) -> NDArray[np.float64]:
     return np.stack([np.einsum("nij,nij->n", left, right) for left, right in pairs])
 
 
-def _stacked(luma: NDArray[np.uint8], margin: int, filtered) -> NDArray:
+def _stacked(luma: NDArray[np.uint8], margin: int, filtered: Callable[[NDArray], NDArray]) -> NDArray:
     """A filter over all pictures at once, one below another, each within a margin of its own edge."""
-    n, height, width = luma.shape
+    width = luma.shape[2]
     padded = np.pad(luma, ((0, 0), (margin, margin), (margin, margin)), mode="edge")
     result = filtered(padded.reshape(-1, width + 2 * margin))
     return result.reshape(padded.shape)[:, margin:-margin, margin:-margin]

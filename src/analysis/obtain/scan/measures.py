@@ -59,9 +59,9 @@ NUMBERS = (  # in [0, 1] unless said otherwise
     "tonal_range",  # of luma's means of 3 × 3 pixels, at working size
     # Within the border (`legibility`), at working size unless said otherwise
     "border_fraction",  # of the pixels, that are border
-    "darkest",  # of those means, or what 0.1% of all pixels do not exceed: what is least
-    "brightest",  # of those means, or what 0.1% of all pixels exceed: what is greatest
-    "least_fine_detail",  # along the direction in which there is least: about 1 in photographs, at most some 20
+    "darkest",  # of those means, or what 0.03% of all pixels do not exceed: what is least
+    "brightest",  # of those means, or what 0.03% of all pixels exceed: what is greatest
+    "least_fine_detail",  # along the direction in which there is least: about 1 in photographs, 20 in noise
     "most_fine_detail",  # along the direction in which there is most
 )
 MEASURES = np.dtype(
