@@ -1,10 +1,11 @@
-"""What of a picture can be seen: how far its brightness reaches within its border, and how fine its detail is.
+"""What of a picture can be seen: how far its brightness reaches within its border, how fine its detail is.
 
 **Fine detail** is a ratio of two energies of luma's gradient: of what a Gaussian of 1 pixel removes, to what
 it leaves. Widening every edge lowers it; scaling the contrast does not change it, nor does plain paper around
 the edges. Taken along each direction u, it is uᵀAu / uᵀBu with the covariances A and B of the two gradients,
 so that its extremes over all directions are the generalised eigenvalues of the pair. Out of focus lowers
-both; motion along a line lowers the least one more than the other. White noise has some 20, photographs about 1.
+both; motion along a line lowers the least one more than the other. White noise has some 20, photographs
+about 1.
 
 **The border** is a band of one shade along a side, such as the black of a scanner's lid or of a letterbox,
 that ends along a line: paper around letters, and the black around a digit, end where the letters begin, and

@@ -64,7 +64,7 @@ def too_bright(images: pd.DataFrame, *, above: float, unusual: Unusual, min_imag
 
 
 def _light_limit(light: pd.Series, below: float, unusual: Unusual, min_images: int) -> float:
-    """The lowest of `below`, of a fraction of the median, and of what is usual, but this not below `NEXT_TO_END`.
+    """The lowest of `below`, a fraction of the median, and what is usual, but this not below `NEXT_TO_END`.
 
     Where a whole dataset is dark, as X-rays are, what is usual there is no fault; but next to black is.
     """
@@ -90,8 +90,8 @@ def blurry(images: pd.DataFrame, *, below: float, unusual: Unusual, min_images: 
     """
     least = _of_whole(images, "least_fine_detail").clip(lower=LEAST_DETAIL)
     if least.count() < min_images:
-        is_large = images[["width_px", "height_px"]].astype(float).max(axis=1) >= MIN_JUDGED_PX
-        least = least.where(is_large).rename("fine detail (about 1 in photographs)")
+        longer_px = images[["width_px", "height_px"]].astype(float).max(axis=1)
+        least = least.where(longer_px >= MIN_JUDGED_PX).rename("fine detail (about 1 in photographs)")
         score = (1 - least / SHARP_DETAIL).clip(0, 1)
         return _judged(kinds.BLURRY, least, score=score, lower=below)
     values = least.to_numpy(float)
@@ -127,8 +127,8 @@ def _blur_detail(
 def low_information(images: pd.DataFrame, *, below: float) -> Check:
     """From the darkest to the brightest part, larger than specks of noise; score: 1 − that range.
 
-    Absolute, as one shade is one shade in any dataset. A mask or a page of few letters has few grey levels, but
-    they lie far apart.
+    Absolute, as one shade is one shade in any dataset. A mask or a page of few letters has few grey levels,
+    but they lie far apart.
     """
     tonal_range = _of_whole(images, "tonal_range").rename("range of brightness")
     return _judged(kinds.LOW_INFORMATION, tonal_range, score=1 - tonal_range, lower=below)

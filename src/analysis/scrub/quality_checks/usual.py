@@ -65,9 +65,9 @@ def usual(values: NDArray[np.float64], kinds: NDArray[np.int64], *, false_share:
 
     The usual values of a kind are taken for log-normal about the median. Their spread is the larger of what
     the lower half's median distance and the distance of the lowest tenth give, so that a softer kind which no
-    tree told apart counts as usual. Which are too low is decided by Benjamini and Hochberg (1995): the more of
-    them, the nearer to the middle the limit may lie. Those that were found are left out of the spread, and it
-    is decided again, until nothing changes, so that faults do not hide one another.
+    tree told apart counts as usual. Which are too low is decided by Benjamini and Hochberg (1995): the more
+    of them, the nearer to the middle the limit may lie. Those that were found are left out of the spread, and
+    it is decided again, until nothing changes, so that faults do not hide one another.
     """
     logs = np.log(values)
     is_known = np.isfinite(logs)

@@ -1,10 +1,10 @@
 """How far can the checks be trusted on this dataset?
 
 Known faults are planted in a sample of the dataset's own images: copies under the changes that `faults`
-names, copies across splits, blur, darkness, overexposure, truncation, flipped labels. The very same checks
-then run over sample and planted faults together, with their own parameters of `params.yaml`. Recall is the
-share of the planted faults that a check found; precision is the share of what it reported about planted and
-untouched images that was planted. Intervals are Wilson's, of 95%.
+names, copies across splits, blur, motion, blanks, darkness, overexposure, truncation, flipped labels. The
+very same checks then run over sample and planted faults together, with their own parameters of `params.yaml`.
+Recall is the share of the planted faults that a check found; precision is the share of what it reported about
+planted and untouched images that was planted. Intervals are Wilson's, of 95%.
 
 For each check with a threshold, `thresholds` says which would give the wanted false-positive rate
 (`self_test.target_false_positive_rate`), and how much would be found with it.
