@@ -73,9 +73,11 @@ def _border_px(luma: NDArray[np.uint8]) -> int:
     inner_width = np.count_nonzero(differs.mean(axis=0) > LONE_FRACTION)
     share = differs.sum(axis=1) / max(inner_width, 1)  # of each row
     begins, filled = np.flatnonzero(share > LONE_FRACTION), np.flatnonzero(share >= FILLED_FRACTION)
-    if len(filled) == 0 or filled[0] - begins[0] > SKEW_FRACTION * len(luma):
+    reach = max(3, int(SKEW_FRACTION * len(luma)))
+    if len(filled) == 0 or filled[0] - begins[0] > reach:
         return 0
-    return int(filled[0])
+    stays = np.median(share[filled[0] : filled[0] + reach]) >= FILLED_FRACTION  # a line of letters ends soon
+    return int(filled[0]) if stays else 0
 
 
 def at_size(box: Box, working: tuple[int, int], whole: tuple[int, int]) -> Box:
@@ -104,11 +106,11 @@ def means_of_3_by_3(luma: NDArray[np.uint8]) -> NDArray[np.uint8]:
 def fine_detail(luma: NDArray[np.uint8]) -> tuple[NDArray, NDArray]:
     """(n, height, width) -> the least and the greatest fine detail over all directions, each (n,).
 
-    NaN where there is hardly any gradient, or less than 3 pixels a side.
+    0 where nothing can be said: there is hardly any gradient, or a side has less than 3 pixels.
     """
     n, height, width = luma.shape
     if min(height, width) < 3:
-        return np.full(n, np.nan), np.full(n, np.nan)
+        return np.zeros(n), np.zeros(n)
     left = _stacked(luma, 2, lambda tall: cv2.sepFilter2D(tall, cv2.CV_32F, BINOMIAL, BINOMIAL))
     removed = luma * np.float32(256) - left  # both times 256
     fine, coarse = (_gradient_energies(part) for part in (removed, left))
@@ -117,7 +119,7 @@ def fine_detail(luma: NDArray[np.uint8]) -> tuple[NDArray, NDArray]:
     for energies in (fine, coarse):
         energies[:2] += ISOTROPIC_SHARE * (energies[0] + energies[1])
     (a, b, c), (d, e, f) = fine, coarse
-    determinant = np.where(is_flat, np.nan, d * e - f * f)
+    determinant = np.where(is_flat, np.inf, d * e - f * f)
     middle = (a * e + b * d - 2 * c * f) / (2 * determinant)
     half = np.sqrt(np.maximum(middle**2 - (a * b - c * c) / determinant, 0))
     return middle - half, middle + half

@@ -38,7 +38,7 @@ def notes_on(images: pd.DataFrame, checks: list[Check], parameters: QualityCheck
             "not looked for; dark, bright and blurry ones were held against absolute thresholds only."
         ]
     (blur,) = (check for check in checks if check.kind is BLURRY)
-    n_untold = int((is_whole & images["least_fine_detail"].notna() & blur.score.isna()).sum())
+    n_untold = int((is_whole & (images["least_fine_detail"] > 0) & blur.score.isna()).sum())
     if n_untold == 0:
         return []
     return [

@@ -88,7 +88,8 @@ def blurry(images: pd.DataFrame, *, below: float, unusual: Unusual, min_images: 
 
     With fewer than `min_images` an absolute threshold holds, for images large enough to show fine detail.
     """
-    least = _of_whole(images, "least_fine_detail").clip(lower=LEAST_DETAIL)
+    least = _of_whole(images, "least_fine_detail")
+    least = least.where(least > 0).clip(lower=LEAST_DETAIL)
     if least.count() < min_images:
         longer_px = images[["width_px", "height_px"]].astype(float).max(axis=1)
         least = least.where(longer_px >= MIN_JUDGED_PX).rename("fine detail (about 1 in photographs)")
