@@ -17,7 +17,8 @@ WHOLE_PHOTOGRAPH = np.asarray(Image.fromarray(load_sample_image("china.jpg")).co
 
 def detail(*pictures: np.ndarray) -> np.ndarray:
     """(n, 2): the least and the greatest."""
-    return np.column_stack(legibility.fine_detail(np.stack(pictures)))
+    padded = np.pad(np.stack(pictures), ((0, 0), (2, 2), (2, 2)), mode="edge")
+    return np.column_stack(legibility.fine_detail(padded))
 
 
 def moved(picture: np.ndarray, length: int, *, axis: int) -> np.ndarray:
@@ -159,13 +160,13 @@ def test_noise_is_no_tonal_range_but_a_small_disc_is():
     assert row_of(cv2.circle(plain.copy(), (90, 80), 3, 200, -1))["tonal_range"] > 0.25
 
 
-def test_extremes_leave_out_a_few_pixels():
+def test_least_and_most_leave_out_a_few_pixels():
     counts = np.zeros((1, 256))
     counts[0, [0, 40, 180, 255]] = 2, 5000, 4995, 3
-    darkest, brightest = legibility.extremes(counts)
+    darkest, brightest = legibility.least_and_most(counts)
     assert (darkest[0], brightest[0]) == (40, 180)
     counts[0, 0] = 4
-    assert legibility.extremes(counts)[0][0] == 0
+    assert legibility.least_and_most(counts)[0][0] == 0
 
 
 def test_working_size_boxes_become_boxes_of_the_whole_picture():

@@ -14,8 +14,6 @@ are none. What lies within must show something: a black box on white is a shape,
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -31,15 +29,11 @@ MIN_BORDERED_PX = 64  # longer side, below which no border is looked for
 MIN_INNER_FRACTION = 0.2  # of each side
 EXTREME_FRACTION = 0.0003  # of the pixels may be darker than the darkest or brighter than the brightest
 MIN_INNER_RANGE = 10  # grey levels that 3 × 3 means must span within a border, for it to be one
-BINOMIAL = np.array(
-    [1, 4, 6, 4, 1], np.float32
-)  # a Gaussian of 1 pixel times 16: all sums stay exact integers
-MIN_GRADIENT = (
-    0.1  # mean squared, in grey levels a pixel: less is rounding, and nothing is said of its detail
-)
-ISOTROPIC_SHARE = (
-    0.02  # added to both covariances: where nothing varies along a direction, nothing was blurred
-)
+BINOMIAL = np.array([1, 4, 6, 4, 1], np.float32)  # a Gaussian of 1 pixel, times 16: integers throughout
+MIN_GRADIENT = 0.1  # mean squared, in grey levels a pixel: less is rounding, and says nothing of detail
+ISOTROPIC_SHARE = 0.02  # added to both covariances: where nothing varies in a direction, nothing was blurred
+
+MARGIN_PX = 2  # of its own edge around each picture, for filters over several of them
 
 Box = tuple[slice, slice]
 WHOLE: Box = (slice(None), slice(None))
@@ -66,10 +60,12 @@ def inner_box(luma: NDArray[np.uint8]) -> Box:
 
 def _border_px(luma: NDArray[np.uint8]) -> int:
     """How many of the first rows are border; 0 if none."""
-    shade = int(np.median(luma[0]))
-    if (np.abs(luma[0].astype(np.int16) - shade) > SHADE_TOLERANCE).mean() > LONE_FRACTION:
+    line = np.sort(luma[0])
+    n_lone, shade = int(LONE_FRACTION * len(line)) // 2, int(line[len(line) // 2])
+    if int(line[-1 - n_lone]) - int(line[n_lone]) > 2 * SHADE_TOLERANCE:
         return 0
-    differs = cv2.absdiff(np.ascontiguousarray(luma), np.full_like(luma, shade)) > SHADE_TOLERANCE
+    darkest, lightest = max(0, shade - SHADE_TOLERANCE), min(255, shade + SHADE_TOLERANCE)
+    differs = (luma < darkest) | (luma > lightest)
     inner_width = np.count_nonzero(differs.mean(axis=0) > LONE_FRACTION)
     share = differs.sum(axis=1) / max(inner_width, 1)  # of each row
     begins, filled = np.flatnonzero(share > LONE_FRACTION), np.flatnonzero(share >= FILLED_FRACTION)
@@ -89,7 +85,7 @@ def at_size(box: Box, working: tuple[int, int], whole: tuple[int, int]) -> Box:
     return scaled[0], scaled[1]
 
 
-def extremes(counts: NDArray[np.float64]) -> tuple[NDArray, NDArray]:
+def least_and_most(counts: NDArray[np.float64]) -> tuple[NDArray, NDArray]:
     """Darkest and brightest grey level of (n, 256) counts, but for `EXTREME_FRACTION` of the pixels."""
     at_most = counts.cumsum(axis=-1)
     beyond = EXTREME_FRACTION * at_most[:, -1:]
@@ -98,24 +94,27 @@ def extremes(counts: NDArray[np.float64]) -> tuple[NDArray, NDArray]:
     return darkest, brightest
 
 
-def means_of_3_by_3(luma: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """(n, height, width), of which the extremes are those of what is larger than a speck of noise."""
-    return _stacked(luma, 1, lambda tall: cv2.blur(tall, (3, 3)))
+def means_of_3_by_3(padded: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Of pictures with a margin; their extremes are those of what is larger than a speck of noise."""
+    means = cv2.blur(padded.reshape(-1, padded.shape[2]), (3, 3)).reshape(padded.shape)
+    return means[:, MARGIN_PX:-MARGIN_PX, MARGIN_PX:-MARGIN_PX]
 
 
-def fine_detail(luma: NDArray[np.uint8]) -> tuple[NDArray, NDArray]:
-    """(n, height, width) -> the least and the greatest fine detail over all directions, each (n,).
+def fine_detail(padded: NDArray[np.uint8]) -> tuple[NDArray, NDArray]:
+    """The least and the greatest fine detail over all directions, each (n,), of pictures with a margin.
 
-    0 where nothing can be said: there is hardly any gradient, or a side has less than 3 pixels.
+    `padded` is (n, height + 4, width + 4). 0 where nothing can be said: there is hardly any gradient, or a
+    side has less than 3 pixels.
     """
-    n, height, width = luma.shape
+    n, height, width = len(padded), *(side - 2 * MARGIN_PX for side in padded.shape[1:])
     if min(height, width) < 3:
         return np.zeros(n), np.zeros(n)
-    left = _stacked(luma, 2, lambda tall: cv2.sepFilter2D(tall, cv2.CV_32F, BINOMIAL, BINOMIAL))
-    removed = luma * np.float32(256) - left  # both times 256
-    fine, coarse = (_gradient_energies(part) for part in (removed, left))
-    scale = 4 * 256.0**2 * (height - 1) * (width - 1)
-    is_flat = (coarse[0] + coarse[1]) < MIN_GRADIENT * scale
+    tall = np.ascontiguousarray(padded).reshape(-1, padded.shape[2])
+    left = cv2.sepFilter2D(tall, cv2.CV_32F, BINOMIAL, BINOMIAL)
+    removed = tall * np.float32(256)
+    removed -= left  # both times 256
+    fine, coarse = (_gradient_energies(part, padded.shape) for part in (removed, left))
+    is_flat = coarse[0] + coarse[1] < MIN_GRADIENT * 4 * 256.0**2 * (height - 1) * (width - 1)
     for energies in (fine, coarse):
         energies[:2] += ISOTROPIC_SHARE * (energies[0] + energies[1])
     (a, b, c), (d, e, f) = fine, coarse
@@ -125,21 +124,18 @@ def fine_detail(luma: NDArray[np.uint8]) -> tuple[NDArray, NDArray]:
     return middle - half, middle + half
 
 
-def _gradient_energies(field: NDArray[np.float32]) -> NDArray[np.float64]:
-    """(n, height, width) -> (3, n): sums of squares across and down, and of the product.
+def _gradient_energies(tall: NDArray[np.float32], shape: tuple[int, ...]) -> NDArray[np.float64]:
+    """(3, n): sums of squares across and down, and of the product; twice the gradient in cells of 2 × 2.
 
-    Of integers below 2**18 in cells of 2 × 2 pixels: exact, in whatever order they are summed.
+    In a cell a b over c d, with p = d - a and q = c - b, it is p - q across and p + q down. Norms are
+    OpenCV's, as BLAS would start threads of its own within each worker.
     """
-    down = (field[:, 1:] - field[:, :-1]).astype(np.float64)
-    across = (field[:, :, 1:] - field[:, :, :-1]).astype(np.float64)
-    across, down = across[:, 1:] + across[:, :-1], down[:, :, 1:] + down[:, :, :-1]
-    pairs = ((across, across), (down, down), (across, down))
-    return np.stack([np.einsum("nij,nij->n", left, right) for left, right in pairs])
-
-
-def _stacked(luma: NDArray[np.uint8], margin: int, filtered: Callable[[NDArray], NDArray]) -> NDArray:
-    """A filter over all pictures at once, one below another, each within a margin of its own edge."""
-    width = luma.shape[2]
-    padded = np.pad(luma, ((0, 0), (margin, margin), (margin, margin)), mode="edge")
-    result = filtered(padded.reshape(-1, width + 2 * margin))
-    return result.reshape(padded.shape)[:, margin:-margin, margin:-margin]
+    inside = slice(MARGIN_PX, -MARGIN_PX)
+    sums = []
+    for field in tall.reshape(shape)[:, inside, inside]:
+        pairs = field[:, 1:] + field[:, :-1]
+        p = cv2.norm(field[1:, 1:], field[:-1, :-1], cv2.NORM_L2SQR)
+        q = cv2.norm(field[1:, :-1], field[:-1, 1:], cv2.NORM_L2SQR)
+        down = cv2.norm(pairs[1:], pairs[:-1], cv2.NORM_L2SQR)
+        sums.append((2 * (p + q) - down, down, p - q))
+    return np.array(sums).T
