@@ -493,7 +493,7 @@ def test_flagged_figure_shows_the_worst_of_every_kind_first():
     table = figure_named(artifacts, "flagged").table
     assert table["item_id"].tolist() == [50, 51, 0, 20]
     assert table["title"].tolist()[2:] == ["Too dark", "Too bright"]
-    assert "4 of 26 flagged images" in figure_named(artifacts, "flagged").caption
+    assert "4 of 31 flagged images" in figure_named(artifacts, "flagged").caption
     render(artifacts)
 
 
