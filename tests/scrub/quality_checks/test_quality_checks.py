@@ -265,6 +265,14 @@ def test_each_kind_of_images_in_a_mixture_has_its_own_usual_fine_detail():
     assert flagged(quality_scores.blurry(images, below=0.15, **USUAL)) == [98, 99, 199]
 
 
+def test_gross_blur_does_not_hide_lesser_blur():
+    details = [*fine_details(184, 1.0, 0.35), *np.geomspace(0.02, 0.25, 16)]
+    images = images_table(200, least_fine_detail=details)
+    found = flagged(quality_scores.blurry(images, below=0.15, **USUAL))
+    assert set(range(184, 200)) <= set(found)
+    assert len(found) <= 17  # one in twenty may be usual
+
+
 def test_a_softer_kind_of_a_tenth_that_looks_like_the_others_is_usual():
     details = [*fine_details(170, 1.0, 0.25), *fine_details(30, 0.15, 0.25)]
     images = images_table(200, least_fine_detail=details)
