@@ -13,6 +13,7 @@ from analysis.scrub.self_test.faults import (
     copied,
     cropped,
     mirrored,
+    moved,
     plant_pictures,
     plant_truncated,
     shifted,
@@ -84,6 +85,20 @@ def test_spoilt_light_keeps_a_fifth_of_the_range_at_most(name: str, picture: np.
 def test_copied_keeps_every_pixel(originals: pd.DataFrame, picture: np.ndarray, tmp_path: Path) -> None:
     planted = plant_pictures(originals, copied, tmp_path / "copies", np.random.default_rng(0))
     np.testing.assert_array_equal(np.asarray(open_as_seen(planted["path"][0])), picture)
+
+
+def test_moved_smears_a_point_along_a_line_of_the_length_it_says() -> None:
+    point = np.zeros((201, 161, 3), np.uint8)
+    point[100, 80] = 255
+    for seed in range(5):
+        smeared = moved(point, np.random.default_rng(seed))[..., 0].astype(float)
+        y, x = np.nonzero(smeared > smeared.max() / 2)
+        length = np.hypot(np.ptp(y), np.ptp(x))
+        assert 0.05 * 201 - 3 <= length <= 0.12 * 201 + 3
+        across = np.linalg.svd(np.column_stack([y - y.mean(), x - x.mean()]))[1][1] / np.sqrt(len(y))
+        assert across < 1
+        assert abs(y.mean() - 100) < 1 > abs(x.mean() - 80)
+        assert smeared.sum() == pytest.approx(255, rel=0.2)  # rounding to bytes
 
 
 def test_plant_truncated_cuts_files_and_leaves_the_originals(originals: pd.DataFrame, tmp_path: Path) -> None:

@@ -91,7 +91,7 @@ def artifacts(images: PlantedSample) -> Artifacts:
 
 def test_self_test_finds_gross_faults(artifacts: Artifacts) -> None:
     results = artifacts.tables["self_test"].set_index("fault")
-    for fault in ("copied", "darkened", "overexposed", "truncated", "blurred"):
+    for fault in ("copied", "darkened", "overexposed", "truncated", "blurred", "moved", "blanked"):
         assert results.loc[fault, ["n_found", "n_reported", "n_right"]].tolist() == [8, 8, 8], fault
     for fault in ("flipped label", "label of a class alike", "label of an unsure picture"):
         assert results.loc[fault, "n_planted"] == 2  # a third of 5% of 120, less than the 8 wanted
@@ -105,28 +105,49 @@ def test_self_test_finds_gross_faults(artifacts: Artifacts) -> None:
 
 
 def test_self_test_sees_that_a_check_is_blind(images: PlantedSample) -> None:
-    quality = QUALITY.model_copy(update={"blurry_below": 0.0, "too_dark_below": 0.0})
-    results = audited(images, quality=quality).tables["self_test"].set_index("fault")
-    assert results.loc[["blurred", "darkened"], "recall"].tolist() == [0, 0]
-    assert results.loc["blurred", ["precision"]].isna().all()
+    quality = QUALITY.model_copy(update={"low_information_below": 0.0, "too_dark_below": 0.0})
+    artifacts = audited(images, quality=quality)
+    results = artifacts.tables["self_test"].set_index("fault")
+    assert results.loc[["blanked", "darkened"], "recall"].tolist() == [0, 0]
+    assert results.loc["blanked", ["precision"]].isna().all()
+    said = "Darkened: of 8 planted 0 were found as 'Too dark', and of 120 untouched images 0 were flagged so."
+    assert said in artifacts.notes
 
 
 def test_self_test_counts_what_untouched_images_are_flagged_for(images: PlantedSample) -> None:
-    quality = QUALITY.model_copy(update={"too_bright_above": 0.0, "unusual_fraction": 1.0})
-    results = audited(images, quality=quality).tables["self_test"].set_index("fault")
-    row = results.loc["overexposed"]
-    assert row["n_found"] == 8
-    assert row["n_reported"] > 8
+    quality = QUALITY.model_copy(update={"low_information_below": 1.0})
+    artifacts = audited(images, quality=quality)
+    row = artifacts.tables["self_test"].set_index("fault").loc["blanked"]
+    n_flagged = int((images.scan["tonal_range"] < 1).sum())
+    assert n_flagged > 0
+    assert row[["n_found", "n_reported"]].tolist() == [8, 8 + n_flagged]
     assert row["precision"] == pytest.approx(8 / row["n_reported"], abs=1e-4)
+    said = f"8 were found as 'Nearly blank', and of 120 untouched images {n_flagged} were flagged so."
+    assert any(note.endswith(said) for note in artifacts.notes)
+
+
+def test_self_test_plants_few_at_a_time_lest_they_be_what_is_usual(images: PlantedSample) -> None:
+    many = OWN.model_copy(update={"n_planted": 60})  # half as many as there are untouched
+    results = audited(images, own=many).tables["self_test"].set_index("fault")
+    assert results.loc[["blurred", "darkened"], "n_found"].tolist() == [60, 60]
+
+
+def test_self_test_does_not_blur_where_blur_is_not_looked_for(tmp_path: Path) -> None:
+    images = dataset(tmp_path, n=60)
+    spread = np.geomspace(0.001, 2, 60)
+    varied = images.scan.assign(least_fine_detail=spread, most_fine_detail=spread)
+    artifacts = audited(PlantedSample(images.rows, images.manifest, varied, images.thumbnails))
+    assert not {"blurred", "moved"} & set(artifacts.tables["self_test"]["fault"])
+    assert any(note.startswith("Nothing was blurred") for note in artifacts.notes)
 
 
 def test_self_test_suggests_a_threshold_with_the_wanted_false_positive_rate(
     images: PlantedSample, artifacts: Artifacts
 ) -> None:
     row = artifacts.tables["thresholds"].set_index("parameter").loc["quality_checks.too_dark_below"]
-    share = (images.scan["brightness_p99"] < row["value_for_0.05"] - 1e-4).mean()
+    share = (images.scan["brightest"] < row["value_for_0.05"] - 1e-4).mean()
     assert share <= 0.05
-    assert (images.scan["brightness_p99"] <= row["value_for_0.05"] + 1e-4).mean() > 0.05 - 2 / N
+    assert (images.scan["brightest"] <= row["value_for_0.05"] + 1e-4).mean() > 0.05 - 2 / N
 
 
 def test_self_test_gives_the_same_twice_and_leaves_the_files(

@@ -12,7 +12,10 @@ from analysis.scrub.quality_checks.parameters import QualityChecksParameters
 def run_checks(images: pd.DataFrame, parameters: QualityChecksParameters) -> list[Check]:
     """Every check, in the order of the summary: the dataset, row, file, what is stored, what is seen."""
     p = parameters
-    usual = {"unusual_fraction": p.unusual_fraction, "min_images": p.min_images}
+    usual = {
+        "unusual": scores.Unusual(p.unusual_fraction, p.unusual_false_share),
+        "min_images": p.min_images,
+    }
     rare = {"minority_fraction": p.minority_fraction, "min_images": p.min_images}
     most = {"fraction": p.dataset_fault_fraction}
     return [
@@ -31,7 +34,7 @@ def run_checks(images: pd.DataFrame, parameters: QualityChecksParameters) -> lis
         scores.colour_among_greyscale(images, **rare),
         scores.odd_size(images, factor=p.odd_size_factor, min_images=p.min_images),
         scores.odd_aspect_ratio(images, factor=p.odd_aspect_ratio_factor, min_images=p.min_images),
-        scores.low_information(images, below=p.low_information_below, **usual),
+        scores.low_information(images, below=p.low_information_below),
         scores.too_dark(images, below=p.too_dark_below, **usual),
         scores.too_bright(images, above=p.too_bright_above, **usual),
         scores.blurry(images, below=p.blurry_below, **usual),

@@ -227,9 +227,9 @@ LOW_INFORMATION = FindingKind(
     name="low_information",
     title="Nearly blank",
     severity="medium",
-    why="The image holds one or a few grey levels: a blank page, a failed export, a placeholder, a mask "
-    "among pictures. Nothing in it supports its label.",
-    action="Delete it. If many look alike, find what produced them.",
+    why="The image is of one shade all over, or next to it: a blank page, a failed export, an empty mask. "
+    "Nothing in it supports its label.",
+    action="Delete it, unless empty means something here, as in masks. If many look alike, find their cause.",
     explains=OF_BLANK_PICTURES,
 )
 TOO_DARK = FindingKind(
@@ -252,8 +252,8 @@ BLURRY = FindingKind(
     name="blurry",
     title="Blurry",
     severity="medium",
-    why="It has no fine detail: out of focus, moved, or enlarged from a much smaller image. A model may "
-    "learn the blur in place of the class.",
+    why="It has far less fine detail than images like it have here: out of focus, moved, or enlarged from a "
+    "much smaller image. A model may learn the blur in place of the class.",
     action="Replace it by a sharp one. Keep it if blur will occur in use, and then in every class and split.",
 )
 ODD_SIZE = FindingKind(

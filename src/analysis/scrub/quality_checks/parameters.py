@@ -21,6 +21,7 @@ class QualityChecksParameters(StageParameters):
     blurry_below: Annotated[float, Field(ge=0)]
     low_information_below: Fraction
     unusual_fraction: Fraction
+    unusual_false_share: Annotated[float, Field(gt=0, lt=1)]
     odd_size_factor: Factor
     odd_aspect_ratio_factor: Factor
     minority_fraction: Annotated[float, Field(ge=0, lt=0.5)]

@@ -7,60 +7,132 @@ only of images that were read whole: what stands for the missing part of a trunc
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from analysis.contract import FindingKind
 from analysis.scrub.quality_checks import findings as kinds
 from analysis.scrub.quality_checks.findings import Check
+from analysis.scrub.quality_checks.usual import kinds_of, usual
 
-SHARP_DETAIL = 7.0  # the median of photographs: 7.1 over 1,000 of ImageNet's
+SHARP_DETAIL = (
+    1.1  # the median of photographs: 1.06 over clothes, 1.07 over CIFAR-10, 1.12 over scikit-image's
+)
+LEAST_DETAIL, LEAST_LIGHT = 1e-3, 1 / 255  # what less is counted as, as logarithms need something
+MIN_JUDGED_PX = 64  # longer side, from which fine detail is held against that of photographs
+MOVED_BELOW = 0.5  # the least fine detail over the most; 0.8 in most images
+LEFT_BY_BLUR = 0.05  # fine detail that blur leaves at most where it is strong: 0.02 out of focus, 0.1 moved
+BLURRED_SPREADS = -3.0  # from the median: what lies so far below may be told from what is usual
+DOUBTFUL_SPREADS = 0.5  # of fine detail, from the threshold
+DOUBTFUL_LIGHT = 0.2  # of the threshold
+NEXT_TO_END = 0.2  # of the scale: hardly anything is seen so near to black, or to white, in any dataset
+DOUBT = "; doubtful, as it is near the threshold"
 MAX_CONTRAST = 0.5  # standard deviation of brightness: half black, half white
 USUAL_QUANTILES = (0.05, 0.95)
+
+
+class Unusual(NamedTuple):
+    """What counts as unusual: a `fraction` of the median, or so far from it that among what is flagged only
+    `false_share` is expected to be usual (`usual`)."""
+
+    fraction: float
+    false_share: float
 
 
 # ---- light, detail and information -----------------------------------------------------------------------
 
 
-def too_dark(images: pd.DataFrame, *, below: float, unusual_fraction: float, min_images: int) -> Check:
-    """Score: 1 − 99th percentile of brightness, so that 1 is black throughout."""
-    p99 = _of_whole(images, "brightness_p99").rename("99th percentile of brightness")
-    lower = min(below, _unusually_low(p99, unusual_fraction, min_images))
-    return _judged(kinds.TOO_DARK, p99, score=1 - p99, lower=lower)
+def too_dark(images: pd.DataFrame, *, below: float, unusual: Unusual, min_images: int) -> Check:
+    """The brightest part, however small, as a lamp at night can be seen. Score: 1 − its brightness."""
+    brightest = _of_whole(images, "brightest").rename("brightness of the brightest part")
+    lower = _light_limit(brightest, below, unusual, min_images)
+    return _judged(
+        kinds.TOO_DARK, brightest, score=1 - brightest, lower=lower, doubtful_within=DOUBTFUL_LIGHT * lower
+    )
 
 
-def too_bright(images: pd.DataFrame, *, above: float, unusual_fraction: float, min_images: int) -> Check:
-    """Score: 1st percentile of brightness, so that 1 is white throughout."""
-    p01 = _of_whole(images, "brightness_p01").rename("1st percentile of brightness")
-    upper = max(above, 1 - _unusually_low(1 - p01, unusual_fraction, min_images))
-    return _judged(kinds.TOO_BRIGHT, p01, score=p01, upper=upper)
+def too_bright(images: pd.DataFrame, *, above: float, unusual: Unusual, min_images: int) -> Check:
+    """The darkest part, however small, as the letters on a page are. Score: its brightness."""
+    darkest = _of_whole(images, "darkest").rename("brightness of the darkest part")
+    reach = _light_limit(1 - darkest, 1 - above, unusual, min_images)
+    return _judged(
+        kinds.TOO_BRIGHT, darkest, score=darkest, upper=1 - reach, doubtful_within=DOUBTFUL_LIGHT * reach
+    )
 
 
-def blurry(images: pd.DataFrame, *, below: float, unusual_fraction: float, min_images: int) -> Check:
-    """Fine detail: variance of the Laplacian (Pech-Pacheco et al. 2000) over squared mean local contrast.
+def _light_limit(light: pd.Series, below: float, unusual: Unusual, min_images: int) -> float:
+    """The lowest of `below`, a fraction of the median, and what is usual, but this not below `NEXT_TO_END`.
 
-    The variance of the Laplacian alone takes fog, night and plain backgrounds for blur. Divided by how
-    strong local contrast is, it says how fine it is: scaling the contrast does not change it, and it
-    falls as edges widen. Score: 0 from `SHARP_DETAIL` upwards, 1 for no fine detail. Unknown where there is
-    no local contrast at all.
+    Where a whole dataset is dark, as X-rays are, what is usual there is no fault; but next to black is.
     """
-    sharpness, texture = _of_whole(images, "sharpness"), 255 * _of_whole(images, "texture")
-    fine_detail = (sharpness / texture.where(texture > 0) ** 2).rename("fine detail (about 7 in photographs)")
-    lower = min(below, _unusually_low(fine_detail, unusual_fraction, min_images))
-    return _judged(kinds.BLURRY, fine_detail, score=(1 - fine_detail / SHARP_DETAIL).clip(0, 1), lower=lower)
+    if light.count() < min_images:
+        return below
+    of_median = unusual.fraction * light.median()
+    values = light.clip(lower=LEAST_LIGHT).to_numpy(float)
+    found = usual(values, np.zeros(len(values), np.int64), false_share=unusual.false_share)
+    known = np.flatnonzero(np.isfinite(found.medians))[0]
+    tail = found.medians[known] * np.exp(found.limit * found.spreads[known])
+    return float(min(below, of_median, max(NEXT_TO_END, tail)))
 
 
-def low_information(images: pd.DataFrame, *, below: float, unusual_fraction: float, min_images: int) -> Check:
-    """Entropy of brightness as a share of the most that so many pixels can have; score: 1 − share.
+def blurry(images: pd.DataFrame, *, below: float, unusual: Unusual, min_images: int) -> Check:
+    """Fine detail along the direction in which there is least (`analysis.obtain.scan.legibility`).
 
-    An 8×8 image has 6 bits at most, so that a threshold in bits would flag small images.
+    Out of focus it is low along all directions, moved along one. What is usual differs more between kinds of
+    images than blur changes it, from 3 in pages of text to 0.2 in X-rays, so that it is held against what is
+    usual in images of its own kind in this dataset (`usual`). Where blur would leave no less than is usual,
+    nothing is said. Score: 0 from the kind's median upwards, 1 for no fine detail.
+
+    With fewer than `min_images` an absolute threshold holds, for images large enough to show fine detail.
     """
-    most_bits = np.log2(_n_pixels(images).clip(2, 256))
-    bits = _of_whole(images, "entropy_bits").abs()  # of a constant image it is -0
-    share = (bits / most_bits).clip(upper=1).rename("entropy, share of the possible")
-    lower = min(below, _unusually_low(share, unusual_fraction, min_images))
-    return _judged(kinds.LOW_INFORMATION, share, score=1 - share, lower=lower)
+    least = _of_whole(images, "least_fine_detail")
+    least = least.where(least > 0).clip(lower=LEAST_DETAIL)
+    if least.count() < min_images:
+        longer_px = images[["width_px", "height_px"]].astype(float).max(axis=1)
+        least = least.where(longer_px >= MIN_JUDGED_PX).rename("fine detail (about 1 in photographs)")
+        score = (1 - least / SHARP_DETAIL).clip(0, 1)
+        return _judged(kinds.BLURRY, least, score=score, lower=below)
+    values = least.to_numpy(float)
+    found = usual(values, kinds_of(images, values), false_share=unusual.false_share)
+    is_told = found.medians * np.exp(BLURRED_SPREADS * found.spreads) >= LEFT_BY_BLUR
+    deviation = least.where(is_told) * 0 + found.deviations
+    check = _judged(
+        kinds.BLURRY,
+        deviation.rename("fine detail, in spreads from the usual of its kind"),
+        score=(1 - least.where(is_told) / found.medians).clip(0, 1),
+        lower=found.limit,
+        doubtful_within=DOUBTFUL_SPREADS,
+        style="{:.1f}",
+    )
+    return replace(check, detail=_blur_detail(images, least, found.medians, check))
+
+
+def _blur_detail(
+    images: pd.DataFrame, least: pd.Series, medians: NDArray[np.float64], check: Check
+) -> pd.Series:
+    is_flagged = check.is_flagged
+    ratio = (least / images["most_fine_detail"])[is_flagged]
+    way = np.where(ratio < MOVED_BELOW, "along one direction, as when something moved", "in all directions")
+    rows = zip(least[is_flagged], medians[is_flagged.to_numpy()], way, check.detail, strict=True)
+    said = [
+        f"fine detail is {value:.2g}, usual in images like it {median:.2g}; lowest {where}"
+        + (DOUBT if detail.endswith(DOUBT) else "")
+        for value, median, where, detail in rows
+    ]
+    return pd.Series(said, index=check.detail.index, dtype="string")
+
+
+def low_information(images: pd.DataFrame, *, below: float) -> Check:
+    """From the darkest to the brightest part, larger than specks of noise; score: 1 − that range.
+
+    Absolute, as one shade is one shade in any dataset. A mask or a page of few letters has few grey levels,
+    but they lie far apart.
+    """
+    tonal_range = _of_whole(images, "tonal_range").rename("range of brightness")
+    return _judged(kinds.LOW_INFORMATION, tonal_range, score=1 - tonal_range, lower=below)
 
 
 def black_dataset(images: pd.DataFrame, *, below: float, fraction: float) -> Check:
@@ -114,15 +186,6 @@ def _of_whole(images: pd.DataFrame, column: str) -> pd.Series:
     return images[column].where(images["status"] == "ok").astype(float)
 
 
-def _unusually_low(measure: pd.Series, fraction: float, min_images: int) -> float:
-    """A fraction of the dataset's median, or infinity where there are too few images to know it.
-
-    Where a whole dataset is dark, bare or soft, as X-rays, digits and microscopy are, this keeps the
-    absolute threshold from flagging what is usual there.
-    """
-    return fraction * measure.median() if measure.count() >= min_images else np.inf
-
-
 def _judged(
     kind: FindingKind,
     measure: pd.Series,
@@ -130,15 +193,20 @@ def _judged(
     score: pd.Series,
     lower: float = -np.inf,
     upper: float = np.inf,
+    doubtful_within: float = 0,
     style: str = "{:.3g}",
     usual: str = "",
 ) -> Check:
-    """Flags the images whose `measure` (its name says what it is) lies beyond a threshold."""
+    """Flags the images whose `measure` (its name says what it is) lies beyond a threshold.
+
+    Those that lie `doubtful_within` of it are called doubtful.
+    """
     is_flagged = (measure < lower) | (measure > upper)
     values = measure[is_flagged]
     crossed = np.where(values < lower, lower, upper)
     detail = [
         f"{measure.name} is {style.format(value)}, threshold {style.format(limit)}{usual}"
+        + (DOUBT if abs(value - limit) < doubtful_within else "")
         for value, limit in zip(values, crossed, strict=True)
     ]
     limits = {"below": lower, "above": upper}

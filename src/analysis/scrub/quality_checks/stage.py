@@ -32,7 +32,7 @@ def quality_checks(
         figures=_figures(images, checks, findings, parameters, seed),
         findings=findings,
         kinds=[check.kind for check in checks],
-        notes=notes_on(images, parameters),
+        notes=notes_on(images, checks, parameters),
     )
 
 

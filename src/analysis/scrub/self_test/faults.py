@@ -18,6 +18,7 @@ from analysis.dataset.images import open_as_seen
 Picture = NDArray[np.uint8]  # (height, width, 3)
 Change = Callable[[Picture, np.random.Generator], Picture]
 COPY_QUALITY = 90  # JPEG quality at which a changed copy is saved, as whoever changes a picture does
+FINER = 8  # times finer than pixels a line is drawn along which a picture is moved
 UNIT = 32  # the sides of a thumbnail, in whose pixels shifts and borders are given
 
 
@@ -118,6 +119,22 @@ def blurred(picture: Picture, rng: np.random.Generator) -> Picture:
     return cv2.GaussianBlur(np.ascontiguousarray(picture), (0, 0), sigma_px)
 
 
+def moved(picture: Picture, rng: np.random.Generator) -> Picture:
+    """While it was taken: along a line in any direction, 5 to 12% of the longer side, at least 3 pixels."""
+    length, angle = max(3.0, rng.uniform(0.05, 0.12) * max(picture.shape[:2])), rng.uniform(0, np.pi)
+    side = 2 * int(np.ceil(length / 2)) + 3
+    middle, half = side * FINER / 2, FINER * length / 2 * np.array([np.cos(angle), np.sin(angle)])
+    ends = [tuple(round(float(end)) for end in middle + sign * half) for sign in (-1, 1)]
+    line = cv2.line(np.zeros((FINER * side, FINER * side), np.float32), *ends, 1.0, FINER)
+    kernel = cv2.resize(line, (side, side), interpolation=cv2.INTER_AREA)
+    return cv2.filter2D(np.ascontiguousarray(picture), -1, kernel / kernel.sum())
+
+
+def blanked(picture: Picture, rng: np.random.Generator) -> Picture:
+    """Of one shade, with a little noise."""
+    return _as_bytes(rng.uniform(0, 255, 3) + rng.normal(0, 1, picture.shape))
+
+
 def darkened(picture: Picture, rng: np.random.Generator) -> Picture:
     """To 5 to 20% of its light."""
     return _as_bytes(picture * rng.uniform(0.05, 0.2))
@@ -128,7 +145,9 @@ def overexposed(picture: Picture, rng: np.random.Generator) -> Picture:
     return _as_bytes(255 - (255.0 - picture) * rng.uniform(0.05, 0.2))
 
 
-SPOILT: Mapping[str, Change] = {change.__name__: change for change in (blurred, darkened, overexposed)}
+SPOILT: Mapping[str, Change] = {
+    change.__name__: change for change in (blurred, moved, blanked, darkened, overexposed)
+}
 
 
 # ---- files -----------------------------------------------------------------------------------------------

@@ -14,9 +14,10 @@ from analysis.scrub.duplicate_search.parameters import DuplicateSearchParameters
 from analysis.scrub.duplicates.parameters import DuplicatesParameters
 from analysis.scrub.label_issues.parameters import LabelIssuesParameters
 from analysis.scrub.label_probabilities.parameters import LabelProbabilitiesParameters
+from analysis.scrub.quality_checks.findings import BLURRY
 from analysis.scrub.quality_checks.parameters import QualityChecksParameters
 from analysis.scrub.self_test.copy_trials import try_copies
-from analysis.scrub.self_test.faults import NEAR_COPIES
+from analysis.scrub.self_test.faults import NEAR_COPIES, SPOILT
 from analysis.scrub.self_test.figures import plot_examples, plot_recall
 from analysis.scrub.self_test.label_trials import SCORE_COLUMNS, try_flips
 from analysis.scrub.self_test.parameters import SelfTestParameters
@@ -150,9 +151,22 @@ def _notes(trials: Sequence[Trial], n_sample: int, n_images: int) -> list[str]:
             f"Near copies were not planted: too few images have sides of {MIN_SIDE_PX} pixels or more, below "
             "which duplicates does not look for them."
         )
+    notes += [_said_of(trial, n_sample) for trial in trials if trial.fault in SPOILT]
+    if not any(trial.kind is BLURRY for trial in trials):
+        notes.append(
+            "Nothing was blurred: in images as small, or as soft, as all of these, blur is not looked for."
+        )
     if not any(trial.stage == "label_issues" for trial in trials):
         notes.append("Labels were not flipped: too few images or classes can be judged by label_issues.")
     return notes
+
+
+def _said_of(trial: Trial, n_untouched: int) -> str:
+    n_false = trial.n_reported - trial.n_right
+    return (
+        f"{trial.fault.capitalize()}: of {len(trial.is_found):,} planted {int(trial.is_found.sum()):,} were "
+        f"found as '{trial.kind.title}', and of {n_untouched:,} untouched images {n_false:,} were flagged so."
+    )
 
 
 def _nothing_tested(n: int, target_rate: float) -> Artifacts:
