@@ -115,7 +115,7 @@ def copies_in(dataset: PlantedSample) -> Copies:
     search = DuplicateSearchParameters.model_validate(sections["duplicate_search"])
     judging = DuplicatesParameters.model_validate(sections["duplicates"])
     images = compared_images(dataset.manifest, dataset.scan)
-    possible = search_copies(images, dataset.thumbnails, parameters=search, seed=0)
+    possible, _ = search_copies(images, dataset.thumbnails, parameters=search, seed=0)
     return copies_among(possible, images, min_score=judging.min_score)
 
 

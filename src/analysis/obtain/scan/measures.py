@@ -293,10 +293,10 @@ def _perceptual_hashes(luma_pictures: Sequence[Image.Image], luma: np.ndarray) -
 def _thumbnails(rgb: np.ndarray) -> np.ndarray:
     """(n, height, width, 3) -> (n, 32, 32, 3)"""
     is_that_size = rgb.shape[1:3] == (THUMBNAIL_PX, THUMBNAIL_PX)
-    return rgb if is_that_size else np.stack([_thumbnail(image) for image in rgb])
+    return rgb if is_that_size else np.stack([thumbnail_of(image) for image in rgb])
 
 
-def _thumbnail(image: np.ndarray) -> np.ndarray:
+def thumbnail_of(image: np.ndarray) -> np.ndarray:
     """(height, width, 3) squeezed to 32 × 32: means over areas; a side with fewer pixels repeats them."""
     while min(image.shape[:2]) >= 4 * THUMBNAIL_PX:
         image = _half(image)

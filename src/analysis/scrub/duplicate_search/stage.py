@@ -20,11 +20,20 @@ def duplicate_search(
 ) -> Artifacts:
     """Find the exact copies, and score every pair of images that may be near ones."""
     images = compared_images(manifest, scan)
-    pairs = search_copies(images, thumbnails, parameters=parameters, seed=seed)
+    pairs, compared = search_copies(images, thumbnails, parameters=parameters, seed=seed)
     n_exact = int((pairs["kind"] == "exact").sum())
     n_near = len(pairs) - n_exact
     return Artifacts(
         summary=f"{len(images):,} images searched, {n_exact:,} exact and {n_near:,} possible near copies",
-        metrics={"n_items": len(images), "n_exact_pairs": n_exact, "n_possible_near_pairs": n_near},
+        metrics={
+            "n_items": len(images),
+            "n_exact_pairs": n_exact,
+            "n_possible_near_pairs": n_near,
+            "n_candidate_pairs": compared.n_candidates,
+            "n_aligned_pairs": compared.n_aligned,
+            "n_opened_pairs": compared.n_opened,
+            "n_pairs_left_out": compared.n_left_out,
+            "copies_told_fraction": compared.copies_told_fraction,
+        },
         tables={"possible_copies": pairs},
     )

@@ -13,7 +13,7 @@ from analysis.scrub.duplicate_search.search import search_copies
 from analysis.scrub.duplicates.copies import Copies, copies_among
 from analysis.scrub.duplicates.findings import EXACT, LEAKED, NEAR
 from analysis.scrub.duplicates.leaks import leaks_of
-from analysis.scrub.self_test.faults import NEAR_COPIES, copied, plant_pictures
+from analysis.scrub.faults import NEAR_COPIES, copied, plant_pictures
 from analysis.scrub.self_test.sample import PlantedSample, with_planted
 from analysis.scrub.self_test.trials import Outcome, Threshold, Trial, quantile_above
 
@@ -35,7 +35,7 @@ def try_copies(
         return [], []
     together = with_planted(sample, planted, to_other_split=True)
     compared = compared_images(together.manifest, together.scan)
-    possible = search_copies(compared, together.thumbnails, parameters=search, seed=seed)
+    possible, _ = search_copies(compared, together.thumbnails, parameters=search, seed=seed)
     copies = copies_among(possible, compared, min_score=LOWEST_SCORE)
     planted = planted.assign(item_id=len(sample) + np.arange(len(planted)))
     pairs = judge_pairs(copies.pairs, planted, min_score=min_score)

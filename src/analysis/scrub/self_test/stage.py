@@ -12,11 +12,11 @@ from analysis.contract import Artifacts
 from analysis.scrub.compared_images import MIN_SIDE_PX
 from analysis.scrub.duplicate_search.parameters import DuplicateSearchParameters
 from analysis.scrub.duplicates.parameters import DuplicatesParameters
+from analysis.scrub.faults import NEAR_COPIES
 from analysis.scrub.label_issues.parameters import LabelIssuesParameters
 from analysis.scrub.label_probabilities.parameters import LabelProbabilitiesParameters
 from analysis.scrub.quality_checks.parameters import QualityChecksParameters
 from analysis.scrub.self_test.copy_trials import try_copies
-from analysis.scrub.self_test.faults import NEAR_COPIES
 from analysis.scrub.self_test.figures import plot_examples, plot_recall
 from analysis.scrub.self_test.label_trials import SCORE_COLUMNS, try_flips
 from analysis.scrub.self_test.parameters import SelfTestParameters
