@@ -18,6 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
@@ -34,16 +35,20 @@ FINE_PX, COARSE_PX, NEARBY_PX = 1.0, 2.0, 4.0  # widths of Gaussians, at each of
 GRAIN = 1.0  # of 255; detail weaker than this is the noise of compression
 SCALES = (1.0, 0.5, 0.25)  # at which that band is looked at
 MAX_STRENGTH_RATIO = 4.0  # beyond which one of two pictures does not resolve what the other does
-ALIGNMENT = ((0.25, 25), (0.5, 12))  # scale, steps
+ALIGNMENT = ((0.25, 20), (0.5, 8))  # scale, steps
+MIN_CORRELATION = 0.5  # of brightness, once aligned; with less they are not one picture
 SMALLEST_ALIGNED_PX = 16
-ALIGNMENT_TOLERANCE, SMOOTHING_PX = 1e-4, 5
+ALIGNMENT_TOLERANCE, SMOOTHING_PX = 1e-3, 3
 MARGIN_PX = 3  # beside what the second picture does not cover
 MIN_OVERLAP = 0.3  # of the first picture; with less in common nothing is compared
 PARTS = 4  # each way
 PART_COVERED, MIN_PARTS = 0.4, 4
+LEAST_STRENGTH = 0.5  # of 255, of a band that is resolved
+PART_STRENGTH = 0.25  # of detail over its strength nearby plus grain, in a part that has any
+NO_STRENGTH = 0.05  # likewise: correlation shrinks towards 0 below
 MAX_SCALE = 4.0  # by which one picture may be the enlarged other
 PAIRS_AT_ONCE = 512  # whose pictures are held in memory
-DETAIL_COLUMNS = ["detail_agreement", "coarse_agreement", "weakest_tiles_agreement", "detail_band_px"]
+DETAIL_COLUMNS = ["detail_agreement", "coarse_agreement", "weakest_tiles_agreement", "distortion", "detail_band_px"]
 Luma = NDArray[np.uint8]  # (height, width)
 Plane = NDArray[np.float32]
 Affine = NDArray[np.float64]  # (3, 3): from the first picture's pixels to the second's
@@ -67,7 +72,8 @@ def second_look(pairs: pd.DataFrame, open_luma: Opener, *, n_workers: int) -> pd
     """`DETAIL_COLUMNS` of each pair, by the index of `pairs`.
 
     Agreements are correlations, 1 of equal pictures; 0 where there is nothing to compare: a picture that is
-    flat, or gone since the scan. `detail_band_px` is the width of the finest detail that both pictures
+    flat, or gone since the scan. `distortion` is by how much (log of a ratio) the map between them stretches
+    one direction more than another. `detail_band_px` is the width of the finest detail that both pictures
     resolve, in pixels of the softer one.
 
     Parameters
@@ -106,7 +112,7 @@ def _blocks(rows: NDArray[np.int64]) -> Iterator[NDArray[np.int64]]:
         yield order[start : start + PAIRS_AT_ONCE]
 
 
-NOTHING = (0.0, 0.0, 0.0, np.nan)
+NOTHING = (0.0, 0.0, 0.0, np.nan, np.nan)
 
 
 def detail_of(
@@ -120,16 +126,24 @@ def detail_of(
     one, other, start, enlarged = _at_one_scale(first, second, thumbnail_map)
     if one is None:
         return NOTHING
-    moved, covered = _laid_upon(one, other, _align(one, other, start))
+    found = _align(one, other, start)
+    if found is None:
+        return NOTHING
+    moved, covered = _laid_upon(one, other, found)
     if covered.mean() < MIN_OVERLAP:
         return NOTHING
-    bands = [_band_at(scale, one, moved, covered) for scale in SCALES]
-    resolved = [band for band in range(len(bands) - 1) if bands[band][2]]
-    if not resolved:
-        return NOTHING
-    finest = resolved[0]
-    agreement, weakest, _ = bands[finest]
-    return agreement, bands[finest + 1][0], weakest, COARSE_PX / SCALES[finest] / enlarged
+    for finest, scale in enumerate(SCALES[:-1]):
+        band = _band_at(scale, one, moved, covered)
+        if band.is_resolved:
+            coarser = _band_at(SCALES[finest + 1], one, moved, covered)
+            return (
+                band.agreement(),
+                coarser.agreement(),
+                band.weakest(),
+                _distortion(found),
+                COARSE_PX / scale / enlarged,
+            )
+    return NOTHING
 
 
 # ---- alignment -------------------------------------------------------------------------------------------
@@ -180,8 +194,8 @@ def _resized(picture: NDArray, factor: float) -> tuple[NDArray, Affine]:
     return resized, np.array([[x, 0, (x - 1) / 2], [0, y, (y - 1) / 2], [0, 0, 1]])
 
 
-def _align(one: Plane, other: Plane, start: Affine) -> Affine:
-    """The map that lets the two correlate best, found coarse to fine; where it fails, what was had before."""
+def _align(one: Plane, other: Plane, start: Affine) -> Affine | None:
+    """The map that lets the two correlate best, found coarse to fine; None if they hardly do at the first."""
     found = start
     for scale, n_steps in ALIGNMENT:
         small, map_small = _resized(one, scale)
@@ -191,18 +205,20 @@ def _align(one: Plane, other: Plane, start: Affine) -> Affine:
         at_scale = (map_other @ found @ np.linalg.inv(map_small))[:2].astype(np.float32)
         criteria = (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, n_steps, ALIGNMENT_TOLERANCE)
         try:
-            _, at_scale = cv2.findTransformECC(
+            correlation, at_scale = cv2.findTransformECC(
                 small, small_other, at_scale, cv2.MOTION_AFFINE, criteria, None, SMOOTHING_PX
             )
         except cv2.error as error:
             if error.code != cv2.Error.StsNoConv:
                 raise
-            break
+            return None
+        if correlation < MIN_CORRELATION:
+            return None
         found = np.linalg.inv(map_other) @ _squared(at_scale) @ map_small
     return found
 
 
-def _laid_upon(one: Plane, other: Plane, affine: Affine) -> tuple[Plane, NDArray[np.bool_]]:
+def _laid_upon(one: Plane, other: Plane, affine: Affine) -> tuple[Plane, Plane]:
     """The other picture as seen from the one, and where it has pixels for it."""
     size, warp = one.shape[::-1], affine[:2].astype(np.float32)
     inverse = cv2.WARP_INVERSE_MAP
@@ -211,61 +227,74 @@ def _laid_upon(one: Plane, other: Plane, affine: Affine) -> tuple[Plane, NDArray
     )
     covered = cv2.warpAffine(np.ones_like(other), warp, size, flags=inverse | cv2.INTER_LINEAR) > 0.99
     margin = np.ones((2 * MARGIN_PX + 1,) * 2, dtype=np.uint8)
-    return moved, cv2.erode(covered.astype(np.uint8), margin, borderValue=1).astype(bool)
+    return moved, cv2.erode(covered.astype(np.uint8), margin, borderValue=1).astype(np.float32)
+
+
+def _distortion(affine: Affine) -> float:
+    """By how much (log of a ratio) one direction is stretched more than another: 0 of what was only moved,
+    turned or resized, as a copy is; another thing that is made to fit has to be sheared and squeezed."""
+    longest, shortest = np.linalg.svd(affine[:2, :2], compute_uv=False)
+    return float(np.log(longest / max(shortest, 1e-6)))
 
 
 # ---- agreement -------------------------------------------------------------------------------------------
 
 
-def _band_at(scale: float, one: Plane, other: Plane, covered: NDArray[np.bool_]) -> tuple[float, float, bool]:
-    """Agreement of the band at a scale, that of the weakest quarter of parts, and whether both resolve it."""
+@dataclass(frozen=True)
+class Band:
+    """Sums over the parts of the picture (16,), of what two pictures have in one band; `sums` is (6, 16).
+
+    They are of 1 (pixels seen), first, other, first squared, other squared, first times other.
+    """
+
+    sums: NDArray[np.float64]
+    n_px: NDArray[np.float64]
+    is_resolved: bool
+
+    def agreement(self) -> float:
+        return float(_correlation(self.sums.sum(axis=1)))
+
+    def weakest(self) -> float:
+        """Lower quartile of the agreement of parts; parts without detail in either picture say nothing."""
+        seen, one, other, one_squared, other_squared, _ = self.sums
+        n = np.maximum(seen, 1)
+        power = np.maximum(one_squared / n - (one / n) ** 2, other_squared / n - (other / n) ** 2)
+        tells = (seen >= PART_COVERED * self.n_px) & (power >= PART_STRENGTH**2)
+        found = _correlation(self.sums[:, tells])
+        return float(np.quantile(np.append(found, np.zeros(max(MIN_PARTS - len(found), 0))), 0.25))
+
+
+def _band_at(scale: float, one: Plane, other: Plane, covered: Plane) -> Band:
     if scale < 1:
-        one, other = _resized(one, scale)[0], _resized(other, scale)[0]
-        inside = cv2.resize(covered.astype(np.uint8), one.shape[::-1], interpolation=cv2.INTER_NEAREST) > 0
-    else:
-        inside = covered
+        one, other, covered = (_resized(plane, scale)[0] for plane in (one, other, covered))
+    inside = (covered > 0.99).astype(np.float32)
     (first, strength), (second, strength_other) = (_normalised(plane, inside) for plane in (one, other))
-    is_resolved = min(strength, strength_other) >= GRAIN / 2
     ratio = (strength + GRAIN) / (strength_other + GRAIN)
+    is_resolved = min(strength, strength_other) >= LEAST_STRENGTH
     is_resolved &= 1 / MAX_STRENGTH_RATIO < ratio < MAX_STRENGTH_RATIO
-    whole = _correlation(first[inside], second[inside])
-    return whole, _of_weakest_parts(first, second, inside), bool(is_resolved)
+    planes = np.stack([inside, first, second, first * first, second * second, first * second])
+    rows, columns = (np.arange(PARTS) * side // PARTS for side in inside.shape)
+    sums = np.add.reduceat(np.add.reduceat(planes, rows, axis=1), columns, axis=2)  # -> (6, 4, 4)
+    whole = np.outer(np.diff(rows, append=inside.shape[0]), np.diff(columns, append=inside.shape[1]))
+    return Band(sums.reshape(6, -1).astype(np.float64), whole.ravel().astype(float), bool(is_resolved))
 
 
-def _normalised(plane: Plane, inside: NDArray[np.bool_]) -> tuple[Plane, float]:
-    """The band between two Gaussians over its strength nearby, and its strength over all, of 255."""
+def _normalised(plane: Plane, inside: Plane) -> tuple[Plane, float]:
+    """The band between two Gaussians over its strength nearby, 0 outside; and its strength over all, of 255."""
     band = cv2.GaussianBlur(plane, (0, 0), FINE_PX) - cv2.GaussianBlur(plane, (0, 0), COARSE_PX)
     power = band * band
     nearby = np.sqrt(cv2.GaussianBlur(power, (0, 0), NEARBY_PX))
-    return band / (nearby + GRAIN), float(np.sqrt(power[inside].mean())) if inside.any() else 0.0
+    strength = np.sqrt((power * inside).sum() / max(inside.sum(), 1))
+    return band / (nearby + GRAIN) * inside, float(strength)
 
 
-def _of_weakest_parts(first: Plane, second: Plane, inside: NDArray[np.bool_]) -> float:
-    """Lower quartile of the agreement of parts; parts without detail in either picture say nothing."""
-    height, width = first.shape
-    found = []
-    for y in range(PARTS):
-        for x in range(PARTS):
-            part = np.s_[
-                y * height // PARTS : (y + 1) * height // PARTS, x * width // PARTS : (x + 1) * width // PARTS
-            ]
-            seen = inside[part]
-            if seen.mean() < PART_COVERED:
-                continue
-            one, other = first[part][seen], second[part][seen]
-            if max(one.std(), other.std()) >= PART_STRENGTH:
-                found.append(_correlation(one, other))
-    found += [0.0] * (MIN_PARTS - len(found))
-    return float(np.quantile(found, 0.25))
-
-
-PART_STRENGTH = 0.25  # of detail over its strength nearby plus grain, in a part that has any
-NO_STRENGTH = 0.05  # likewise: correlation shrinks towards 0 below
-
-
-def _correlation(one: Plane, other: Plane) -> float:
-    if one.size == 0:
-        return 0.0
-    one, other = one - one.mean(), other - other.mean()
-    grain = NO_STRENGTH**2 * one.size
-    return float(one @ other / np.sqrt((one @ one + grain) * (other @ other + grain)))
+def _correlation(sums: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Of what `Band.sums` sums, shrunk towards 0 where there is hardly any detail."""
+    n, one, other, one_squared, other_squared, product = sums
+    n = np.maximum(n, 1)
+    together = product - one * other / n
+    apart = [
+        squared - total**2 / n + NO_STRENGTH**2 * n
+        for squared, total in ((one_squared, one), (other_squared, other))
+    ]
+    return together / np.sqrt(apart[0] * apart[1])
