@@ -48,7 +48,13 @@ PART_STRENGTH = 0.25  # of detail over its strength nearby plus grain, in a part
 NO_STRENGTH = 0.05  # likewise: correlation shrinks towards 0 below
 MAX_SCALE = 4.0  # by which one picture may be the enlarged other
 PAIRS_AT_ONCE = 512  # whose pictures are held in memory
-DETAIL_COLUMNS = ["detail_agreement", "coarse_agreement", "weakest_tiles_agreement", "distortion", "detail_band_px"]
+DETAIL_COLUMNS = [
+    "detail_agreement",
+    "coarse_agreement",
+    "weakest_tiles_agreement",
+    "distortion",
+    "detail_band_px",
+]
 Luma = NDArray[np.uint8]  # (height, width)
 Plane = NDArray[np.float32]
 Affine = NDArray[np.float64]  # (3, 3): from the first picture's pixels to the second's

@@ -27,7 +27,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.optimize import minimize
 from scipy.special import expit, logsumexp
-from scipy.stats import gaussian_kde
+from scipy.stats import gaussian_kde, poisson
 
 from analysis.scrub.duplicate_search.verification import fisher_z
 
@@ -37,7 +37,9 @@ MOST_DISTORTED = 0.2  # beyond which distortion is not told apart
 FARTHEST_MOVED = 3.0  # likewise
 N_ROUNDS = 100
 CHANGED_MORE = 0.1  # of copies, those that agree less than planted ones
-TAIL = 0.1  # of look-alikes, the likest
+TAIL = 0.05  # of look-alikes, the likest
+LEAST_ALIKE = 0.05  # of planted copies, below which look-alikes are sought first
+UNEXPECTED = 0.05  # probability of as many pairs, if they were look-alikes
 MIN_LOOKALIKES = 20  # below which nothing is known of their tail
 SLOWEST_DECAY, FASTEST_DECAY = 0.05, 5.0  # of look-alikes, per unit of likeness
 Evidence = NDArray[np.float64]  # (pairs, 8)
@@ -119,9 +121,7 @@ def fit_yardstick(planted: pd.DataFrame, candidates: pd.DataFrame) -> Yardstick:
     surely_less = min(0.0, REFERENCE.likeness(copies).min())
     is_less = REFERENCE.likeness(others) < surely_less
     weights = _fitted(copies, others[is_less])
-    grid, log_odds, share = _shares(
-        weights.likeness(copies), weights.likeness(others), weights.likeness(others[is_less])
-    )
+    grid, log_odds, share = _shares(weights.likeness(copies), weights.likeness(others))
     return Yardstick(weights, grid, log_odds, share)
 
 
@@ -152,13 +152,15 @@ def _fitted(copies: Evidence, lookalikes: Evidence) -> Weights:
 # ---- share -----------------------------------------------------------------------------------------------
 
 
-def _shares(copies: Numbers, candidates: Numbers, lookalikes: Numbers) -> tuple[Numbers, Numbers, float]:
+def _shares(copies: Numbers, candidates: Numbers) -> tuple[Numbers, Numbers, float]:
     """A grid of likeness, the log-odds of a copy there, and the share of copies among the candidates."""
     grid = np.linspace(min(copies.min(), candidates.min(initial=0)) - 1, copies.max() + 5, 1000)
     of_copies = _log_density_of_copies(copies, grid)
-    tail = _log_tail(lookalikes, grid, end=copies.min())
+    tail = _tail_of_lookalikes(candidates, copies)
     reference = of_copies - grid  # half a look-alike of which the logistic function knows, whatever the tail
-    of_lookalikes = np.logaddexp(tail, np.log(0.5) + reference)
+    of_lookalikes = np.log(0.5) + reference
+    if tail is not None:
+        of_lookalikes = np.logaddexp(of_lookalikes, tail.log_density(grid))
     at = np.searchsorted(grid, candidates).clip(0, len(grid) - 1)
     n_copies = 0.5
     for _ in range(N_ROUNDS):
@@ -172,25 +174,50 @@ def _log_density_of_copies(copies: Numbers, grid: Numbers) -> Numbers:
     """Of planted ones, smoothed, and of a part that lies anywhere below their middle."""
     smooth = gaussian_kde(copies + 1e-3 * np.arange(len(copies)) / len(copies), bw_method=0.5)
     middle = np.median(copies)
-    below = np.where((grid >= middle - 2 * np.ptp(copies)) & (grid <= middle), 1 / (2 * np.ptp(copies) + 1e-3), 1e-12)
+    below = np.where(
+        (grid >= middle - 2 * np.ptp(copies)) & (grid <= middle), 1 / (2 * np.ptp(copies) + 1e-3), 1e-12
+    )
     return logsumexp(
         [np.log(1 - CHANGED_MORE) + smooth.logpdf(grid), np.log(CHANGED_MORE) + np.log(below)], axis=0
     )
 
 
-def _log_tail(lookalikes: Numbers, grid: Numbers, *, end: float) -> Numbers:
-    """Log of how many look-alikes lie at each likeness, per unit: they fall off as the likest of them.
+@dataclass(frozen=True)
+class Tail:
+    """How many look-alikes lie beyond `start`: `n`, falling off exponentially."""
 
-    They were taken up to `end`, beyond which copies lie too.
-    """
+    start: float
+    n: float
+    decay: float
+
+    def log_density(self, likeness: Numbers) -> Numbers:
+        return np.log(self.n) + np.log(self.decay) - self.decay * (likeness - self.start)
+
+
+def _tail_of_lookalikes(candidates: Numbers, copies: Numbers) -> Tail | None:
+    """The likest of the candidates that agree less than planted copies do, or as some do, as long as their
+    number goes on falling off as it did before: where it no longer does, copies begin."""
+    end, last = np.quantile(copies, [LEAST_ALIKE, 0.5])
+    tail = _tail_up_to(end, candidates)
+    while tail is not None and end < last:
+        step = [end, end + 1 / 2]
+        expected = tail.n * -np.diff(np.exp(-tail.decay * (np.array(step) - tail.start)))[0]
+        n = np.count_nonzero((candidates >= step[0]) & (candidates < step[1]))
+        if poisson.sf(n - 1, expected) < UNEXPECTED:
+            break
+        end = step[1]
+        tail = _tail_up_to(end, candidates)
+    return tail
+
+
+def _tail_up_to(end: float, candidates: Numbers) -> Tail | None:
+    lookalikes = np.sort(candidates[candidates < end])
     if len(lookalikes) < MIN_LOOKALIKES:
-        return np.full(len(grid), -np.inf)
-    start = np.sort(lookalikes)[-max(MIN_LOOKALIKES, int(TAIL * len(lookalikes)))]
-    end = max(end, lookalikes.max())
-    above = lookalikes[lookalikes >= start]
-    decay = _decay_of(above - start, end - start)
-    log_norm = np.log(-np.expm1(-decay * (end - start)))
-    return np.log(len(above)) + np.log(decay) - decay * (grid - start) - log_norm
+        return None
+    beyond = lookalikes[-max(MIN_LOOKALIKES, int(TAIL * len(lookalikes))) :]
+    start = beyond[0]
+    decay = _decay_of(beyond - start, end - start)
+    return Tail(start, len(beyond) / -np.expm1(-decay * (end - start)), decay)
 
 
 def _decay_of(beyond: Numbers, end: float) -> float:
