@@ -334,5 +334,5 @@ def _no_rows() -> pd.DataFrame:
     numbers = _geometry_of(np.zeros((0, 2, 3), dtype=np.float32))
     numbers |= _colour_evidence(no_image, no_image, np.zeros((0, SIDE_PX, SIDE_PX), dtype=bool))
     pairs = pd.DataFrame(np.zeros((0, 3), dtype=np.int64), columns=["row_a", "row_b", "is_mirrored"])
-    maps = dict.fromkeys(MAP_COLUMNS, np.zeros(0))
+    maps = dict.fromkeys(MAP_COLUMNS, np.zeros(0, dtype=np.float32))
     return pairs.assign(structure_agreement=np.zeros(0), **maps, **numbers)

@@ -25,8 +25,9 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from scipy.ndimage import gaussian_filter1d
 from scipy.optimize import minimize
-from scipy.special import expit, logsumexp
+from scipy.special import expit
 from scipy.stats import gaussian_kde, poisson
 
 from analysis.scrub.duplicate_search.verification import fisher_z
@@ -37,8 +38,11 @@ MOST_DISTORTED = 0.2  # beyond which distortion is not told apart
 FARTHEST_MOVED = 3.0  # likewise
 N_ROUNDS = 100
 CHANGED_MORE = 0.1  # of copies, those that agree less than planted ones
-TAIL = 0.05  # of look-alikes, the likest
+TAIL, BELOW_GAP = 0.05, 0.5  # of look-alikes, the likest, whose number is followed
+AS_IF = 10.0  # planted copies, beside the candidates that are thought copies, say what copies agree in
+LEAST_DENSITY = 1e-9
 LEAST_ALIKE = 0.05  # of planted copies, below which look-alikes are sought first
+MIN_FALL, RISE = 2.0, 1.2  # of the number of pairs, from a peak down to a gap, and up again beyond
 UNEXPECTED = 0.05  # probability of as many pairs, if they were look-alikes
 MIN_LOOKALIKES = 20  # below which nothing is known of their tail
 SLOWEST_DECAY, FASTEST_DECAY = 0.05, 5.0  # of look-alikes, per unit of likeness
@@ -117,10 +121,9 @@ def fit_yardstick(planted: pd.DataFrame, candidates: pd.DataFrame) -> Yardstick:
         return Yardstick(REFERENCE, grid, grid, share=0.5)
     copies, others = evidence_of(planted), evidence_of(candidates)
     likeness = REFERENCE.likeness(copies)
-    copies = copies[likeness >= np.quantile(likeness, UNALIGNED)]
-    surely_less = min(0.0, REFERENCE.likeness(copies).min())
-    is_less = REFERENCE.likeness(others) < surely_less
-    weights = _fitted(copies, others[is_less])
+    least = np.quantile(likeness, UNALIGNED)
+    is_less = REFERENCE.likeness(others) < min(0.0, least)
+    weights = _fitted(copies[likeness >= least], others[is_less])
     grid, log_odds, share = _shares(weights.likeness(copies), weights.likeness(others))
     return Yardstick(weights, grid, log_odds, share)
 
@@ -154,32 +157,43 @@ def _fitted(copies: Evidence, lookalikes: Evidence) -> Weights:
 
 def _shares(copies: Numbers, candidates: Numbers) -> tuple[Numbers, Numbers, float]:
     """A grid of likeness, the log-odds of a copy there, and the share of copies among the candidates."""
-    grid = np.linspace(min(copies.min(), candidates.min(initial=0)) - 1, copies.max() + 5, 1000)
-    of_copies = _log_density_of_copies(copies, grid)
-    tail = _tail_of_lookalikes(candidates, copies)
-    reference = of_copies - grid  # half a look-alike of which the logistic function knows, whatever the tail
-    of_lookalikes = np.log(0.5) + reference
-    if tail is not None:
-        of_lookalikes = np.logaddexp(of_lookalikes, tail.log_density(grid))
-    at = np.searchsorted(grid, candidates).clip(0, len(grid) - 1)
+    least, middle, most = np.quantile(copies, [LEAST_ALIKE, 0.5, 1 - LEAST_ALIKE])
+    width = (most - least) / 10
+    grid = np.arange(min(least, candidates.min(initial=least)) - 5 * width, most + 10 * width, width / 8)
+    counts = np.histogram(candidates, np.append(grid, np.inf))[0]
+    gap = _gap_below(_smoothed(counts, grid, width), grid, least)
+    tail = (
+        _tail_of_lookalikes(candidates, least, middle)
+        if gap is None
+        else _tail_up_to(gap, candidates, BELOW_GAP)
+    )
+    planted = _density_of_planted(copies, grid)
+    # half a look-alike of which the logistic function knows, whatever the tail
+    of_lookalikes = 0.5 * planted * np.exp(-grid) + (0.0 if tail is None else tail.density(grid))
+    of_copies = planted
     n_copies = 0.5
     for _ in range(N_ROUNDS):
-        is_copy = expit(np.log(n_copies) + of_copies[at] - of_lookalikes[at])
-        n_copies = is_copy.sum() + 0.5  # as if of one more pair nothing were known
-    log_odds = np.maximum.accumulate(np.log(n_copies) + of_copies - of_lookalikes)
-    return grid, log_odds, float(n_copies / (len(candidates) + 1))
+        are_copies = counts * n_copies * of_copies / (n_copies * of_copies + of_lookalikes)
+        n_copies = are_copies.sum() + 0.5  # as if of one more pair nothing were known
+        if gap is not None:  # then the candidates too show what copies agree in
+            seen = _smoothed(np.where(grid >= gap, are_copies, 0), grid, width) + AS_IF * planted
+            of_copies = seen / (seen.sum() * (grid[1] - grid[0]))
+    log_odds = np.log(n_copies * of_copies) - np.log(of_lookalikes)
+    return grid, np.maximum.accumulate(log_odds), float(n_copies / (len(candidates) + 1))
 
 
-def _log_density_of_copies(copies: Numbers, grid: Numbers) -> Numbers:
+def _density_of_planted(copies: Numbers, grid: Numbers) -> Numbers:
     """Of planted ones, smoothed, and of a part that lies anywhere below their middle."""
+    middle, reach = np.median(copies), 2 * np.ptp(copies) + 1e-3
     smooth = gaussian_kde(copies + 1e-3 * np.arange(len(copies)) / len(copies), bw_method=0.5)
-    middle = np.median(copies)
-    below = np.where(
-        (grid >= middle - 2 * np.ptp(copies)) & (grid <= middle), 1 / (2 * np.ptp(copies) + 1e-3), 1e-12
-    )
-    return logsumexp(
-        [np.log(1 - CHANGED_MORE) + smooth.logpdf(grid), np.log(CHANGED_MORE) + np.log(below)], axis=0
-    )
+    below = np.where((grid >= middle - reach) & (grid <= middle), 1 / reach, 0.0)
+    return (1 - CHANGED_MORE) * smooth(grid) + CHANGED_MORE * below + LEAST_DENSITY
+
+
+def _smoothed(counts: Numbers, grid: Numbers, width: float) -> Numbers:
+    """Per unit of the grid."""
+    step = grid[1] - grid[0]
+    return gaussian_filter1d(counts.astype(float), width / step, mode="constant") / step
 
 
 @dataclass(frozen=True)
@@ -190,31 +204,46 @@ class Tail:
     n: float
     decay: float
 
-    def log_density(self, likeness: Numbers) -> Numbers:
-        return np.log(self.n) + np.log(self.decay) - self.decay * (likeness - self.start)
+    def density(self, likeness: Numbers) -> Numbers:
+        return self.n * self.decay * np.exp(-self.decay * (likeness - self.start))
 
 
-def _tail_of_lookalikes(candidates: Numbers, copies: Numbers) -> Tail | None:
-    """The likest of the candidates that agree less than planted copies do, or as some do, as long as their
-    number goes on falling off as it did before: where it no longer does, copies begin."""
-    end, last = np.quantile(copies, [LEAST_ALIKE, 0.5])
-    tail = _tail_up_to(end, candidates)
+def _tail_of_lookalikes(candidates: Numbers, end: float, last: float) -> Tail | None:
+    """The likest of the candidates up to `end`, and of those beyond as long as their number goes on falling
+    off as it did before, up to `last`: where it no longer does, copies begin."""
+    tail = _tail_up_to(end, candidates, TAIL)
     while tail is not None and end < last:
-        step = [end, end + 1 / 2]
-        expected = tail.n * -np.diff(np.exp(-tail.decay * (np.array(step) - tail.start)))[0]
+        step = np.array([end, end + 1 / 2])
+        expected = -np.diff(tail.n * np.exp(-tail.decay * (step - tail.start)))[0]
         n = np.count_nonzero((candidates >= step[0]) & (candidates < step[1]))
         if poisson.sf(n - 1, expected) < UNEXPECTED:
             break
         end = step[1]
-        tail = _tail_up_to(end, candidates)
+        tail = _tail_up_to(end, candidates, TAIL)
     return tail
 
 
-def _tail_up_to(end: float, candidates: Numbers) -> Tail | None:
+def _gap_below(density: Numbers, grid: Numbers, least: float) -> float | None:
+    """Where fewest candidates lie, between a peak of them at `least` or beyond and more of them below.
+
+    None if there is no such peak, or nothing below it.
+    """
+    beyond = np.flatnonzero(grid >= least)
+    peak = beyond[density[beyond].argmax()]
+    if peak == beyond[0]:
+        return None
+    down = density[peak::-1]
+    lowest = np.minimum.accumulate(down)
+    rises_again = np.flatnonzero((down > RISE * lowest + 1e-6) & (lowest <= density[peak] / MIN_FALL))
+    return float(grid[peak - down[: rises_again[0]].argmin()]) if len(rises_again) else None
+
+
+def _tail_up_to(end: float, candidates: Numbers, share: float) -> Tail | None:
+    """From the likest such share of the candidates below `end`."""
     lookalikes = np.sort(candidates[candidates < end])
     if len(lookalikes) < MIN_LOOKALIKES:
         return None
-    beyond = lookalikes[-max(MIN_LOOKALIKES, int(TAIL * len(lookalikes))) :]
+    beyond = lookalikes[-max(MIN_LOOKALIKES, int(share * len(lookalikes))) :]
     start = beyond[0]
     decay = _decay_of(beyond - start, end - start)
     return Tail(start, len(beyond) / -np.expm1(-decay * (end - start)), decay)
