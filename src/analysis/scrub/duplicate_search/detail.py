@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 
 from analysis.progress import progress
 from analysis.scrub.duplicate_search.candidates import SIDE_PX
-from analysis.scrub.duplicate_search.verification import MAP_COLUMNS
+from analysis.scrub.duplicate_search.first_look import MAP_COLUMNS
 
 MAX_PX = 256  # of the longer side compared
 ENLARGED_UP_TO_PX = 48  # of a longer side: such a picture has its finest detail in bands of half a pixel

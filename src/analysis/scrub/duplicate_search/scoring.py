@@ -13,7 +13,7 @@ from analysis.dataset.images import ImageError, open_as_seen
 from analysis.scrub.duplicate_search.candidates import Images, Pairs, without_borders
 from analysis.scrub.duplicate_search.detail import Luma, Opener, reduced, second_look
 from analysis.scrub.duplicate_search.planting import Planted, plant_in_memory
-from analysis.scrub.duplicate_search.verification import (
+from analysis.scrub.duplicate_search.first_look import (
     FirstLook,
     aligned,
     best_first,

@@ -30,7 +30,7 @@ from scipy.optimize import minimize
 from scipy.special import expit
 from scipy.stats import gaussian_kde, poisson
 
-from analysis.scrub.duplicate_search.verification import fisher_z
+from analysis.scrub.duplicate_search.first_look import fisher_z
 
 UNALIGNED = 0.1  # of planted copies, the least alike: most of them were not laid upon their originals aright
 HELD = 1.0  # strength with which the weights are held at REFERENCE's: with 1 they may well be double, or none
@@ -168,8 +168,14 @@ def _shares(copies: Numbers, candidates: Numbers) -> tuple[Numbers, Numbers, flo
         else _tail_up_to(gap, candidates, BELOW_GAP)
     )
     planted = _density_of_planted(copies, grid)
-    # half a look-alike of which the logistic function knows, whatever the tail
-    of_lookalikes = 0.5 * planted * np.exp(-grid) + (0.0 if tail is None else tail.density(grid))
+    by_weights = planted * np.exp(-grid)  # what the logistic function makes of a look-alike
+    of_lookalikes = 0.5 * by_weights  # half a look-alike is always allowed for
+    if tail is not None:
+        beyond = tail.density(grid)
+        # far beyond a gap, the slow fall before it says too much, and the logistic function too little
+        of_lookalikes += (
+            beyond if gap is None else np.sqrt(beyond * np.minimum(beyond, len(candidates) * by_weights))
+        )
     of_copies = planted
     n_copies = 0.5
     for _ in range(N_ROUNDS):

@@ -42,6 +42,7 @@ MIN_DEVIATION = 0.05  # of that agreement, lest a dataset of one picture divide 
 ALIGNMENT_STEPS, ALIGNMENT_TOLERANCE = 10, 1e-3
 MARGIN_PX = 6  # around the middle, which must agree too
 MAX_CORRELATION = 0.9999  # beyond which agreement is not told apart
+MIN_OVERLAP = 0.4  # of the first picture; with less in common they are no copies
 ROWS_AT_ONCE = 4096
 MAP_COLUMNS = ["map_xx", "map_xy", "map_x1", "map_yx", "map_yy", "map_y1"]  # an affine map, row by row
 Numbers = NDArray[np.float64]
@@ -108,11 +109,13 @@ def aligned(look: FirstLook, pairs: Pairs, shifts: NDArray[np.int64], *, n_worke
     chance) and `colour_agreement`; the change from a to b: `scale`, `stretch` (of width over height),
     `rotation_degrees`, `shift_px`, `overlap_fraction`, `brightness_change` (of 255), `contrast_ratio`,
     `hue_degrees`, `saturation_levels` and `tint_levels` (of 255: by how much colour spreads, and lies,
-    otherwise than the contrast alone would make it); and `MAP_COLUMNS`, from the pixels of a to those of b.
+    otherwise than the contrast alone would make it); and `MAP_COLUMNS`, from the pixels of a to those of b. Pairs
+    that share too little are not among them.
     """
     table = _aligned(look.images, look.structure, pairs, shifts, n_workers=n_workers)
     table["structure_z"] = look.chance.surpassed_by(table["structure_agreement"].to_numpy(), pairs)
     order = ["row_a", "row_b", "structure_agreement"]
+    table = table[table["overlap_fraction"] >= MIN_OVERLAP]
     best = table.sort_values(order, ascending=[True, True, False], kind="stable")
     return best.drop_duplicates(["row_a", "row_b"], ignore_index=True)
 
