@@ -28,6 +28,7 @@ from numpy.typing import NDArray
 from analysis.progress import progress
 from analysis.scrub.duplicate_search.candidates import SIDE_PX
 from analysis.scrub.duplicate_search.first_look import MAP_COLUMNS
+from analysis.scrub.duplicate_search.possible_copies import DETAIL_COLUMNS
 
 MAX_PX = 256  # of the longer side compared
 ENLARGED_UP_TO_PX = 48  # of a longer side: such a picture has its finest detail in bands of half a pixel
@@ -48,13 +49,6 @@ PART_STRENGTH = 0.25  # of detail over its strength nearby plus grain, in a part
 NO_STRENGTH = 0.05  # likewise: correlation shrinks towards 0 below
 MAX_SCALE = 4.0  # by which one picture may be the enlarged other
 PAIRS_AT_ONCE = 512  # whose pictures are held in memory
-DETAIL_COLUMNS = [
-    "detail_agreement",
-    "coarse_agreement",
-    "weakest_tiles_agreement",
-    "distortion",
-    "detail_band_px",
-]
 Luma = NDArray[np.uint8]  # (height, width)
 Plane = NDArray[np.float32]
 Affine = NDArray[np.float64]  # (3, 3): from the first picture's pixels to the second's

@@ -6,8 +6,6 @@ from pydantic import Field
 
 from analysis.contract import StageParameters
 
-LOWEST_SCORE = 0.1  # of the near pairs that are kept; whoever judges them can ask for no less
-
 
 class DuplicateSearchParameters(StageParameters):
     n_neighbours: Annotated[int, Field(ge=1, le=100)]

@@ -12,7 +12,6 @@ from analysis.cores import available_cores
 from analysis.dataset.images import ImageError, open_as_seen
 from analysis.scrub.duplicate_search.candidates import Images, Pairs, without_borders
 from analysis.scrub.duplicate_search.detail import Luma, Opener, reduced, second_look
-from analysis.scrub.duplicate_search.planting import Planted, plant_in_memory
 from analysis.scrub.duplicate_search.first_look import (
     FirstLook,
     aligned,
@@ -20,6 +19,7 @@ from analysis.scrub.duplicate_search.first_look import (
     first_look,
     most_alike,
 )
+from analysis.scrub.duplicate_search.planting import Planted, plant_in_memory
 from analysis.scrub.duplicate_search.yardstick import Yardstick, fit_yardstick
 
 MAX_ALIGNED = 40_000  # pairs of thumbnails: half a minute of one core
