@@ -40,8 +40,8 @@ class Reliability:
         if self.stage != COPIES:
             return f"{found}; {right} of what was reported was planted."
         return (
-            f"{found}; of what was reported of them {right} was right, the rest look-alikes. Of the dataset's own "
-            "pairs this says nothing: each one's score is the probability that it is a copy."
+            f"{found}; of what was reported of them {right} was right, the rest look-alikes. Of the "
+            "dataset's own pairs this says nothing: each one's score is the probability that it is a copy."
         )
 
 

@@ -42,10 +42,10 @@ def propose(
     """`PROPOSAL_COLUMNS`: what is to be done about each image that a finding which is open concerns.
 
     Dropped are images without a picture, spoilt ones, exact copies within a split but for one, and of sure
-    copies in two splits those in the earlier one. Of what is judged on (the test split, else validation) nothing
-    with a picture goes, so that scores before and after are of the same images, and no class loses its last
-    image in a split. Probably wrong labels are relabelled, findings of low severity ignored. All else is kept
-    until a person has looked.
+    copies in two splits those in the earlier one. Of what is judged on (the test split, else validation)
+    nothing with a picture goes, so that scores before and after are of the same images, and no class loses
+    its last image in a split. Probably wrong labels are relabelled, findings of low severity ignored. All
+    else is kept until a person has looked.
 
     Parameters
     ----------

@@ -97,9 +97,9 @@ def open_pairs(duplicate_pairs: pd.DataFrame, findings: pd.DataFrame) -> pd.Data
 
 
 def with_sure(pairs: pd.DataFrame, copy_scores: pd.DataFrame) -> pd.DataFrame:
-    """The pairs with `is_sure`: copies by bytes or pixels, and from `SURE_SCORE` on where it held in the self-test.
+    """The pairs with `is_sure`: copies by bytes or pixels, and those from `SURE_SCORE` on, where that holds.
 
-    `copy_scores` is the self-test's table: of the pairs that scored so there, as many must have been copies.
+    It does where in the self-test (`copy_scores`) as many of the pairs that scored so were copies.
     """
     best = copy_scores[copy_scores["score_from"] >= SURE_SCORE]
     holds = best["n_pairs"].sum() > 0 and best["n_right"].sum() >= SURE_SCORE * best["n_pairs"].sum()

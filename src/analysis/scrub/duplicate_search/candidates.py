@@ -5,7 +5,8 @@ unchanged; near descriptors of edges and colours catch crops and rotations too; 
 do not say where anything lies, catch wide shifts. A mirrored copy is found by searching with the mirrored
 image, a framed one by cutting plain borders off first.
 
-What comes out is a long list with few true copies in it: `first_look`, `detail` and `yardstick` tell which they are.
+What comes out is a long list with few true copies in it: `first_look`, `detail` and `yardstick` tell which
+they are.
 """
 
 from __future__ import annotations

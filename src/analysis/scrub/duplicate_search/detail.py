@@ -280,7 +280,7 @@ def _band_at(scale: float, one: Plane, other: Plane, covered: Plane) -> Band:
 
 
 def _normalised(plane: Plane, inside: Plane) -> tuple[Plane, float]:
-    """The band between two Gaussians over its strength nearby, 0 outside; and its strength over all, of 255."""
+    """The band between two Gaussians over its strength nearby, 0 outside; and its strength in all, of 255."""
     band = cv2.GaussianBlur(plane, (0, 0), FINE_PX) - cv2.GaussianBlur(plane, (0, 0), COARSE_PX)
     power = band * band
     nearby = np.sqrt(cv2.GaussianBlur(power, (0, 0), NEARBY_PX))

@@ -109,8 +109,8 @@ def aligned(look: FirstLook, pairs: Pairs, shifts: NDArray[np.int64], *, n_worke
     chance) and `colour_agreement`; the change from a to b: `scale`, `stretch` (of width over height),
     `rotation_degrees`, `shift_px`, `overlap_fraction`, `brightness_change` (of 255), `contrast_ratio`,
     `hue_degrees`, `saturation_levels` and `tint_levels` (of 255: by how much colour spreads, and lies,
-    otherwise than the contrast alone would make it); and `MAP_COLUMNS`, from the pixels of a to those of b. Pairs
-    that share too little are not among them.
+    otherwise than the contrast alone would make it); and `MAP_COLUMNS`, from the pixels of a to those of b.
+    Pairs that share too little are not among them.
     """
     table = _aligned(look.images, look.structure, pairs, shifts, n_workers=n_workers)
     table["structure_z"] = look.chance.surpassed_by(table["structure_agreement"].to_numpy(), pairs)

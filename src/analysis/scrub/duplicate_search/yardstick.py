@@ -9,10 +9,10 @@ before that wall, and photographs of anything by other photographs. Two steps:
    copy less probable, and is held near that of `REFERENCE`: of few pairs little can be learnt.
 2. *Share.* Of likeness, copies have the density of the planted ones, with a part of them that were changed
    more. That of look-alikes is known where no copies are, and falls off from there as it does there, by an
-   exponential function. How many of either there are at each likeness follows by expectation and maximisation:
-   the local false discovery rate with an empirical null (Efron 2004). Where look-alikes reach up to the
-   planted copies, their tail explains the pairs there, and none is thought a copy; where a gap lies between,
-   what is beyond it is.
+   exponential function. How many of either there are at each likeness follows by expectation and
+   maximisation: the local false discovery rate with an empirical null (Efron 2004). Where look-alikes reach
+   up to the planted copies, their tail explains the pairs there, and none is thought a copy; where a gap lies
+   between, what is beyond it is.
 
 How it misleads: the score is of copies such as were planted. A copy that was changed more than these is
 thought less probable than it is.
@@ -65,7 +65,7 @@ REFERENCE = Weights(np.array([5.0, 1.5, 2.5, 0.1, 4.0, 4.0, 1.5, 1.0]), bias=-15
 
 
 def evidence_of(pairs: pd.DataFrame) -> Evidence:
-    """Each column grows with agreement: correlations as Fisher's z, which has no upper end to press against."""
+    """Each column grows with agreement: correlations as Fisher's z, which has no upper end."""
     distortion = pairs["distortion"].fillna(MOST_DISTORTED).clip(upper=MOST_DISTORTED)
     return np.column_stack(
         [
@@ -107,7 +107,7 @@ class Yardstick:
     share: float
 
     def score(self, pairs: pd.DataFrame) -> Numbers:
-        """The probability that each pair is a copy; 0 of pairs that could not be laid upon one another; (n,)."""
+        """The probability that each pair is a copy; 0 of those that could not be laid upon one another."""
         likeness = self.weights.likeness(evidence_of(pairs))
         scores = expit(np.interp(likeness, self.likeness, self.log_odds))
         return np.where(pairs["distortion"].notna(), scores, 0.0)

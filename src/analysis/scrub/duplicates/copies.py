@@ -41,8 +41,8 @@ def _described(pairs: pd.DataFrame, images: pd.DataFrame) -> pd.DataFrame:
     labelled = pairs["label_a"].notna() & pairs["label_b"].notna()
     contradicts = labelled & (pairs["label_a"].astype(str) != pairs["label_b"].astype(str))
     pairs = pairs.assign(crosses_splits=crosses, is_contradicting=contradicts)
-    # Of copies one in some hundreds bears another label, of look-alikes (a plane and a bird, far off in the sky)
-    # every other: where labels differ, a pair must be surer by about that factor.
+    # Of copies one in some hundreds bears another label, of look-alikes (a plane and a bird, far off in the
+    # sky) every other: where labels differ, a pair must be surer by about that factor.
     pairs = pairs[~contradicts | (pairs["score"] >= SURE_SCORE)]
     order = ["crosses_splits", "score", "item_id_a", "item_id_b"]
     pairs = pairs.sort_values(order, ascending=[False, False, True, True], ignore_index=True)

@@ -43,10 +43,10 @@ SCORES_CAPTION = (
 )
 
 COPY_SCORES_CAPTION = (
-    "One row per range of duplicate_search's scores: how many pairs of a planted copy and another image had such a "
-    "score, their mean score, and how many of them are copies; the others are look-alikes. Where the score holds, "
-    "right_share is near mean_score. Pairs with what is reported as a copy of the original are left out: nobody "
-    "has judged whether it is one."
+    "One row per range of duplicate_search's scores: how many pairs of a planted copy and another image had "
+    "such a score, their mean score, and how many of them are copies; the others are look-alikes. Where the "
+    "score holds, right_share is near mean_score. Pairs with what is reported as a copy of the original are "
+    "left out: nobody has judged whether it is one."
 )
 
 
