@@ -37,8 +37,9 @@ GRAIN = 1.0  # of 255; detail weaker than this is the noise of compression
 SCALES = (1.0, 0.5, 0.25)  # at which that band is looked at
 MAX_STRENGTH_RATIO = 4.0  # beyond which one of two pictures does not resolve what the other does
 ALIGNMENT = ((0.25, 20), (0.5, 8))  # scale, steps
-MIN_CORRELATION = 0.5  # of brightness, once aligned; with less they are not one picture
+MIN_CORRELATION = 0.4  # once aligned; with less they are not one picture
 SMALLEST_ALIGNED_PX = 16
+SHADING = 6.0  # times wider than what is aligned by; slower changes over the picture are left out
 ALIGNMENT_TOLERANCE, SMOOTHING_PX = 1e-3, 3
 MARGIN_PX = 3  # beside what the second picture does not cover
 MIN_OVERLAP = 0.3  # of the first picture; with less in common nothing is compared
@@ -202,6 +203,7 @@ def _align(one: Plane, other: Plane, start: Affine) -> Affine | None:
         small_other, map_other = _resized(other, scale)
         if min(*small.shape, *small_other.shape) < SMALLEST_ALIGNED_PX:
             continue
+        small, small_other = _without_shading(small), _without_shading(small_other)
         at_scale = (map_other @ found @ np.linalg.inv(map_small))[:2].astype(np.float32)
         criteria = (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, n_steps, ALIGNMENT_TOLERANCE)
         try:
@@ -216,6 +218,11 @@ def _align(one: Plane, other: Plane, start: Affine) -> Affine | None:
             return None
         found = np.linalg.inv(map_other) @ _squared(at_scale) @ map_small
     return found
+
+
+def _without_shading(plane: Plane) -> Plane:
+    """Light that falls from one side would draw the alignment after it."""
+    return plane - cv2.GaussianBlur(plane, (0, 0), max(plane.shape) / SHADING)
 
 
 def _laid_upon(one: Plane, other: Plane, affine: Affine) -> tuple[Plane, Plane]:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from analysis.cores import available_cores
 from analysis.dataset.images import ImageError, open_as_seen
 from analysis.scrub.duplicate_search.candidates import Images, Pairs, without_borders
-from analysis.scrub.duplicate_search.detail import Luma, Opener, reduced, second_look
+from analysis.scrub.duplicate_search.detail import ENLARGED_UP_TO_PX, Luma, Opener, reduced, second_look
 from analysis.scrub.duplicate_search.first_look import (
     FirstLook,
     aligned,
@@ -23,7 +23,8 @@ from analysis.scrub.duplicate_search.planting import Planted, plant_in_memory
 from analysis.scrub.duplicate_search.yardstick import Yardstick, fit_yardstick
 
 MAX_ALIGNED = 40_000  # pairs of thumbnails: half a minute of one core
-MAX_OPENED = 6_000  # pairs of files: at most a minute of one core
+MAX_OPENED, MAX_SMALL_OPENED = 6_000, 15_000  # pairs of files: at most a minute of one core
+N_OTHERS = 500  # of these, pairs from all over
 PLANTED_BELOW = (
     0.005  # of planted copies that agree no better at the first look: so little is not looked into
 )
@@ -60,7 +61,7 @@ def score_pairs(
     Parameters
     ----------
     images
-        `path` and `value_range`, in the order that `pictures` and `candidates` number.
+        `path`, `value_range`, `width_px` and `height_px`, in the order that `pictures` and `candidates` number.
     pictures, cut_px
         Those of `without_borders`.
     """
@@ -81,17 +82,19 @@ def score_pairs(
     known = opened(looked_at(own, max_aligned=len(own)))
     first = looked_at(candidates, max_aligned=MAX_ALIGNED)
     worth = _worth_opening(look, first, known)
-    found = opened(worth.head(MAX_OPENED))
+    is_small = images[["width_px", "height_px"]].max(axis=1).median() <= ENLARGED_UP_TO_PX
+    max_opened = MAX_SMALL_OPENED if is_small else MAX_OPENED
+    found = opened(_best_and_some(worth, first, max_pairs=max_opened))
     yardstick = fit_yardstick(known, found)
     found = found.assign(score=yardstick.score(found))
     more = _between_copies(found[found["score"] >= COPY_SCORE], known=candidates)
-    more = opened(looked_at(more, max_aligned=MAX_OPENED))
+    more = opened(looked_at(more, max_aligned=max_opened))
     found = pd.concat([found, more.assign(score=yardstick.score(more))], ignore_index=True)
     compared = Compared(
         n_candidates=len(candidates),
         n_aligned=len(first),
         n_opened=len(found),
-        n_left_out=max(len(worth) - MAX_OPENED, 0),
+        n_left_out=max(len(worth) - max_opened, 0),
         copies_told_fraction=_told_fraction(yardstick, known),
     )
     return found.sort_values(["row_a", "row_b"], ignore_index=True), compared
@@ -103,6 +106,16 @@ def _worth_opening(look: FirstLook, pairs: pd.DataFrame, planted: pd.DataFrame) 
     order = best_first(look, pairs[["row_a", "row_b"]].to_numpy(), agreement)
     least = planted["structure_agreement"].quantile(PLANTED_BELOW) if len(planted) else -1.0
     return pairs.iloc[order[agreement[order] >= least]].reset_index(drop=True)
+
+
+def _best_and_some(worth: pd.DataFrame, pairs: pd.DataFrame, *, max_pairs: int) -> pd.DataFrame:
+    """The best that are worth opening, and some of all others: they show where look-alikes lie."""
+    best = worth.head(max_pairs - N_OTHERS)
+    rest = pairs.merge(best[["row_a", "row_b"]], how="left", indicator=True)["_merge"].eq("left_only")
+    others = pairs[rest.to_numpy()]
+    return pd.concat(
+        [best, others.iloc[:: max(1, len(others) // N_OTHERS)].head(N_OTHERS)], ignore_index=True
+    )
 
 
 def _told_fraction(yardstick: Yardstick, planted: pd.DataFrame) -> float:

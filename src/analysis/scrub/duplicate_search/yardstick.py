@@ -39,6 +39,9 @@ FARTHEST_MOVED = 3.0  # likewise
 N_ROUNDS = 100
 CHANGED_MORE = 0.1  # of copies, those that agree less than planted ones
 TAIL, BELOW_GAP = 0.05, 0.5  # of look-alikes, the likest, whose number is followed
+MIN_BELOW_GAP = 0.1  # of all candidates
+WIDER = 0.2  # of candidates less alike than nearly all copies, with no gap: they are not copies in the main
+SURELY_NONE = -30.0  # a likeness at which nothing is a copy
 AS_IF = 10.0  # planted copies, beside the candidates that are thought copies, say what copies agree in
 LEAST_DENSITY = 1e-9
 LEAST_ALIKE = 0.05  # of planted copies, below which look-alikes are sought first
@@ -159,14 +162,19 @@ def _shares(copies: Numbers, candidates: Numbers) -> tuple[Numbers, Numbers, flo
     """A grid of likeness, the log-odds of a copy there, and the share of copies among the candidates."""
     least, middle, most = np.quantile(copies, [LEAST_ALIKE, 0.5, 1 - LEAST_ALIKE])
     width = (most - least) / 10
-    grid = np.arange(min(least, candidates.min(initial=least)) - 5 * width, most + 10 * width, width / 8)
+    lowest = min(SURELY_NONE, least, candidates.min(initial=least))
+    grid = np.arange(lowest - 5 * width, most + 10 * width, width / 8)
     counts = np.histogram(candidates, np.append(grid, np.inf))[0]
-    gap = _gap_below(_smoothed(counts, grid, width), grid, least)
-    tail = (
-        _tail_of_lookalikes(candidates, least, middle)
-        if gap is None
-        else _tail_up_to(gap, candidates, BELOW_GAP)
-    )
+    smooth = _smoothed(counts, grid, width)
+    gap = _gap_below(smooth, grid, least)
+    if gap is not None and counts[grid < gap].sum() < max(MIN_LOOKALIKES, MIN_BELOW_GAP * len(candidates)):
+        gap = None  # a few odd ones, and no gap
+    if gap is not None:
+        tail = _tail_up_to(gap, candidates, BELOW_GAP)
+    else:
+        is_wider = counts[grid < least].sum() > WIDER * len(candidates)  # than that of copies
+        end = max(least, grid[smooth.argmax()]) if is_wider else least
+        tail = _tail_of_lookalikes(candidates, end, middle)
     planted = _density_of_planted(copies, grid)
     by_weights = planted * np.exp(-grid)  # what the logistic function makes of a look-alike
     of_lookalikes = 0.5 * by_weights  # half a look-alike is always allowed for

@@ -79,7 +79,7 @@ def plant_copies(
 
 
 def judge_pairs(pairs: pd.DataFrame, planted: pd.DataFrame) -> pd.DataFrame:
-    """The pairs with a planted copy: its `planted_id` and `fault`, `is_direct`, `is_right`, `is_own`, `score`.
+    """The pairs with a planted copy: `planted_id`, `fault`, `is_direct`, `is_right`, `is_own` and `score`.
 
     A pair is right if it joins a copy with its original, with another copy of that, or with an image of the
     very same pixels. One that joins it with an image that is itself reported as a near copy of the original
