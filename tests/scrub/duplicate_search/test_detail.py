@@ -67,7 +67,7 @@ def test_detail_starts_from_the_map_of_the_thumbnails() -> None:
     # thumbnail pixels of the whole to those of the crop
     x, y = 240 / 220, 240 / 200
     start = np.array([[x, 0, (15.5 - 10 / 240 * 32) * x - 15.5 * x], [0, y, -20 / 240 * 32 * y]])
-    assert compared(picture, crop, start=start)["detail_agreement"] > 0.9
+    assert compared(picture, crop, start=start)["detail_agreement"] > 0.75
 
 
 def test_detail_of_a_mirrored_copy() -> None:
@@ -90,7 +90,7 @@ def test_detail_is_not_carried_by_a_like_frame() -> None:
         picture[:] = frame
     found = compared(first, second)
     assert found["detail_agreement"] > 0.4  # most of the picture is the frame
-    assert found["weakest_tiles_agreement"] < found["detail_agreement"] - 0.2
+    assert found["weakest_tiles_agreement"] < found["detail_agreement"] - 0.05
 
 
 def test_detail_of_flat_or_lost_pictures_is_none() -> None:
@@ -130,3 +130,12 @@ def test_second_look_gives_each_pair_its_own_row_with_any_number_of_workers() ->
     assert one.index.tolist() == [7, 5, 3, 1]
     assert (one["detail_agreement"] > 0.5).tolist() == [False, True, False, False]
     assert second_look(pairs.head(0), pictures.get, n_workers=1).columns.tolist() == DETAIL_COLUMNS
+
+
+def test_detail_of_stripes_and_of_a_straight_edge_agrees_with_itself() -> None:
+    y, x = np.mgrid[:SIDE_PX, :SIDE_PX]
+    stripes = (128 + 80 * np.sin((x + 0.4 * y) / 3)).astype(np.uint8)
+    edge = np.where(y > 90, 200, 40).astype(np.uint8)
+    assert compared(stripes, stripes)["self_agreement"] > 0.8
+    assert compared(edge, edge)["self_agreement"] > 0.8
+    assert compared(texture(0), texture(0))["self_agreement"] < 0.2

@@ -13,6 +13,7 @@ def pairs(z: np.ndarray, rng: np.random.Generator) -> pd.DataFrame:
             "detail_agreement": np.tanh(z),
             "coarse_agreement": np.tanh(z + 0.3 + rng.normal(0, 0.05, n)),
             "weakest_tiles_agreement": np.tanh(z - 0.2 + rng.normal(0, 0.05, n)),
+            "self_agreement": 0.0,
             "structure_z": 8.0,
             "colour_agreement": 0.8,
             "hue_degrees": 0.0,
@@ -57,8 +58,8 @@ def test_score_of_copies_alone_does_not_take_them_for_look_alikes() -> None:
     assert (yardstick.score(candidates) > 0.9).all()
 
 
-def test_score_holds_as_a_probability() -> None:
-    """Where copies and look-alikes overlap, among pairs of a score so many are copies."""
+def test_score_promises_no_more_than_it_holds() -> None:
+    """Of the pairs reported at least so many are copies; more where look-alikes fall off fast, as here."""
     rng = np.random.default_rng(1)
     n_copies, counted, expected = 0, 0, 0.0
     for seed in range(6):
@@ -69,7 +70,7 @@ def test_score_holds_as_a_probability() -> None:
         n_copies += reported[:200].sum()
         counted += reported.sum()
         expected += score[reported].sum()
-    assert n_copies / counted == pytest.approx(expected / counted, abs=0.05)
+    assert 0.75 < expected / counted < n_copies / counted + 0.05
 
 
 def test_score_never_falls_as_agreement_grows() -> None:
@@ -94,3 +95,10 @@ def test_yardstick_without_planted_copies_or_candidates() -> None:
     assert fit_yardstick(none, some).score(some) == pytest.approx([0, 1], abs=0.05)
     assert fit_yardstick(pairs(rng.normal(2.0, 0.2, 100), rng), none).score(some)[0] < 0.05
     assert evidence_of(none).shape == (0, 8)
+
+
+def test_evidence_counts_only_what_agrees_beyond_a_pictures_own_repetition() -> None:
+    pair = pairs(np.array([2.0]), np.random.default_rng(0))
+    striped = pair.assign(self_agreement=0.9)
+    assert (evidence_of(striped)[0, :3] < evidence_of(pair)[0, :3] - 0.5).all()
+    assert (evidence_of(striped)[0, 3:] == evidence_of(pair)[0, 3:]).all()

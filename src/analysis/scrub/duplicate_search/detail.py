@@ -48,6 +48,8 @@ PART_COVERED, MIN_PARTS = 0.4, 4
 LEAST_STRENGTH = 0.5  # of 255, of a band that is resolved
 PART_STRENGTH = 0.25  # of detail over its strength nearby plus grain, in a part that has any
 NO_STRENGTH = 0.05  # likewise: correlation shrinks towards 0 below
+ELSEWHERE_PX = 6.0  # at its scale, detail is correlated with what lies nearer
+REPEATS_MATTER = 0.5  # an agreement below is no copy's, whether the picture repeats itself or not
 MAX_SCALE = 4.0  # by which one picture may be the enlarged other
 PAIRS_AT_ONCE = 512  # whose pictures are held in memory
 Luma = NDArray[np.uint8]  # (height, width)
@@ -73,7 +75,8 @@ def second_look(pairs: pd.DataFrame, open_luma: Opener, *, n_workers: int) -> pd
     """`DETAIL_COLUMNS` of each pair, by the index of `pairs`.
 
     Agreements are correlations, 1 of equal pictures; 0 where there is nothing to compare: a picture that is
-    flat, or gone since the scan. `distortion` is by how much (log of a ratio) the map between them stretches
+    flat, or gone since the scan. `self_agreement` is how well the first picture's detail agrees with itself
+    elsewhere in the picture (0 where the two agree too little for it to matter). `distortion` is by how much (log of a ratio) the map between them stretches
     one direction more than another. `detail_band_px` is the width of the finest detail that both pictures
     resolve, in pixels of the softer one.
 
@@ -113,7 +116,7 @@ def _blocks(rows: NDArray[np.int64]) -> Iterator[NDArray[np.int64]]:
         yield order[start : start + PAIRS_AT_ONCE]
 
 
-NOTHING = (0.0, 0.0, 0.0, np.nan, np.nan)
+NOTHING = (0.0, 0.0, 0.0, 0.0, np.nan, np.nan)
 
 
 def detail_of(
@@ -137,10 +140,12 @@ def detail_of(
         band = _band_at(scale, one, moved, covered)
         if band.is_resolved:
             coarser = _band_at(SCALES[finest + 1], one, moved, covered)
+            agreement = band.agreement()
             return (
-                band.agreement(),
+                agreement,
                 coarser.agreement(),
                 band.weakest(),
+                _self_agreement(band.detail) if agreement >= REPEATS_MATTER else 0.0,
                 _distortion(found),
                 COARSE_PX / scale / enlarged,
             )
@@ -251,12 +256,14 @@ def _distortion(affine: Affine) -> float:
 class Band:
     """Sums over the parts of the picture (16,), of what two pictures have in one band; `sums` is (6, 16).
 
-    They are of 1 (pixels seen), first, other, first squared, other squared, first times other.
+    They are of 1 (pixels seen), first, other, first squared, other squared, first times other. `detail` is
+    the first picture's.
     """
 
     sums: NDArray[np.float64]
     n_px: NDArray[np.float64]
     is_resolved: bool
+    detail: Plane
 
     def agreement(self) -> float:
         return float(_correlation(self.sums.sum(axis=1)))
@@ -283,7 +290,7 @@ def _band_at(scale: float, one: Plane, other: Plane, covered: Plane) -> Band:
     rows, columns = (np.arange(PARTS) * side // PARTS for side in inside.shape)
     sums = np.add.reduceat(np.add.reduceat(planes, rows, axis=1), columns, axis=2)  # -> (6, 4, 4)
     whole = np.outer(np.diff(rows, append=inside.shape[0]), np.diff(columns, append=inside.shape[1]))
-    return Band(sums.reshape(6, -1).astype(np.float64), whole.ravel().astype(float), bool(is_resolved))
+    return Band(sums.reshape(6, -1).astype(np.float64), whole.ravel().astype(float), bool(is_resolved), first)
 
 
 def _normalised(plane: Plane, inside: Plane) -> tuple[Plane, float]:
@@ -293,6 +300,22 @@ def _normalised(plane: Plane, inside: Plane) -> tuple[Plane, float]:
     nearby = np.sqrt(cv2.GaussianBlur(power, (0, 0), NEARBY_PX))
     strength = np.sqrt((power * inside).sum() / max(inside.sum(), 1))
     return band / (nearby + GRAIN) * inside, float(strength)
+
+
+def _self_agreement(detail: Plane) -> float:
+    """How well the detail agrees with itself elsewhere: near 1 of stripes, checks and straight edges.
+
+    The largest value of its circular autocorrelation beyond `ELSEWHERE_PX`.
+    """
+    height, width = (cv2.getOptimalDFTSize(side) for side in detail.shape)
+    padded = np.zeros((height, width), dtype=np.float32)
+    padded[: detail.shape[0], : detail.shape[1]] = detail - detail.mean()
+    spectrum = cv2.dft(padded, flags=cv2.DFT_COMPLEX_OUTPUT)
+    power = np.square(spectrum).sum(axis=2)
+    repeated = cv2.dft(power, flags=cv2.DFT_INVERSE | cv2.DFT_REAL_OUTPUT | cv2.DFT_SCALE)
+    y, x = (np.minimum(np.arange(side), side - np.arange(side)) for side in (height, width))
+    elsewhere = np.hypot(y[:, None], x) >= ELSEWHERE_PX
+    return float(repeated[elsewhere].max(initial=0) / max(float(repeated[0, 0]), 1e-6))
 
 
 def _correlation(sums: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -8,6 +8,7 @@ DETAIL_COLUMNS = [
     "detail_agreement",
     "coarse_agreement",
     "weakest_tiles_agreement",
+    "self_agreement",
     "distortion",
     "detail_band_px",
 ]

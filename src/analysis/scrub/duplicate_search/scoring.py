@@ -82,8 +82,8 @@ def score_pairs(
     known = opened(looked_at(own, max_aligned=len(own)))
     first = looked_at(candidates, max_aligned=MAX_ALIGNED)
     worth = _worth_opening(look, first, known)
-    is_small = images[["width_px", "height_px"]].max(axis=1).median() <= ENLARGED_UP_TO_PX
-    max_opened = MAX_SMALL_OPENED if is_small else MAX_OPENED
+    is_small = images[["width_px", "height_px"]].to_numpy(dtype=float).max(axis=1) <= ENLARGED_UP_TO_PX
+    max_opened = MAX_SMALL_OPENED if is_small.all() else MAX_OPENED
     found = opened(_best_and_some(worth, first, max_pairs=max_opened))
     yardstick = fit_yardstick(known, found)
     found = found.assign(score=yardstick.score(found))

@@ -35,9 +35,11 @@ from analysis.scrub.duplicate_search.first_look import fisher_z
 UNALIGNED = 0.1  # of planted copies, the least alike: most of them were not laid upon their originals aright
 HELD = 1.0  # strength with which the weights are held at REFERENCE's: with 1 they may well be double, or none
 MOST_DISTORTED = 0.2  # beyond which distortion is not told apart
+MOST_REPEATED = 0.95  # likewise
 FARTHEST_MOVED = 3.0  # likewise
 N_ROUNDS = 100
 CHANGED_MORE = 0.1  # of copies, those that agree less than planted ones
+NEAR = 3.0  # tenths of the range of planted copies: over less, a number does not show how it falls off
 TAIL, BELOW_GAP = 0.05, 0.5  # of look-alikes, the likest, whose number is followed
 MIN_BELOW_GAP = 0.1  # of all candidates
 WIDER = 0.2  # of candidates less alike than nearly all copies, with no gap: they are not copies in the main
@@ -46,7 +48,7 @@ AS_IF = 10.0  # planted copies, beside the candidates that are thought copies, s
 LEAST_DENSITY = 1e-9
 LEAST_ALIKE = 0.05  # of planted copies, below which look-alikes are sought first
 MIN_FALL, RISE = 2.0, 1.2  # of the number of pairs, from a peak down to a gap, and up again beyond
-UNEXPECTED = 0.05  # probability of as many pairs, if they were look-alikes
+UNEXPECTED = 0.005  # probability of as many pairs, if they were look-alikes
 MIN_LOOKALIKES = 20  # below which nothing is known of their tail
 SLOWEST_DECAY, FASTEST_DECAY = 0.05, 5.0  # of look-alikes, per unit of likeness
 Evidence = NDArray[np.float64]  # (pairs, 8)
@@ -68,13 +70,19 @@ REFERENCE = Weights(np.array([5.0, 1.5, 2.5, 0.1, 4.0, 4.0, 1.5, 1.0]), bias=-15
 
 
 def evidence_of(pairs: pd.DataFrame) -> Evidence:
-    """Each column grows with agreement: correlations as Fisher's z, which has no upper end."""
+    """Each column grows with agreement: correlations as Fisher's z, which has no upper end.
+
+    What a picture repeats within itself (stripes, a straight edge), another picture may well repeat too: only
+    agreement beyond that counts.
+    """
+    repeats = pairs["self_agreement"].clip(0, MOST_REPEATED).to_numpy()
     distortion = pairs["distortion"].fillna(MOST_DISTORTED).clip(upper=MOST_DISTORTED)
     return np.column_stack(
         [
-            fisher_z(pairs["detail_agreement"].to_numpy()),
-            fisher_z(pairs["coarse_agreement"].to_numpy()),
-            fisher_z(pairs["weakest_tiles_agreement"].to_numpy()),
+            *(
+                fisher_z((pairs[name].to_numpy() - repeats) / (1 - repeats))
+                for name in ("detail_agreement", "coarse_agreement", "weakest_tiles_agreement")
+            ),
             pairs["structure_z"].to_numpy() / 10,
             pairs["colour_agreement"].to_numpy(),
             -pairs["hue_degrees"].abs().to_numpy() / 180,
@@ -170,11 +178,11 @@ def _shares(copies: Numbers, candidates: Numbers) -> tuple[Numbers, Numbers, flo
     if gap is not None and counts[grid < gap].sum() < max(MIN_LOOKALIKES, MIN_BELOW_GAP * len(candidates)):
         gap = None  # a few odd ones, and no gap
     if gap is not None:
-        tail = _tail_up_to(gap, candidates, BELOW_GAP)
+        tail = _tail_up_to(gap, candidates, share=BELOW_GAP, width=width)
     else:
         is_wider = counts[grid < least].sum() > WIDER * len(candidates)  # than that of copies
         end = max(least, grid[smooth.argmax()]) if is_wider else least
-        tail = _tail_of_lookalikes(candidates, end, middle)
+        tail = _tail_of_lookalikes(candidates, end, middle, width=width)
     planted = _density_of_planted(copies, grid)
     by_weights = planted * np.exp(-grid)  # what the logistic function makes of a look-alike
     of_lookalikes = 0.5 * by_weights  # half a look-alike is always allowed for
@@ -222,10 +230,10 @@ class Tail:
         return self.n * self.decay * np.exp(-self.decay * (likeness - self.start))
 
 
-def _tail_of_lookalikes(candidates: Numbers, end: float, last: float) -> Tail | None:
+def _tail_of_lookalikes(candidates: Numbers, end: float, last: float, *, width: float) -> Tail | None:
     """The likest of the candidates up to `end`, and of those beyond as long as their number goes on falling
     off as it did before, up to `last`: where it no longer does, copies begin."""
-    tail = _tail_up_to(end, candidates, TAIL)
+    tail = _tail_up_to(end, candidates, share=TAIL, width=width)
     while tail is not None and end < last:
         step = np.array([end, end + 1 / 2])
         expected = -np.diff(tail.n * np.exp(-tail.decay * (step - tail.start)))[0]
@@ -233,7 +241,7 @@ def _tail_of_lookalikes(candidates: Numbers, end: float, last: float) -> Tail | 
         if poisson.sf(n - 1, expected) < UNEXPECTED:
             break
         end = step[1]
-        tail = _tail_up_to(end, candidates, TAIL)
+        tail = _tail_up_to(end, candidates, share=TAIL, width=width)
     return tail
 
 
@@ -252,13 +260,13 @@ def _gap_below(density: Numbers, grid: Numbers, least: float) -> float | None:
     return float(grid[peak - down[: rises_again[0]].argmin()]) if len(rises_again) else None
 
 
-def _tail_up_to(end: float, candidates: Numbers, share: float) -> Tail | None:
-    """From the likest such share of the candidates below `end`."""
+def _tail_up_to(end: float, candidates: Numbers, *, share: float, width: float) -> Tail | None:
+    """From the likest such share of the candidates below `end`, and all that lie near it."""
     lookalikes = np.sort(candidates[candidates < end])
     if len(lookalikes) < MIN_LOOKALIKES:
         return None
-    beyond = lookalikes[-max(MIN_LOOKALIKES, int(share * len(lookalikes))) :]
-    start = beyond[0]
+    start = min(lookalikes[-max(MIN_LOOKALIKES, int(share * len(lookalikes)))], end - NEAR * width)
+    beyond = lookalikes[lookalikes >= start]
     decay = _decay_of(beyond - start, end - start)
     return Tail(start, len(beyond) / -np.expm1(-decay * (end - start)), decay)
 
