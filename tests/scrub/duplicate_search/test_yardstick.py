@@ -6,7 +6,7 @@ from analysis.scrub.duplicate_search.yardstick import Yardstick, evidence_of, fi
 
 
 def pairs(z: np.ndarray, rng: np.random.Generator) -> pd.DataFrame:
-    """Whose detail agrees so well, as Fisher's z; the coarse a little better, the weakest parts a little less."""
+    """Whose detail agrees so well, as Fisher's z; the coarse better, the weakest parts less."""
     n = len(z)
     return pd.DataFrame(
         {

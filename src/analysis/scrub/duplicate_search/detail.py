@@ -24,6 +24,7 @@ import cv2
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from scipy import fft
 
 from analysis.progress import progress
 from analysis.scrub.duplicate_search.candidates import SIDE_PX
@@ -76,9 +77,9 @@ def second_look(pairs: pd.DataFrame, open_luma: Opener, *, n_workers: int) -> pd
 
     Agreements are correlations, 1 of equal pictures; 0 where there is nothing to compare: a picture that is
     flat, or gone since the scan. `self_agreement` is how well the first picture's detail agrees with itself
-    elsewhere in the picture (0 where the two agree too little for it to matter). `distortion` is by how much (log of a ratio) the map between them stretches
-    one direction more than another. `detail_band_px` is the width of the finest detail that both pictures
-    resolve, in pixels of the softer one.
+    elsewhere in the picture (0 where the two agree too little for it to matter). `distortion` is by how much
+    (log of a ratio) the map between them stretches one direction more than another. `detail_band_px` is the
+    width of the finest detail that both pictures resolve, in pixels of the softer one.
 
     Parameters
     ----------
@@ -307,12 +308,9 @@ def _self_agreement(detail: Plane) -> float:
 
     The largest value of its circular autocorrelation beyond `ELSEWHERE_PX`.
     """
-    height, width = (cv2.getOptimalDFTSize(side) for side in detail.shape)
-    padded = np.zeros((height, width), dtype=np.float32)
-    padded[: detail.shape[0], : detail.shape[1]] = detail - detail.mean()
-    spectrum = cv2.dft(padded, flags=cv2.DFT_COMPLEX_OUTPUT)
-    power = np.square(spectrum).sum(axis=2)
-    repeated = cv2.dft(power, flags=cv2.DFT_INVERSE | cv2.DFT_REAL_OUTPUT | cv2.DFT_SCALE)
+    height, width = detail.shape
+    power = np.square(np.abs(fft.rfft2(detail - detail.mean())))
+    repeated = fft.irfft2(power, s=detail.shape)
     y, x = (np.minimum(np.arange(side), side - np.arange(side)) for side in (height, width))
     elsewhere = np.hypot(y[:, None], x) >= ELSEWHERE_PX
     return float(repeated[elsewhere].max(initial=0) / max(float(repeated[0, 0]), 1e-6))

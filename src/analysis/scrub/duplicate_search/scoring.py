@@ -61,7 +61,7 @@ def score_pairs(
     Parameters
     ----------
     images
-        `path`, `value_range`, `width_px` and `height_px`, in the order that `pictures` and `candidates` number.
+        `path`, `value_range`, `width_px`, `height_px`, in the order that `pictures` and `candidates` number.
     pictures, cut_px
         Those of `without_borders`.
     """
