@@ -48,13 +48,13 @@ def notes_on(compared: Compared) -> list[str]:
     if compared.n_left_out:
         notes.append(
             f"{compared.n_left_out:,} pairs were not opened that may hold copies: of "
-            f"{compared.n_candidates:,} candidates the {compared.n_aligned:,} most alike were aligned as thumbnails, and of these "
-            f"{compared.n_opened:,} opened, best first."
+            f"{compared.n_candidates:,} candidates the {compared.n_aligned:,} most alike were aligned as "
+            f"thumbnails, and of these {compared.n_opened:,} opened, best first."
         )
     if compared.copies_told_fraction < MIN_TOLD:
         notes.append(
-            f"Of copies planted here {compared.copies_told_fraction:.0%} could be told: other pictures of this "
-            "dataset agree nearly as well as copies do. Only near copies far above these are reported; "
+            f"Of copies planted here {compared.copies_told_fraction:.0%} could be told: other pictures of "
+            "this dataset agree nearly as well as copies do. Only near copies far above these are reported; "
             "equal files and equal pixels are found all the same."
         )
     return notes
