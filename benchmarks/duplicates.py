@@ -36,7 +36,7 @@ from analysis.scrub.duplicate_search.parameters import DuplicateSearchParameters
 from analysis.scrub.duplicate_search.search import search_copies
 from analysis.scrub.duplicates.copies import Copies, copies_among
 from analysis.scrub.duplicates.parameters import DuplicatesParameters
-from analysis.scrub.self_test.copy_trials import judge_pairs, plant_copies
+from analysis.scrub.self_test.copy_trials import judge_pairs, plant_copies, tabulate_scores
 from analysis.scrub.self_test.sample import PlantedSample, draw_sample, with_planted
 from analysis.statistics.proportions import wilson_interval
 
@@ -162,6 +162,10 @@ def try_planted(dataset: PlantedSample, arguments: argparse.Namespace, folder: P
             if pairs is not None:
                 results[name] = tabulate(pairs, planted, natural)
     print_results(results, n_images=len(sample))
+    scores = tabulate_scores(judge_pairs(own.pairs, planted))
+    print("\nHow the scores held, of pairs with a planted copy from duplicates.min_score on:\n")
+    print(scores[scores["n_pairs"] > 0].to_string(index=False))
+    print(f"\nReported of the dataset's own: {int(natural['kind'].eq('near').sum()):,} near pairs.")
 
 
 def peer_pairs(python: Path, program: str, files: Path) -> pd.DataFrame | None:
