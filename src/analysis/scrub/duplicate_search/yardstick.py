@@ -32,6 +32,7 @@ from scipy.stats import gaussian_kde, poisson
 
 from analysis.scrub.duplicate_search.first_look import fisher_z
 
+LEAST_SCALE = 3.0  # of a weight: a small one is held no closer
 UNALIGNED = 0.1  # of planted copies, the least alike: most of them were not laid upon their originals aright
 HELD = 1.0  # strength with which the weights are held at REFERENCE's: with 1 they may well be double, or none
 MOST_DISTORTED = 0.2  # beyond which distortion is not told apart
@@ -149,7 +150,7 @@ def _fitted(copies: Evidence, lookalikes: Evidence) -> Weights:
     weight = np.concatenate([np.full(len(part), total / max(len(part), 1)) for part in (copies, lookalikes)])
     is_copy = np.arange(len(evidence)) < len(copies)
     reference = np.append(REFERENCE.of_evidence, REFERENCE.bias)
-    held = HELD / np.maximum(np.abs(reference), 1.0) ** 2
+    held = HELD / np.maximum(np.abs(reference), LEAST_SCALE) ** 2
 
     def loss(x: Numbers) -> tuple[float, Numbers]:
         log_odds = evidence @ x[:-1] + x[-1]
