@@ -82,16 +82,24 @@ def first_look(images: Images, *, n_drawn_from: int, seed: int) -> FirstLook:
 def most_alike(look: FirstLook, pairs: Pairs, *, max_pairs: int) -> tuple[Pairs, NDArray[np.int64]]:
     """At most so many of the pairs, those that agree best at some small shift, and that shift (x, y)."""
     correlation, shifts = _correlating(look.halves, pairs)
-    kept = best_first(look, pairs, correlation)[:max_pairs]
-    kept = np.sort(kept)
+    beyond_chance = look.chance.surpassed_by(correlation, pairs)
+    kept = np.sort(best_first(beyond_chance, pairs, correlation)[:max_pairs])
     return pairs[kept], shifts[kept]
 
 
-def best_first(look: FirstLook, pairs: Pairs, correlation: NDArray) -> NDArray[np.int64]:
-    """Positions of the pairs, the most alike first, in either of the two ways."""
-    beyond_chance = look.chance.surpassed_by(correlation, pairs)
-    ranks = [rankdata(-likeness) for likeness in (beyond_chance, _standing_out(pairs, correlation))]
+def best_first(likeness: NDArray, pairs: Pairs, correlation: NDArray) -> NDArray[np.int64]:
+    """Positions of the pairs, first the most alike or those that stand out among their images' candidates."""
+    ranks = [rankdata(-values) for values in (likeness, _standing_out(pairs, correlation))]
     return np.argsort(np.minimum(*ranks), kind="stable")
+
+
+def likeness_of(table: pd.DataFrame) -> Numbers:
+    """Log-odds of a copy by the thumbnails alone, of pairs that are `aligned`, whatever the dataset.
+
+    Fitted by logistic regression to 560 pairs of CIFAR-10 that were hard to tell apart and judged by eye.
+    """
+    structure, colour = table["structure_z"], table["colour_agreement"]
+    return (0.58 * structure + 10.1 * colour - 6.6 * table["hue_degrees"].abs() / 180).to_numpy()
 
 
 def _standing_out(pairs: Pairs, correlation: NDArray) -> Numbers:

@@ -13,17 +13,17 @@ from analysis.dataset.images import ImageError, open_as_seen
 from analysis.scrub.duplicate_search.candidates import Images, Pairs, without_borders
 from analysis.scrub.duplicate_search.detail import ENLARGED_UP_TO_PX, Luma, Opener, reduced, second_look
 from analysis.scrub.duplicate_search.first_look import (
-    FirstLook,
     aligned,
     best_first,
     first_look,
+    likeness_of,
     most_alike,
 )
 from analysis.scrub.duplicate_search.planting import Planted, plant_in_memory
 from analysis.scrub.duplicate_search.yardstick import Yardstick, fit_yardstick
 
 MAX_ALIGNED = 40_000  # pairs of thumbnails: half a minute of one core
-MAX_OPENED, MAX_SMALL_OPENED = 6_000, 15_000  # pairs of files: at most a minute of one core
+MAX_OPENED, MAX_SMALL_OPENED = 6_000, 12_000  # pairs of files: at most a minute of one core
 N_OTHERS = 500  # of these, pairs from all over
 PLANTED_BELOW = (
     0.005  # of planted copies that agree no better at the first look: so little is not looked into
@@ -81,7 +81,7 @@ def score_pairs(
     own = np.column_stack([planted.rows, n + np.arange(len(planted)), planted.is_mirrored]).astype(np.int64)
     known = opened(looked_at(own, max_aligned=len(own)))
     first = looked_at(candidates, max_aligned=MAX_ALIGNED)
-    worth = _worth_opening(look, first, known)
+    worth = _worth_opening(first, known)
     is_small = images[["width_px", "height_px"]].to_numpy(dtype=float).max(axis=1) <= ENLARGED_UP_TO_PX
     max_opened = MAX_SMALL_OPENED if is_small.all() else MAX_OPENED
     found = opened(_best_and_some(worth, first, max_pairs=max_opened))
@@ -100,10 +100,10 @@ def score_pairs(
     return found.sort_values(["row_a", "row_b"], ignore_index=True), compared
 
 
-def _worth_opening(look: FirstLook, pairs: pd.DataFrame, planted: pd.DataFrame) -> pd.DataFrame:
+def _worth_opening(pairs: pd.DataFrame, planted: pd.DataFrame) -> pd.DataFrame:
     """The pairs that agree at the first look as planted copies do, best first."""
     agreement = pairs["structure_agreement"].to_numpy()
-    order = best_first(look, pairs[["row_a", "row_b"]].to_numpy(), agreement)
+    order = best_first(likeness_of(pairs), pairs[["row_a", "row_b"]].to_numpy(), agreement)
     least = planted["structure_agreement"].quantile(PLANTED_BELOW) if len(planted) else -1.0
     return pairs.iloc[order[agreement[order] >= least]].reset_index(drop=True)
 

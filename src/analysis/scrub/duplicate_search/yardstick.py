@@ -47,8 +47,11 @@ WIDER = 0.2  # of candidates less alike than nearly all copies, with no gap: the
 SURELY_NONE = -30.0  # a likeness at which nothing is a copy
 AS_IF = 10.0  # planted copies, beside the candidates that are thought copies, say what copies agree in
 LEAST_DENSITY = 1e-9
-LEAST_ALIKE = 0.05  # of planted copies, below which look-alikes are sought first
-MIN_FALL, RISE = 2.0, 1.2  # of the number of pairs, from a peak down to a gap, and up again beyond
+QUANTILES = (0.02, 0.05, 0.1, 0.5, 0.95)  # of planted copies; look-alikes are sought below the second first
+MIN_GOOD = (
+    0.15  # of what lies above a gap, as alike as 9 in 10 planted copies: else it is no cluster of copies
+)
+MIN_FALL, RISE = 1.5, 1.2  # of the number of pairs, from a peak down to a gap, and up again beyond
 UNEXPECTED = 0.005  # probability of as many pairs, if they were look-alikes
 MIN_LOOKALIKES = 20  # below which nothing is known of their tail
 SLOWEST_DECAY, FASTEST_DECAY = 0.05, 5.0  # of look-alikes, per unit of likeness
@@ -169,15 +172,15 @@ def _fitted(copies: Evidence, lookalikes: Evidence) -> Weights:
 
 def _shares(copies: Numbers, candidates: Numbers) -> tuple[Numbers, Numbers, float]:
     """A grid of likeness, the log-odds of a copy there, and the share of copies among the candidates."""
-    least, middle, most = np.quantile(copies, [LEAST_ALIKE, 0.5, 1 - LEAST_ALIKE])
+    lowest_of_copies, least, good, middle, most = np.quantile(copies, QUANTILES)
     width = (most - least) / 10
     lowest = min(SURELY_NONE, least, candidates.min(initial=least))
     grid = np.arange(lowest - 5 * width, most + 10 * width, width / 8)
     counts = np.histogram(candidates, np.append(grid, np.inf))[0]
     smooth = _smoothed(counts, grid, width)
-    gap = _gap_below(smooth, grid, least)
-    if gap is not None and counts[grid < gap].sum() < max(MIN_LOOKALIKES, MIN_BELOW_GAP * len(candidates)):
-        gap = None  # a few odd ones, and no gap
+    gap = _gap_below(smooth, grid, lowest_of_copies)
+    if gap is not None and not _parts_copies(gap, candidates, good):
+        gap = None
     if gap is not None:
         tail = _tail_up_to(gap, candidates, share=BELOW_GAP, width=width)
     else:
@@ -203,6 +206,13 @@ def _shares(copies: Numbers, candidates: Numbers) -> tuple[Numbers, Numbers, flo
             of_copies = seen / (seen.sum() * (grid[1] - grid[0]))
     log_odds = np.log(n_copies * of_copies) - np.log(of_lookalikes)
     return grid, np.maximum.accumulate(log_odds), float(n_copies / (len(candidates) + 1))
+
+
+def _parts_copies(gap: float, candidates: Numbers, good: float) -> bool:
+    """Whether above the gap lies what is as alike as copies are, and below more than a few odd ones."""
+    n_below = np.count_nonzero(candidates < gap)
+    n_above, n_good = np.count_nonzero(candidates >= gap), np.count_nonzero(candidates >= good)
+    return n_below >= max(MIN_LOOKALIKES, MIN_BELOW_GAP * len(candidates)) and n_good >= MIN_GOOD * n_above
 
 
 def _density_of_planted(copies: Numbers, grid: Numbers) -> Numbers:
