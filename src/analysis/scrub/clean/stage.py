@@ -21,7 +21,7 @@ from analysis.scrub.clean.steps import (
     with_repaired_splits,
     working_images,
 )
-from analysis.scrub.duplicate_search.possible_copies import SURE_SCORE
+from analysis.scrub.duplicate_search.parameters import SURE_SCORE
 from analysis.scrub.duplicates.findings import LEAKED
 
 

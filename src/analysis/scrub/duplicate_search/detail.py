@@ -29,7 +29,7 @@ from scipy import fft
 from analysis.progress import progress
 from analysis.scrub.duplicate_search.candidates import SIDE_PX
 from analysis.scrub.duplicate_search.first_look import MAP_COLUMNS
-from analysis.scrub.duplicate_search.possible_copies import DETAIL_COLUMNS
+from analysis.scrub.duplicate_search.parameters import DETAIL_COLUMNS
 
 MAX_PX = 256  # of the longer side compared
 ENLARGED_UP_TO_PX = 48  # of a longer side: such a picture has its finest detail in bands of half a pixel

@@ -11,7 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from analysis.dataset.images import ImageError, open_as_seen
-from analysis.obtain.scan.measures import thumbnail_of
+from analysis.dataset.small_pictures import thumbnail_of
 from analysis.progress import progress
 from analysis.scrub.duplicate_search.candidates import Images
 from analysis.scrub.duplicate_search.detail import MAX_PX, Luma

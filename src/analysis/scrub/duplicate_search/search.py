@@ -10,8 +10,7 @@ from analysis.cores import available_cores
 from analysis.scrub.compared_images import is_large_enough
 from analysis.scrub.duplicate_search.candidates import candidate_pairs, kept_fraction, without_borders
 from analysis.scrub.duplicate_search.changes import named_changes
-from analysis.scrub.duplicate_search.parameters import DuplicateSearchParameters
-from analysis.scrub.duplicate_search.possible_copies import DETAIL_COLUMNS, LOWEST_SCORE
+from analysis.scrub.duplicate_search.parameters import DETAIL_COLUMNS, LOWEST_SCORE, DuplicateSearchParameters
 from analysis.scrub.duplicate_search.recompression import recompressed
 from analysis.scrub.duplicate_search.same_picture import same_picture
 from analysis.scrub.duplicate_search.scoring import Compared, score_pairs

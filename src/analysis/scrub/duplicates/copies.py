@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from analysis.scrub.duplicate_search.possible_copies import DETAIL_COLUMNS, SURE_SCORE
+from analysis.scrub.duplicate_search.parameters import DETAIL_COLUMNS, SURE_SCORE
 from analysis.scrub.duplicates.leaks import leaks_of
 
 

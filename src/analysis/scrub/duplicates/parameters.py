@@ -5,7 +5,7 @@ from typing import Annotated
 from pydantic import Field
 
 from analysis.contract import StageParameters
-from analysis.scrub.duplicate_search.possible_copies import LOWEST_SCORE
+from analysis.scrub.duplicate_search.parameters import LOWEST_SCORE
 
 
 class DuplicatesParameters(StageParameters):

@@ -9,8 +9,7 @@ import numpy as np
 import pandas as pd
 
 from analysis.scrub.compared_images import compared_images, is_large_enough
-from analysis.scrub.duplicate_search.parameters import DuplicateSearchParameters
-from analysis.scrub.duplicate_search.possible_copies import LOWEST_SCORE, SURE_SCORE
+from analysis.scrub.duplicate_search.parameters import LOWEST_SCORE, SURE_SCORE, DuplicateSearchParameters
 from analysis.scrub.duplicate_search.search import search_copies
 from analysis.scrub.duplicates.copies import Copies, copies_among
 from analysis.scrub.duplicates.findings import EXACT, LEAKED, NEAR
