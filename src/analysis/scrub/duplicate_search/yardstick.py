@@ -182,7 +182,7 @@ def _shares(copies: Numbers, candidates: Numbers) -> tuple[Numbers, Numbers, flo
     if gap is not None and not _parts_copies(gap, candidates, good):
         gap = None
     if gap is not None:
-        tail = _tail_up_to(gap, candidates, share=BELOW_GAP, width=width)
+        tail = _tail_up_to(gap - width, candidates, share=BELOW_GAP, width=width)  # copies reach down there
     else:
         is_wider = counts[grid < least].sum() > WIDER * len(candidates)  # than that of copies
         end = max(least, grid[smooth.argmax()]) if is_wider else least
