@@ -7,8 +7,8 @@ DATASET is a folder of images, class folders within split folders or not. Printe
 - the search over all of them: time and memory;
 - with `--listed`, a CSV file with the columns `path_a` and `path_b` (relative to DATASET) and perhaps `kind`:
   how many of these pairs, which others have found, it finds;
-- recall and precision on planted copies, per change: the self-test's own trial. A pair of a copy with a
-  natural copy of its original counts as right;
+- recall and precision on planted copies, per change: the self-test's own trial. A pair of a copy with what
+  DeepSight reports as a near copy of its original counts neither for nor against;
 - with `--peers`, the Python of an environment with imagededup and fastdup: theirs on the same files;
 - the search among `--hashes` random hashes by itself.
 """
@@ -36,7 +36,7 @@ from analysis.scrub.duplicate_search.parameters import DuplicateSearchParameters
 from analysis.scrub.duplicate_search.search import search_copies
 from analysis.scrub.duplicates.copies import Copies, copies_among
 from analysis.scrub.duplicates.parameters import DuplicatesParameters
-from analysis.scrub.self_test.copy_trials import judge_pairs, plant_copies
+from analysis.scrub.self_test.copy_trials import judge_pairs, plant_copies, tabulate_scores
 from analysis.scrub.self_test.sample import PlantedSample, draw_sample, with_planted
 from analysis.statistics.proportions import wilson_interval
 
@@ -115,7 +115,7 @@ def copies_in(dataset: PlantedSample) -> Copies:
     search = DuplicateSearchParameters.model_validate(sections["duplicate_search"])
     judging = DuplicatesParameters.model_validate(sections["duplicates"])
     images = compared_images(dataset.manifest, dataset.scan)
-    possible = search_copies(images, dataset.thumbnails, parameters=search, seed=0)
+    possible, _ = search_copies(images, dataset.thumbnails, parameters=search, seed=0)
     return copies_among(possible, images, min_score=judging.min_score)
 
 
@@ -162,6 +162,10 @@ def try_planted(dataset: PlantedSample, arguments: argparse.Namespace, folder: P
             if pairs is not None:
                 results[name] = tabulate(pairs, planted, natural)
     print_results(results, n_images=len(sample))
+    scores = tabulate_scores(judge_pairs(own.pairs, planted))
+    print("\nHow the scores held, of pairs with a planted copy from duplicates.min_score on:\n")
+    print(scores[scores["n_pairs"] > 0].to_string(index=False))
+    print(f"\nReported of the dataset's own: {int(natural['kind'].eq('near').sum()):,} near pairs.")
 
 
 def peer_pairs(python: Path, program: str, files: Path) -> pd.DataFrame | None:
@@ -170,19 +174,20 @@ def peer_pairs(python: Path, program: str, files: Path) -> pd.DataFrame | None:
         print(f"\nA peer failed: {result.stderr.strip().splitlines()[-1]}", file=sys.stderr)
         return None
     pairs = json.loads(result.stdout.partition("pairs\n")[2])
-    return pd.DataFrame(pairs, columns=["item_id_a", "item_id_b"]).assign(score=1.0)
+    return pd.DataFrame(pairs, columns=["item_id_a", "item_id_b"]).assign(kind="near", score=1.0)
 
 
 def tabulate(pairs: pd.DataFrame, planted: pd.DataFrame, natural: pd.DataFrame) -> pd.DataFrame:
     """Per change `recall`, `precision` and their numbers. What is a natural copy, DeepSight says for all."""
-    columns = ["item_id_a", "item_id_b", "score"]
+    columns = ["item_id_a", "item_id_b", "kind", "score"]
     with_copies = pairs[pairs[["item_id_a", "item_id_b"]].isin(set(planted["item_id"])).any(axis=1)]
-    judged = judge_pairs(pd.concat([natural[columns], with_copies[columns]]), planted, min_score=0)
+    judged = judge_pairs(pd.concat([natural[columns], with_copies[columns]]), planted)
     rows = {}
     for change, copies in planted.groupby("fault", sort=False):
         own = judged[judged["fault"] == change]
         n_found = own.loc[own["is_direct"], "planted_id"].nunique()
-        rows[change] = (len(copies), n_found, len(own), int(own["is_right"].sum()))
+        known = own[~own["is_own"]]
+        rows[change] = (len(copies), n_found, len(known), int(known["is_right"].sum()))
     table = pd.DataFrame.from_dict(rows, "index", columns=["n_planted", "n_found", "n_pairs", "n_right"])
     table.loc["all"] = table.sum()
     return table

@@ -38,6 +38,8 @@ class Dataset:
     pairs: list[tuple[int, int, str]] = field(default_factory=list)
     suggested: dict[int, str] = field(default_factory=dict)
     decisions: list[str] = field(default_factory=list)
+    score: float = 0.995  # of every pair
+    n_right_of_100: int = 100  # pairs that scored 0.99 or more in the self-test
 
     def add(self, split: str, label: str | None = "cat", *, status: str = "ok") -> int:
         self.rows.append((split, label, status))
@@ -76,7 +78,7 @@ class Dataset:
         file = self.folder / "decisions.csv"
         file.write_text("\n".join([",".join(COLUMNS), *self.decisions]) + "\n")
         scan = pd.DataFrame({"item_id": manifest["item_id"], "status": [row[2] for row in self.rows]})
-        pairs = pd.DataFrame(self.pairs, columns=["item_id_a", "item_id_b", "kind"])
+        pairs = pd.DataFrame(self.pairs, columns=["item_id_a", "item_id_b", "kind"]).assign(score=self.score)
         for side in "ab":
             pairs[f"split_{side}"] = manifest["split"].take(pairs[f"item_id_{side}"].astype(int)).to_numpy()
         return clean(
@@ -87,6 +89,9 @@ class Dataset:
             no_findings(),
             pairs,
             self.label_issues(),
+            pd.DataFrame(
+                {"score_from": [0.9, 0.99], "n_pairs": [100, 100], "n_right": [90, self.n_right_of_100]}
+            ),
             inputs={"decisions": file},
             root="d",
             parameters=CleanParameters(apply=apply, repair_splits=repair_splits),
@@ -326,6 +331,25 @@ def test_copies_with_contradicting_labels_wait_for_a_person(dataset: Dataset) ->
     dataset.find(EXACT, 4)
     dataset.find(CONTRADICTING, 0, 4)
     assert {decision for _, _, decision in dataset.proposed()} == {"keep"}
+
+
+@pytest.mark.parametrize(("score", "n_right"), [(0.98, 100), (0.995, 98)])
+def test_a_leak_goes_only_by_a_score_that_held_in_the_self_test(
+    dataset: Dataset, score: float, n_right: int
+) -> None:
+    dataset.leak(0, 16)
+    assert dataset.proposed() == [(0, "leaked_image", "drop"), (16, "leaked_image", "keep")]
+    dataset.score, dataset.n_right_of_100 = score, n_right
+    assert dataset.proposed() == [(16, "leaked_image", "keep")]
+
+
+@pytest.mark.parametrize(("score", "n_right"), [(0.5, 100), (0.995, 0)])
+def test_a_leak_by_equal_pixels_goes_whatever_the_score_is_worth(
+    dataset: Dataset, score: float, n_right: int
+) -> None:
+    dataset.score, dataset.n_right_of_100 = score, n_right
+    dataset.leak(0, 16, kind="exact")
+    assert (0, "leaked_image", "drop") in dataset.proposed()
 
 
 def test_near_copies_within_a_split_are_left_alone(dataset: Dataset) -> None:

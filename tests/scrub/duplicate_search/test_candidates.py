@@ -5,6 +5,7 @@ from analysis.scrub.duplicate_search.candidates import (
     candidate_pairs,
     descriptors,
     hash_pairs,
+    kept_fraction,
     neighbour_pairs,
     spectra,
     without_borders,
@@ -52,8 +53,9 @@ def test_without_borders_cuts_a_frame_and_its_blurred_line_off() -> None:
     (picture,) = pictures(1)
     framed = np.zeros((1, 32, 32, 3), dtype=np.uint8)
     framed[0, 3:29, 2:30] = picture[3:29, 2:30]
-    trimmed, kept_fraction = without_borders(framed)
-    assert kept_fraction.tolist() == [[(32 - 3 - 3) / 32, (32 - 4 - 4) / 32]]  # width, height
+    trimmed, cut_px = without_borders(framed)
+    assert cut_px.tolist() == [[4, 4, 3, 3]]  # top, bottom, left, right
+    assert kept_fraction(cut_px).tolist() == [[(32 - 3 - 3) / 32, (32 - 4 - 4) / 32]]  # width, height
     assert trimmed.min() > 0  # nothing of the frame is left
     # a line beyond the frame goes too, so the corner of what is left is at (4, 3)
     assert np.abs(trimmed[0, 0, 0].astype(int) - picture[4, 3]).max() <= 12
@@ -62,14 +64,14 @@ def test_without_borders_cuts_a_frame_and_its_blurred_line_off() -> None:
 def test_without_borders_leaves_a_plain_background() -> None:
     image = np.full((1, 32, 32, 3), 255, dtype=np.uint8)
     image[0, 8:24, 8:24] = pictures(1)[0, 8:24, 8:24]
-    trimmed, kept_fraction = without_borders(image)
-    assert (kept_fraction == 1).all()
+    trimmed, cut_px = without_borders(image)
+    assert (cut_px == 0).all()
     np.testing.assert_array_equal(trimmed, image)
 
 
 def test_without_borders_leaves_a_constant_image() -> None:
     image = np.full((1, 32, 32, 3), 90, dtype=np.uint8)
-    assert (without_borders(image)[1] == 1).all()
+    assert (without_borders(image)[1] == 0).all()
 
 
 @pytest.mark.parametrize("is_mirrored", [False, True])

@@ -15,7 +15,7 @@ from analysis.scrub.duplicates.parameters import DuplicatesParameters
 from analysis.scrub.label_issues.parameters import LabelIssuesParameters
 from analysis.scrub.label_probabilities.parameters import LabelProbabilitiesParameters
 from analysis.scrub.quality_checks.parameters import QualityChecksParameters
-from analysis.scrub.self_test.copy_trials import judge_pairs
+from analysis.scrub.self_test.copy_trials import judge_pairs, tabulate_scores
 from analysis.scrub.self_test.parameters import SelfTestParameters
 from analysis.scrub.self_test.sample import PlantedSample, draw_sample, with_planted
 from analysis.scrub.self_test.stage import self_test
@@ -182,19 +182,57 @@ def test_self_test_of_few_images_says_so(tmp_path: Path) -> None:
     )  # the report adds them
 
 
-def test_judge_pairs_counts_natural_copies_of_the_original_as_right() -> None:
-    # images 0 to 4 are natural, 0 and 1 copies of each other; 10 was made of 0, 11 of 3
+def judged() -> pd.DataFrame:
+    # images 0 to 5 are natural, 0 and 1 of equal pixels, 0 and 5 alike; 10 was made of 0, 11 of 3
     planted = pd.DataFrame({"item_id": [10, 11], "original_id": [0, 3], "fault": ["cropped", "rotated"]})
     pairs = pd.DataFrame(
-        [(0, 1, 0.9), (0, 10, 0.8), (1, 10, 0.7), (4, 10, 0.6), (3, 11, 0.55), (10, 11, 0.52), (2, 4, 0.3)],
-        columns=["item_id_a", "item_id_b", "score"],
+        [
+            (0, 1, "exact", 1.0),
+            (0, 5, "near", 0.95),
+            (0, 10, "near", 0.995),
+            (1, 10, "near", 0.7),
+            (4, 10, "near", 0.6),
+            (5, 10, "near", 0.92),
+            (3, 11, "near", 0.55),
+            (10, 11, "near", 0.52),
+            (2, 4, "near", 0.3),
+        ],
+        columns=["item_id_a", "item_id_b", "kind", "score"],
     )
-    judged = judge_pairs(pairs, planted, min_score=0.5)
-    cropped = judged[judged["fault"] == "cropped"]
-    assert cropped["is_right"].tolist() == [True, True, False, False]
-    assert cropped["is_direct"].tolist() == [True, False, False, False]
-    rotated = judged[judged["fault"] == "rotated"]
+    return judge_pairs(pairs, planted)
+
+
+def test_judge_pairs_counts_what_is_known_to_be_right_or_wrong() -> None:
+    cropped = judged()[lambda pairs: pairs["fault"] == "cropped"]
+    assert cropped["is_right"].tolist() == [True, True, False, False, False]
+    assert cropped["is_direct"].tolist() == [True, False, False, False, False]
+    assert cropped["is_own"].tolist() == [False, False, False, True, False]
+    rotated = judged()[lambda pairs: pairs["fault"] == "rotated"]
     assert rotated["is_right"].tolist() == [True, False]
+
+
+def test_judge_pairs_takes_an_exact_copy_for_its_original() -> None:
+    # 10 is an exact copy of 0 and stands for it: that it is like 5 is the dataset's own affair
+    planted = pd.DataFrame({"item_id": [10, 11], "original_id": [0, 5], "fault": ["copied", "rotated"]})
+    pairs = pd.DataFrame(
+        [(10, 0, "exact", 1.0), (5, 10, "near", 0.9), (10, 11, "near", 0.8), (5, 11, "near", 0.99)],
+        columns=["item_id_a", "item_id_b", "kind", "score"],
+    )
+    found = judge_pairs(pairs, planted).set_index(["planted_id", "score"])
+    assert found["is_right"].to_dict() == {(10, 1.0): True, (11, 0.8): False, (11, 0.99): True}
+    assert found.loc[(11, 0.8), "is_own"]
+
+
+def test_tabulate_scores_leaves_out_pairs_that_nobody_has_judged() -> None:
+    table = tabulate_scores(judged()).set_index("score_from")
+    assert table["n_pairs"].to_dict() == {
+        0.1: 0,
+        0.5: 5,
+        0.9: 0,
+        0.99: 1,
+    }  # that of 10 and 11 counts for both
+    assert table["n_right"].to_dict() == {0.1: 0, 0.5: 2, 0.9: 0, 0.99: 1}
+    assert table.loc[0.5, "right_share"] == pytest.approx(2 / 5)
 
 
 def test_draw_sample_takes_only_images_read_whole(images: PlantedSample) -> None:

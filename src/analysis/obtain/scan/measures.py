@@ -22,6 +22,7 @@ from PIL import Image
 from analysis.dataset.file_kinds import IMAGE, kind_of
 from analysis.dataset.file_origin import FileOrigin
 from analysis.dataset.images import Decoding, decode_file
+from analysis.dataset.small_pictures import THUMBNAIL_PX, halved, thumbnail_of
 from analysis.dataset.value_range import Ranges
 from analysis.obtain.scan import legibility
 from analysis.obtain.scan.cut_short import grey_end_fraction
@@ -29,7 +30,6 @@ from analysis.obtain.scan.cut_short import grey_end_fraction
 WORKING_SIZE_PX = (
     192  # longer side; blur that shows in a photograph of 600 pixels still halves sharpness here
 )
-THUMBNAIL_PX = 32
 EDGE_MAGNITUDE = 128  # of the 3×3 Sobel gradient: 16 grey levels a pixel, well above JPEG blocking
 TEXTURE_WINDOW_PX = 2 * legibility.MARGIN_PX + 1
 GREY_TOLERANCE = 2  # grey levels, root mean square between channels: what rounding and JPEG make of grey
@@ -319,7 +319,7 @@ def _at_working_size(luma: np.ndarray) -> np.ndarray:
 def _at_size(luma: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     """Luma at a smaller (width, height). A Hamming filter keeps detail: means over areas double sharpness."""
     while max(luma.shape) >= 3 * max(size):
-        luma = _half(luma)
+        luma = halved(luma)
     return np.asarray(Image.fromarray(luma).resize(size, Image.Resampling.HAMMING))
 
 
@@ -343,25 +343,7 @@ def _perceptual_hashes(luma_pictures: Sequence[Image.Image], luma: np.ndarray) -
 def _thumbnails(rgb: np.ndarray) -> np.ndarray:
     """(n, height, width, 3) -> (n, 32, 32, 3)"""
     is_that_size = rgb.shape[1:3] == (THUMBNAIL_PX, THUMBNAIL_PX)
-    return rgb if is_that_size else np.stack([_thumbnail(image) for image in rgb])
-
-
-def _thumbnail(image: np.ndarray) -> np.ndarray:
-    """(height, width, 3) squeezed to 32 × 32: means over areas; a side with fewer pixels repeats them."""
-    while min(image.shape[:2]) >= 4 * THUMBNAIL_PX:
-        image = _half(image)
-    height, width, _ = image.shape
-    size = (min(width, THUMBNAIL_PX), min(height, THUMBNAIL_PX))
-    shrunk = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
-    return cv2.resize(shrunk, (THUMBNAIL_PX, THUMBNAIL_PX), interpolation=cv2.INTER_NEAREST_EXACT)
-
-
-def _half(image: np.ndarray) -> np.ndarray:
-    """Means of 2 × 2 pixels; of a large picture an odd last line is left out, as even sizes take a third."""
-    height, width = (max(2, side) // 2 for side in image.shape[:2])
-    if min(height, width) >= 128:
-        image = image[: 2 * height, : 2 * width]
-    return cv2.resize(image, (width, height), interpolation=cv2.INTER_LINEAR)
+    return rgb if is_that_size else np.stack([thumbnail_of(image) for image in rgb])
 
 
 def _histograms(planes: np.ndarray) -> np.ndarray:

@@ -11,6 +11,7 @@ from analysis.report.report.wording import write_percent
 from analysis.statistics.proportions import wilson_interval
 
 FILE = "self_test.csv"
+COPIES = "duplicates"  # the stage whose findings are judged by planted copies
 
 
 @dataclass(frozen=True)
@@ -22,6 +23,7 @@ class Reliability:
     n_found: int
     n_reported: int
     n_right: int
+    stage: str
 
     @property
     def recall(self) -> str:
@@ -34,7 +36,13 @@ class Reliability:
         found = f"{planted} {self.recall} were found (95% interval {low} to {high})"
         if not self.n_reported:
             return f"{found}."
-        return f"{found}; {write_percent(self.n_right / self.n_reported)} of what was reported was planted."
+        right = write_percent(self.n_right / self.n_reported)
+        if self.stage != COPIES:
+            return f"{found}; {right} of what was reported was planted."
+        return (
+            f"{found}; of what was reported of them {right} was right, the rest look-alikes. Of the "
+            "dataset's own pairs this says nothing: each one's score is the probability that it is a copy."
+        )
 
 
 def read_reliability(results: Sequence[StageResult]) -> dict[str, Reliability]:
@@ -43,10 +51,11 @@ def read_reliability(results: Sequence[StageResult]) -> dict[str, Reliability]:
         (file,) = [out for out in result.stage.outs if out.name == FILE] or [None]
         if file is not None and not result.unjudged:
             counts = ["n_planted", "n_found", "n_reported", "n_right"]
-            numbers = read_as_text(file).astype(dict.fromkeys(counts, int)).groupby("kind")[counts].sum()
+            table = read_as_text(file).astype(dict.fromkeys(counts, int))
+            numbers = table.groupby(["kind", "stage"])[counts].sum()
             return {
-                str(kind): Reliability(result.href, *(int(n) for n in row))
-                for kind, row in zip(numbers.index, numbers.to_numpy(), strict=True)
+                str(kind): Reliability(result.href, *(int(n) for n in row), str(stage))
+                for (kind, stage), row in zip(numbers.index, numbers.to_numpy(), strict=True)
                 if row[0]
             }
     return {}

@@ -41,11 +41,11 @@ def propose(
 ) -> pd.DataFrame:
     """`PROPOSAL_COLUMNS`: what is to be done about each image that a finding which is open concerns.
 
-    Dropped are images without a picture, spoilt ones, exact copies within a split but for one, and of copies
-    in two splits those in the earlier one. Of what is judged on (the test split, else validation) nothing
-    with a picture goes, so that scores before and after are of the same images, and no class loses its last
-    image in a split. Probably wrong labels are relabelled, findings of low severity ignored. All else is kept
-    until a person has looked.
+    Dropped are images without a picture, spoilt ones, exact copies within a split but for one, and of sure
+    copies in two splits those in the earlier one. Of what is judged on (the test split, else validation)
+    nothing with a picture goes, so that scores before and after are of the same images, and no class loses
+    its last image in a split. Probably wrong labels are relabelled, findings of low severity ignored. All
+    else is kept until a person has looked.
 
     Parameters
     ----------
@@ -54,7 +54,7 @@ def propose(
     images
         `path`, `content_hash`, `label`, `split`, `is_readable`, `is_dropped`, by `item_id`, after decisions.
     pairs
-        Verified copies: `item_id_a`, `item_id_b`, `kind`.
+        Copies: `item_id_a`, `item_id_b`, `kind`, and `is_sure`, whether one may go without anybody looking.
     label_issues
         `item_id`, `label`, `suggested_label`, `self_confidence`, `is_issue`.
     kept
@@ -88,7 +88,7 @@ def _drops(
     left = images.assign(
         is_dropped=images["is_dropped"] | images.index.isin([*absent["item_id"], *spoilt["item_id"]])
     )
-    leaking = _leaking(unsettled, left, pairs, kept)
+    leaking = _leaking(unsettled, left, pairs[pairs["is_sure"]], kept)
     left = left.assign(is_dropped=left["is_dropped"] | left.index.isin(leaking["item_id"]))
     repeated = _repeated(unsettled[~unsettled["item_id"].isin(judged)], left, pairs)
     drops = pd.concat([part.astype(DROP) for part in (absent, spoilt, leaking, repeated)], ignore_index=True)

@@ -21,6 +21,7 @@ from analysis.scrub.clean.steps import (
     with_repaired_splits,
     working_images,
 )
+from analysis.scrub.duplicate_search.parameters import SURE_SCORE
 from analysis.scrub.duplicates.findings import LEAKED
 
 
@@ -32,6 +33,7 @@ def clean(
     label_issues_findings: pd.DataFrame,
     duplicate_pairs: pd.DataFrame,
     label_issues: pd.DataFrame,
+    copy_scores: pd.DataFrame,
     *,
     inputs: Mapping[str, Path],
     root: str,
@@ -48,7 +50,7 @@ def clean(
     located = locate(decisions, manifest, root=root)
     findings = pd.concat([quality_checks_findings, duplicates_findings, label_issues_findings])
     findings = decide(findings.reset_index(drop=True), located.rows)
-    pairs = open_pairs(duplicate_pairs, findings)
+    pairs = with_sure(open_pairs(duplicate_pairs, findings), copy_scores)
     images = working_images(manifest, scan)
     reviewed, spared = apply_decisions(images, located.rows)
     repaired = with_repaired_splits(reviewed, pairs)
@@ -92,6 +94,17 @@ def open_pairs(duplicate_pairs: pd.DataFrame, findings: pd.DataFrame) -> pd.Data
     involved = duplicate_pairs["item_id_a"].isin(settled) | duplicate_pairs["item_id_b"].isin(settled)
     crosses = duplicate_pairs["split_a"].astype(str) != duplicate_pairs["split_b"].astype(str)
     return duplicate_pairs[~(involved & crosses)]
+
+
+def with_sure(pairs: pd.DataFrame, copy_scores: pd.DataFrame) -> pd.DataFrame:
+    """The pairs with `is_sure`: copies by bytes or pixels, and those from `SURE_SCORE` on, where that holds.
+
+    It does where in the self-test (`copy_scores`) as many of the pairs that scored so were copies.
+    """
+    best = copy_scores[copy_scores["score_from"] >= SURE_SCORE]
+    holds = best["n_pairs"].sum() > 0 and best["n_right"].sum() >= SURE_SCORE * best["n_pairs"].sum()
+    is_exact = pairs["kind"].eq("exact")
+    return pairs.assign(is_sure=is_exact | (pairs["score"].ge(SURE_SCORE) & bool(holds)))
 
 
 def kept_images(rows: pd.DataFrame) -> pd.Index:

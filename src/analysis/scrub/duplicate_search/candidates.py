@@ -5,7 +5,8 @@ unchanged; near descriptors of edges and colours catch crops and rotations too; 
 do not say where anything lies, catch wide shifts. A mirrored copy is found by searching with the mirrored
 image, a framed one by cutting plain borders off first.
 
-What comes out is a long list with few true copies in it: `verification` tells which they are.
+What comes out is a long list with few true copies in it: `first_look`, `detail` and `yardstick` tell which
+they are.
 """
 
 from __future__ import annotations
@@ -57,10 +58,10 @@ def candidate_pairs(
     return np.unique(np.concatenate(found), axis=0)
 
 
-def without_borders(images: Images) -> tuple[Images, NDArray[np.float64]]:
-    """The images with plain frames and plain fill cut off and stretched to full size, and what is left.
+def without_borders(images: Images) -> tuple[Images, NDArray[np.int64]]:
+    """The images with plain frames and plain fill cut off and stretched to full size, and the widths cut.
 
-    That is the share of each image's width and height, (n, 2); 1 and 1 of an image without a border.
+    These are (n, 4), of top, bottom, left and right; 0 of an image without a border.
 
     A border is at most `MAX_BORDER_PX` wide and ends at a line that differs. Only what it leaves of the
     picture can be compared with a copy that has none.
@@ -75,8 +76,13 @@ def without_borders(images: Images) -> tuple[Images, NDArray[np.float64]]:
         top, bottom, left, right = widths[:, i]
         inner = images[i, top : SIDE_PX - bottom, left : SIDE_PX - right]
         trimmed[i] = cv2.resize(np.ascontiguousarray(inner), (SIDE_PX, SIDE_PX))
-    top, bottom, left, right = widths
-    return trimmed, 1 - np.column_stack([left + right, top + bottom]) / SIDE_PX
+    return trimmed, widths.T
+
+
+def kept_fraction(cut_px: NDArray[np.int64]) -> NDArray[np.float64]:
+    """What such cuts leave of each image's width and height; (n, 2)."""
+    top, bottom, left, right = cut_px.T
+    return 1 - np.column_stack([left + right, top + bottom]) / SIDE_PX
 
 
 def _border_px(images: Images, *, levels: int) -> NDArray[np.int64]:

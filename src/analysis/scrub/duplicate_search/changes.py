@@ -23,7 +23,7 @@ def named_changes(
 ) -> pd.Series:
     """Each pair's changes, such as "mirrored, cropped"; `RECOMPRESSED` and `NOT_MEASURED` stand alone.
 
-    `aligned` is the table of `verification.verify`; `size_px` and `kept_fraction` (of `without_borders`),
+    `aligned` is the table of `first_look.aligned`; `size_px` and `kept_fraction` (of `without_borders`),
     both (n, 2) and width first, are of the images that its rows number; `is_recompressed` (m,) is of its
     rows: what was shown to be so was not shifted or brightened, whatever the alignment says.
     """

@@ -8,19 +8,19 @@ from numpy.typing import NDArray
 
 from analysis.cores import available_cores
 from analysis.scrub.compared_images import is_large_enough
-from analysis.scrub.duplicate_search.candidates import candidate_pairs, without_borders
+from analysis.scrub.duplicate_search.candidates import candidate_pairs, kept_fraction, without_borders
 from analysis.scrub.duplicate_search.changes import named_changes
-from analysis.scrub.duplicate_search.parameters import LOWEST_SCORE, DuplicateSearchParameters
+from analysis.scrub.duplicate_search.parameters import DETAIL_COLUMNS, LOWEST_SCORE, DuplicateSearchParameters
 from analysis.scrub.duplicate_search.recompression import recompressed
 from analysis.scrub.duplicate_search.same_picture import same_picture
-from analysis.scrub.duplicate_search.verification import verify
+from analysis.scrub.duplicate_search.scoring import Compared, score_pairs
 
 ALIKE_LEVELS = 16.0  # JPEG of quality 30 leaves a picture of 32 × 32 pixels at most so far from its original
 
 
 def search_copies(
     images: pd.DataFrame, thumbnails: NDArray[np.uint8], *, parameters: DuplicateSearchParameters, seed: int
-) -> pd.DataFrame:
+) -> tuple[pd.DataFrame, Compared]:
     """Each exact copy with the image that stands for it, and pairs of these that may be near copies.
 
     Parameters
@@ -33,12 +33,13 @@ def search_copies(
     Returns
     -------
     `item_id_a`, `item_id_b`, `kind` (exact or near), `change` in words, `hamming_distance` of the perceptual
-    hashes, and `score` from `LOWEST_SCORE` to 1 (surely a copy).
+    hashes, `score` (the probability that it is a copy, from `LOWEST_SCORE`; 1 of an exact one) and the
+    evidence of the second look, `DETAIL_COLUMNS`, missing of exact copies. Beside it, what was compared.
     """
     first = same_picture(images, thumbnails)
     distinct = images[images.index.isin(first) & is_large_enough(images)]
-    near = _near_pairs(distinct, thumbnails, parameters=parameters, seed=seed)
-    return pd.concat([_exact_pairs(images, first), near], ignore_index=True)
+    near, compared = _near_pairs(distinct, thumbnails, parameters=parameters, seed=seed)
+    return pd.concat([_exact_pairs(images, first), near], ignore_index=True), compared
 
 
 def _exact_pairs(images: pd.DataFrame, first: pd.Series) -> pd.DataFrame:
@@ -53,16 +54,17 @@ def _exact_pairs(images: pd.DataFrame, first: pd.Series) -> pd.DataFrame:
             "change": np.where(same_file, "same file", "same pixels"),
             "hamming_distance": 0,
             "score": 1.0,
+            **dict.fromkeys(DETAIL_COLUMNS, np.nan),
         }
     )
 
 
 def _near_pairs(
     images: pd.DataFrame, thumbnails: NDArray[np.uint8], *, parameters: DuplicateSearchParameters, seed: int
-) -> pd.DataFrame:
-    """Verified pairs among images of which no two are exact copies."""
+) -> tuple[pd.DataFrame, Compared]:
+    """Scored pairs among images of which no two are exact copies."""
     ids, hashes = images.index.to_numpy(), images["phash"].to_numpy(dtype=np.uint64)
-    pictures, kept_fraction = without_borders(thumbnails[ids])
+    pictures, cut_px = without_borders(thumbnails[ids])
     candidates = candidate_pairs(
         pictures,
         hashes,
@@ -70,16 +72,16 @@ def _near_pairs(
         max_hamming_distance=parameters.max_hamming_distance,
         seed=seed,
     )
-    near = verify(pictures, candidates, min_score=LOWEST_SCORE, seed=seed, n_workers=available_cores())
-    size_px = images[["width_px", "height_px"]].to_numpy(dtype=np.int64)
+    near, compared = score_pairs(images, pictures, cut_px, candidates, seed=seed)
+    near = near[near["score"] >= LOWEST_SCORE].reset_index(drop=True)
     a, b = near["row_a"].to_numpy(), near["row_b"].to_numpy()
     changes = named_changes(
         near,
-        size_px=size_px,
-        kept_fraction=kept_fraction,
+        size_px=images[["width_px", "height_px"]].to_numpy(dtype=np.int64),
+        kept_fraction=kept_fraction(cut_px),
         is_recompressed=_recompressed(images.iloc[a], images.iloc[b], thumbnails),
     )
-    return pd.DataFrame(
+    found = pd.DataFrame(
         {
             "item_id_a": ids[a],
             "item_id_b": ids[b],
@@ -89,6 +91,7 @@ def _near_pairs(
             "score": near["score"].to_numpy(),
         }
     )
+    return found.assign(**{name: near[name].to_numpy() for name in DETAIL_COLUMNS}), compared
 
 
 def _recompressed(first: pd.DataFrame, second: pd.DataFrame, thumbnails: NDArray[np.uint8]) -> NDArray:

@@ -7,7 +7,10 @@ from numpy.typing import NDArray
 from analysis.contract import Artifacts
 from analysis.scrub.compared_images import compared_images
 from analysis.scrub.duplicate_search.parameters import DuplicateSearchParameters
+from analysis.scrub.duplicate_search.scoring import Compared
 from analysis.scrub.duplicate_search.search import search_copies
+
+MIN_TOLD = 0.9  # of planted copies, below which the reader is told
 
 
 def duplicate_search(
@@ -20,11 +23,38 @@ def duplicate_search(
 ) -> Artifacts:
     """Find the exact copies, and score every pair of images that may be near ones."""
     images = compared_images(manifest, scan)
-    pairs = search_copies(images, thumbnails, parameters=parameters, seed=seed)
+    pairs, compared = search_copies(images, thumbnails, parameters=parameters, seed=seed)
     n_exact = int((pairs["kind"] == "exact").sum())
     n_near = len(pairs) - n_exact
     return Artifacts(
         summary=f"{len(images):,} images searched, {n_exact:,} exact and {n_near:,} possible near copies",
-        metrics={"n_items": len(images), "n_exact_pairs": n_exact, "n_possible_near_pairs": n_near},
+        metrics={
+            "n_items": len(images),
+            "n_exact_pairs": n_exact,
+            "n_possible_near_pairs": n_near,
+            "n_candidate_pairs": compared.n_candidates,
+            "n_aligned_pairs": compared.n_aligned,
+            "n_opened_pairs": compared.n_opened,
+            "n_pairs_left_out": compared.n_left_out,
+            "copies_told_fraction": compared.copies_told_fraction,
+        },
         tables={"possible_copies": pairs},
+        notes=notes_on(compared),
     )
+
+
+def notes_on(compared: Compared) -> list[str]:
+    notes = []
+    if compared.n_left_out:
+        notes.append(
+            f"{compared.n_left_out:,} pairs were not opened that may hold copies: of "
+            f"{compared.n_candidates:,} candidates the {compared.n_aligned:,} most alike were aligned as "
+            f"thumbnails, and of these {compared.n_opened:,} opened, best first."
+        )
+    if compared.copies_told_fraction < MIN_TOLD:
+        notes.append(
+            f"Of copies planted here {compared.copies_told_fraction:.0%} could be told: other pictures of "
+            "this dataset agree nearly as well as copies do. Only near copies far above these are reported; "
+            "equal files and equal pixels are found all the same."
+        )
+    return notes

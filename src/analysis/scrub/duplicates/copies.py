@@ -6,11 +6,8 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from analysis.scrub.duplicate_search.parameters import DETAIL_COLUMNS, SURE_SCORE
 from analysis.scrub.duplicates.leaks import leaks_of
-
-# Of copies one in some hundreds bears another label, of look-alikes (a plane and a bird, far off in the sky)
-# every other: where labels differ, a pair must be surer by about that factor.
-MIN_SCORE_IF_LABELS_DIFFER = 0.99
 
 
 @dataclass(frozen=True)
@@ -44,10 +41,13 @@ def _described(pairs: pd.DataFrame, images: pd.DataFrame) -> pd.DataFrame:
     labelled = pairs["label_a"].notna() & pairs["label_b"].notna()
     contradicts = labelled & (pairs["label_a"].astype(str) != pairs["label_b"].astype(str))
     pairs = pairs.assign(crosses_splits=crosses, is_contradicting=contradicts)
-    pairs = pairs[~contradicts | (pairs["score"] >= MIN_SCORE_IF_LABELS_DIFFER)]
+    # Of copies one in some hundreds bears another label, of look-alikes (a plane and a bird, far off in the
+    # sky) every other: where labels differ, a pair must be surer by about that factor.
+    pairs = pairs[~contradicts | (pairs["score"] >= SURE_SCORE)]
     order = ["crosses_splits", "score", "item_id_a", "item_id_b"]
     pairs = pairs.sort_values(order, ascending=[False, False, True, True], ignore_index=True)
     return pairs[
         [f"{name}_{side}" for name in ("path", "split", "label") for side in "ab"]
-        + ["kind", "change", "hamming_distance", "score", "is_contradicting", "item_id_a", "item_id_b"]
+        + ["kind", "change", "score", *DETAIL_COLUMNS, "hamming_distance", "is_contradicting"]
+        + ["item_id_a", "item_id_b"]
     ]

@@ -7,8 +7,10 @@ from analysis.scrub.compared_images import MIN_SIDE_PX, is_large_enough
 
 PAIRS_CAPTION = (
     "One row per pair, worst first. Of several exact copies each is paired with one of them, preferably in "
-    "training. The score is 1 for exact copies and where it is sure that the two are one picture. `change` "
-    "names what was measured of the change; there may be more to it."
+    "training. The score is 1 for exact copies, else the probability that the two are copies of one shot. "
+    "`detail_agreement` is the correlation of the finest detail that both resolve, once laid upon one "
+    "another; `coarse_agreement` that of detail twice as wide; `weakest_tiles_agreement` that of the weakest "
+    "quarter of the picture's parts. `change` names what was measured of the change; there may be more to it."
 )
 GROUPS_CAPTION = "One row per image that has copies. Every image of a group is a copy of the group's centre."
 

@@ -8,11 +8,11 @@ import numpy as np
 import pandas as pd
 
 from analysis.contract import FindingKind
+from analysis.scrub.faults import SPOILT, plant_pictures, plant_truncated
 from analysis.scrub.quality_checks import findings as kinds
 from analysis.scrub.quality_checks.checks import run_checks
 from analysis.scrub.quality_checks.findings import Check
 from analysis.scrub.quality_checks.parameters import QualityChecksParameters
-from analysis.scrub.self_test.faults import SPOILT, plant_pictures, plant_truncated
 from analysis.scrub.self_test.sample import PlantedSample, with_planted
 from analysis.scrub.self_test.trials import Outcome, Threshold, Trial, drawn, quantile_above
 

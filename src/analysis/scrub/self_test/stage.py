@@ -12,12 +12,12 @@ from analysis.contract import Artifacts
 from analysis.scrub.compared_images import MIN_SIDE_PX
 from analysis.scrub.duplicate_search.parameters import DuplicateSearchParameters
 from analysis.scrub.duplicates.parameters import DuplicatesParameters
+from analysis.scrub.faults import NEAR_COPIES, SPOILT
 from analysis.scrub.label_issues.parameters import LabelIssuesParameters
 from analysis.scrub.label_probabilities.parameters import LabelProbabilitiesParameters
 from analysis.scrub.quality_checks.findings import BLURRY
 from analysis.scrub.quality_checks.parameters import QualityChecksParameters
-from analysis.scrub.self_test.copy_trials import try_copies
-from analysis.scrub.self_test.faults import NEAR_COPIES, SPOILT
+from analysis.scrub.self_test.copy_trials import COPY_SCORE_COLUMNS, try_copies
 from analysis.scrub.self_test.figures import plot_examples, plot_recall
 from analysis.scrub.self_test.label_trials import SCORE_COLUMNS, try_flips
 from analysis.scrub.self_test.parameters import SelfTestParameters
@@ -43,6 +43,13 @@ SCORES_CAPTION = (
     "wrong before count as right here, which makes it too low."
 )
 
+COPY_SCORES_CAPTION = (
+    "One row per range of duplicate_search's scores: how many pairs of a planted copy and another image had "
+    "such a score, their mean score, and how many of them are copies; the others are look-alikes. Where the "
+    "score holds, right_share is near mean_score. Pairs with what is reported as a copy of the original are "
+    "left out: nobody has judged whether it is one."
+)
+
 
 def self_test(
     manifest: pd.DataFrame,
@@ -66,15 +73,11 @@ def self_test(
         return _nothing_tested(len(sample), rate)
     with tempfile.TemporaryDirectory(prefix="deepsight-") as name:
         place = {"folder": Path(name), "n_planted": parameters.n_planted, "rng": rng}
+        of_copies, copy_scores = try_copies(
+            sample, duplicate_search, min_score=duplicates.min_score, target_rate=rate, seed=seed, **place
+        )
         outcomes = [
-            try_copies(
-                sample,
-                duplicate_search,
-                min_score=duplicates.min_score,
-                target_rate=rate,
-                seed=seed,
-                **place,
-            ),
+            of_copies,
             try_quality(sample, quality_checks, target_rate=rate, **place),
             try_truncation(sample, quality_checks, **place),
         ]
@@ -93,8 +96,14 @@ def self_test(
             "self_test": results,
             "thresholds": _thresholds([threshold for outcome in outcomes for threshold in outcome[1]], rate),
             "label_scores": label_scores,
+            "copy_scores": copy_scores,
         },
-        captions={"self_test": CAPTION, "thresholds": THRESHOLDS_CAPTION, "label_scores": SCORES_CAPTION},
+        captions={
+            "self_test": CAPTION,
+            "thresholds": THRESHOLDS_CAPTION,
+            "label_scores": SCORES_CAPTION,
+            "copy_scores": COPY_SCORES_CAPTION,
+        },
         figures=[plot_recall(results), plot_examples(trials, n_examples=parameters.n_examples_shown)],
         notes=_notes(trials, len(sample), len(manifest)),
     )
@@ -177,6 +186,7 @@ def _nothing_tested(n: int, target_rate: float) -> Artifacts:
             "self_test": _results([]),
             "thresholds": _thresholds([], target_rate),
             "label_scores": pd.DataFrame(columns=SCORE_COLUMNS),
+            "copy_scores": pd.DataFrame(columns=COPY_SCORE_COLUMNS),
         },
         unjudged=f"faults are planted among {MIN_IMAGES} images or more, and {n:,} were read whole",
     )

@@ -27,7 +27,7 @@ UNIT = 32  # the sides of a thumbnail, in whose pixels shifts and borders are gi
 
 def recompressed(picture: Picture, rng: np.random.Generator) -> Picture:
     """As JPEG of quality 50."""
-    return _through_jpeg(picture, 50)
+    return through_jpeg(picture, 50)
 
 
 def resized(picture: Picture, rng: np.random.Generator) -> Picture:
@@ -192,7 +192,7 @@ def _encoded(picture: Picture, suffix: str, options: Sequence[int]) -> bytes:
     return data.tobytes()
 
 
-def _through_jpeg(picture: Picture, quality: int) -> Picture:
+def through_jpeg(picture: Picture, quality: int) -> Picture:
     data = _encoded(picture, ".jpg", [cv2.IMWRITE_JPEG_QUALITY, quality])
     return cv2.imdecode(np.frombuffer(data, dtype=np.uint8), cv2.IMREAD_COLOR)[..., ::-1]
 

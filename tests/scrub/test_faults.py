@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 
 from analysis.dataset.images import ImageError, open_as_seen
-from analysis.scrub.self_test.faults import (
+from analysis.scrub.faults import (
     NEAR_COPIES,
     SPOILT,
     bordered,

@@ -1,18 +1,19 @@
-"""Tells the true copies among candidate pairs: align the two images, then ask what they share beyond chance.
+"""The first look at candidate pairs: align the two thumbnails, and measure what they share.
 
 Three steps, each on what the one before left over.
 
 1. *Shift.* The cross-correlation of the two images' structure (brightness, band-passed) over all small
-   shifts, by Fourier transform. Most candidates end here.
+   shifts, by Fourier transform. Of the candidates only the most alike go on.
 2. *Alignment.* The affine map that maximises the enhanced correlation coefficient (Evangelidis & Psarakis
    2008), which brightness and contrast do not change.
-3. *Evidence.* How well colour agrees, up to a turn of the hue, and how well structure does, in both steps
-   compared with chance: a plane on a plain sky agrees with many skies, a frog in the grass with itself alone.
-   So an agreement counts in standard deviations of the image's agreement with others drawn at random, which
-   speaker verification calls S-norm (Kenny 2010), and one threshold serves photographs and pen strokes.
+3. *Evidence.* How well colour agrees, up to a turn of the hue, and how well structure does, also as compared
+   with chance: a plane on a plain sky agrees with many skies, a frog in the grass with itself alone. So an
+   agreement counts in standard deviations of the image's agreement with others drawn at random, which
+   speaker verification calls S-norm (Kenny 2010).
 
-A logistic function turns the evidence into a score in [0, 1]; 1 is surely a copy. Two copies of one image
-that the search did not bring together are then compared as well.
+How alike a pair is, is told in two ways, and either will do: by that, and by how far it stands out among the
+candidates of its own two images. Where all images are of one pose, all of them are far beyond chance, and
+only the second tells a copy; an image with many copies stands out among them by the first alone.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from scipy import fft
+from scipy.stats import rankdata
 
 from analysis.progress import progress
 from analysis.scrub.duplicate_search.candidates import LUMA, SIDE_PX, Images, Pairs, Planes, structure_of
@@ -34,34 +36,16 @@ CHROMA_GRAIN = 2.0  # likewise for colour
 NO_COLOUR = 0.65  # colour agreement where there is no colour to compare
 HALF_PX = SIDE_PX // 2  # shifts are searched at half the thumbnail's resolution
 SHIFTS = np.arange(-3, 4)  # each way, in pixels of that resolution
-MIN_SHIFTED_Z = 4.0  # 99 in 100 of the pairs that a person takes for copies lie above, 7 in 100 candidates do
 N_COHORT = 96  # images that say what agreement chance brings
 COPY_IN_COHORT_Z = 8.0  # spreads beyond which an agreement is left out of what chance brings
 MIN_DEVIATION = 0.05  # of that agreement, lest a dataset of one picture divide by zero
 ALIGNMENT_STEPS, ALIGNMENT_TOLERANCE = 10, 1e-3
-MAX_SPOKES = 50  # copies of one image between which pairs are tried: a thousand would make half a million
 MARGIN_PX = 6  # around the middle, which must agree too
-MIN_OVERLAP = 0.6  # of the picture; with less in common it is another picture
-COPY_SCORE = 0.5  # more likely a copy than not: pairs between the copies of one image are tried as well
+MAX_CORRELATION = 0.9999  # beyond which agreement is not told apart
+MIN_OVERLAP = 0.4  # of the first picture; with less in common they are no copies
 ROWS_AT_ONCE = 4096
+MAP_COLUMNS = ["map_xx", "map_xy", "map_x1", "map_yx", "map_yy", "map_y1"]  # an affine map, row by row
 Numbers = NDArray[np.float64]
-
-
-@dataclass(frozen=True)
-class Calibration:
-    """Log-odds of a copy: bias + structure x structure_z + colour x colour_agreement + hue x |turn of hue|.
-
-    Fitted by logistic regression to 560 pairs of CIFAR-10 that were hard to tell apart and judged by eye, in
-    the proportions in which they occur among the candidates there, and to 1,500 planted copies.
-    """
-
-    bias: float
-    structure: float
-    colour: float
-    hue: float  # for a turn by 180 degrees
-
-
-CALIBRATION = Calibration(bias=-13.1, structure=0.58, colour=10.1, hue=-6.6)
 
 
 @dataclass(frozen=True)
@@ -73,63 +57,75 @@ class Chance:
 
     def surpassed_by(self, correlation: NDArray, pairs: Pairs) -> Numbers:
         """By how many standard deviations pairs correlate beyond chance, on average of their two images."""
-        agreement = _fisher_z(correlation)[:, None]
+        agreement = fisher_z(correlation)[:, None]
         return ((agreement - self.mean[pairs[:, :2]]) / self.deviation[pairs[:, :2]]).mean(axis=1)
 
 
-def verify(images: Images, pairs: Pairs, *, min_score: float, seed: int, n_workers: int) -> pd.DataFrame:
-    """The pairs that score at least `min_score`, and those between sure copies of one image, tried as well.
+@dataclass(frozen=True)
+class FirstLook:
+    """Thumbnails prepared to be compared: their structure, at half resolution too, and what chance brings."""
 
-    A sure copy scores `COPY_SCORE`, whatever `min_score` is: so a higher one leaves out rows, and no more.
+    images: Images
+    structure: Planes
+    halves: Planes
+    chance: Chance
 
-    Parameters
-    ----------
-    images
-        Those of `candidates.without_borders`.
-    pairs
-        Lower row, higher row, and whether the second is to be mirrored first.
 
-    Returns
-    -------
-    One row per pair, the better of its upright and its mirrored form: `row_a`, `row_b`, `is_mirrored`,
-    `score` (1 is surely a copy), the evidence `structure_z` and `colour_agreement`, and the change from a to
-    b: `scale`, `stretch` (of width over height), `rotation_degrees`, `shift_px`, `overlap_fraction`,
-    `brightness_change` (of 255), `contrast_ratio`, `hue_degrees`, `saturation_levels` and `tint_levels` (of
-    255: by how much colour spreads, and lies, otherwise than the contrast alone would make it). Pairs that
-    share too little to be aligned are not among them.
-    """
+def first_look(images: Images, *, n_drawn_from: int, seed: int) -> FirstLook:
+    """`images` are those of `candidates.without_borders`; chance is drawn from the first `n_drawn_from`."""
     structure = structure_of(images)
     halves = _faded_halves(structure)
-    chance = _agreement_by_chance(halves, seed=seed)
-
-    def copies_among(pairs: Pairs) -> pd.DataFrame:
-        correlating, shifts = _correlating(halves, pairs, chance)
-        table = _aligned(images, structure, correlating, shifts, n_workers=n_workers)
-        table["structure_z"] = chance.surpassed_by(table.pop("correlation").to_numpy(), correlating)
-        table["score"] = _score(table)
-        return table[(table["overlap_fraction"] >= MIN_OVERLAP) & (table["score"] >= min_score)]
-
-    found = copies_among(pairs)
-    sure = found[found["score"] >= COPY_SCORE]
-    found = pd.concat([found, copies_among(_between_copies(sure, known=pairs))])
-    best_first = found.sort_values(["row_a", "row_b", "score"], ascending=[True, True, False], kind="stable")
-    return best_first.drop_duplicates(["row_a", "row_b"], ignore_index=True)
+    cohort = _cohort_rows(n_drawn_from, seed=seed)
+    return FirstLook(images, structure, halves, _agreement_by_chance(halves, cohort))
 
 
-def _between_copies(copies: pd.DataFrame, *, known: Pairs) -> Pairs:
-    """Pairs of images that are both copies of a third; a search for the nearest few misses some of many."""
-    there = copies[["row_a", "row_b", "is_mirrored", "score"]].set_axis(
-        ["hub", "row", "turn", "score"], axis=1
-    )
-    back = there.rename(columns={"hub": "row", "row": "hub"})
-    spokes = pd.concat([there, back]).sort_values("score", ascending=False, kind="stable")
-    spokes = spokes.groupby("hub").head(MAX_SPOKES)
-    wedges = spokes.merge(spokes, on="hub", suffixes=("_a", "_b"))
-    wedges = wedges[wedges["row_a"] < wedges["row_b"]]
-    is_mirrored = wedges["turn_a"].to_numpy() ^ wedges["turn_b"].to_numpy()
-    pairs = np.column_stack([wedges["row_a"], wedges["row_b"], is_mirrored]).astype(np.int64)
-    new = set(map(tuple, pairs.tolist())) - set(map(tuple, known.tolist()))
-    return np.array(sorted(new), dtype=np.int64).reshape(-1, 3)
+def most_alike(look: FirstLook, pairs: Pairs, *, max_pairs: int) -> tuple[Pairs, NDArray[np.int64]]:
+    """At most so many of the pairs, those that agree best at some small shift, and that shift (x, y)."""
+    correlation, shifts = _correlating(look.halves, pairs)
+    beyond_chance = look.chance.surpassed_by(correlation, pairs)
+    kept = np.sort(best_first(beyond_chance, pairs, correlation)[:max_pairs])
+    return pairs[kept], shifts[kept]
+
+
+def best_first(likeness: NDArray, pairs: Pairs, correlation: NDArray) -> NDArray[np.int64]:
+    """Positions of the pairs, first the most alike or those that stand out among their images' candidates."""
+    ranks = [rankdata(-values) for values in (likeness, _standing_out(pairs, correlation))]
+    return np.argsort(np.minimum(*ranks), kind="stable")
+
+
+def likeness_of(table: pd.DataFrame) -> Numbers:
+    """Log-odds of a copy by the thumbnails alone, of pairs that are `aligned`, whatever the dataset.
+
+    Fitted by logistic regression to 560 pairs of CIFAR-10 that were hard to tell apart and judged by eye.
+    """
+    structure, colour = table["structure_z"], table["colour_agreement"]
+    return (0.58 * structure + 10.1 * colour - 6.6 * table["hue_degrees"].abs() / 180).to_numpy()
+
+
+def _standing_out(pairs: Pairs, correlation: NDArray) -> Numbers:
+    """By how much a pair agrees better (Fisher's z) than the middle one of either image's candidates."""
+    agreement = np.tile(fisher_z(correlation), 2)
+    image = pd.Series(pairs[:, :2].T.ravel())
+    middle = pd.Series(agreement).groupby(image).transform("median").to_numpy()
+    return (agreement - middle).reshape(2, -1).mean(axis=0)
+
+
+def aligned(look: FirstLook, pairs: Pairs, shifts: NDArray[np.int64], *, n_workers: int) -> pd.DataFrame:
+    """One row per pair, the better of its upright and its mirrored form, by rows.
+
+    `row_a`, `row_b`, `is_mirrored`; the evidence `structure_agreement` (a correlation), `structure_z` (beyond
+    chance) and `colour_agreement`; the change from a to b: `scale`, `stretch` (of width over height),
+    `rotation_degrees`, `shift_px`, `overlap_fraction`, `brightness_change` (of 255), `contrast_ratio`,
+    `hue_degrees`, `saturation_levels` and `tint_levels` (of 255: by how much colour spreads, and lies,
+    otherwise than the contrast alone would make it); and `MAP_COLUMNS`, from the pixels of a to those of b.
+    Pairs that share too little are not among them.
+    """
+    table = _aligned(look.images, look.structure, pairs, shifts, n_workers=n_workers)
+    table["structure_z"] = look.chance.surpassed_by(table["structure_agreement"].to_numpy(), pairs)
+    order = ["row_a", "row_b", "structure_agreement"]
+    table = table[table["overlap_fraction"] >= MIN_OVERLAP]
+    best = table.sort_values(order, ascending=[True, True, False], kind="stable")
+    return best.drop_duplicates(["row_a", "row_b"], ignore_index=True)
 
 
 # ---- shift -----------------------------------------------------------------------------------------------
@@ -145,16 +141,19 @@ def _faded_halves(structure: Planes) -> Planes:
     return halves / (np.linalg.norm(halves, axis=(1, 2), keepdims=True) + GRAIN)
 
 
-def _agreement_by_chance(halves: Planes, *, seed: int) -> Chance:
+def _cohort_rows(n: int, *, seed: int) -> NDArray[np.int64]:
+    return np.sort(np.random.default_rng(seed).choice(n, min(N_COHORT, n), replace=False))
+
+
+def _agreement_by_chance(halves: Planes, cohort: NDArray[np.int64]) -> Chance:
     """Each image's best correlation, at any small shift or mirrored, with every image of a random cohort."""
-    n, n_cohort = len(halves), min(N_COHORT, len(halves))
-    cohort = np.sort(np.random.default_rng(seed).choice(n, n_cohort, replace=False))
+    n, n_cohort = len(halves), len(cohort)
     views = _every_view(halves[cohort])
     mean, deviation = np.full(n, np.nan), np.full(n, np.nan)
     for rows in _blocks(n, 1024):
         vectors = halves[rows].reshape(-1, HALF_PX**2)
         best = (vectors @ views.T).reshape(len(vectors), -1, n_cohort).max(axis=1)
-        agreement = _fisher_z(best)
+        agreement = fisher_z(best)
         is_itself = np.arange(n)[rows, None] == cohort
         agreement = np.ma.array(agreement, mask=is_itself | _far_above_the_rest(agreement))
         mean[rows], deviation[rows] = agreement.mean(axis=1), agreement.std(axis=1)
@@ -179,12 +178,12 @@ def _every_view(halves: Planes) -> NDArray[np.float32]:
     return np.concatenate(views)
 
 
-def _fisher_z(correlation: NDArray) -> NDArray:
-    return np.arctanh(np.clip(correlation, 0, 0.9999))
+def fisher_z(correlation: NDArray) -> NDArray:
+    return np.arctanh(np.clip(correlation, 0, MAX_CORRELATION))
 
 
-def _correlating(halves: Planes, pairs: Pairs, chance: Chance) -> tuple[Pairs, NDArray[np.int64]]:
-    """The pairs that correlate beyond chance at some small shift, and that shift (x, y) in pixels."""
+def _correlating(halves: Planes, pairs: Pairs) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    """How well each pair correlates at the best small shift, and that shift (x, y) in pixels."""
     spectra = [fft.rfft2(halves), fft.rfft2(halves[:, :, ::-1])]  # upright, mirrored
     to_shifts = _inverse_transform_at_shifts()
     correlation, best = np.empty(len(pairs), dtype=np.float32), np.empty(len(pairs), dtype=np.int64)
@@ -196,9 +195,8 @@ def _correlating(halves: Planes, pairs: Pairs, chance: Chance) -> tuple[Pairs, N
         at_shifts = product.view(np.float32) @ to_shifts
         best[rows] = at_shifts.argmax(axis=1)
         correlation[rows] = at_shifts.max(axis=1)
-    kept = chance.surpassed_by(correlation, pairs) >= MIN_SHIFTED_Z
-    y, x = np.divmod(best[kept], len(SHIFTS))
-    return pairs[kept], 2 * np.stack([SHIFTS[x], SHIFTS[y]], axis=1)
+    y, x = np.divmod(best, len(SHIFTS))
+    return correlation, 2 * np.stack([SHIFTS[x], SHIFTS[y]], axis=1)
 
 
 def _inverse_transform_at_shifts() -> NDArray[np.float32]:
@@ -228,8 +226,9 @@ def _aligned(
             laid = zip(*pool.map(lay, pairs[rows], shifts[rows]), strict=True)
             correlation, warps, seconds, inside = (np.stack(part) for part in laid)
             table = pd.DataFrame(pairs[rows], columns=["row_a", "row_b", "is_mirrored"])
-            changes = _geometry_of(warps) | _colour_evidence(images[pairs[rows, 0]], seconds, inside)
-            tables.append(table.assign(correlation=correlation, **changes))
+            maps = dict(zip(MAP_COLUMNS, warps.reshape(-1, 6).T, strict=True))
+            changes = maps | _geometry_of(warps) | _colour_evidence(images[pairs[rows, 0]], seconds, inside)
+            tables.append(table.assign(structure_agreement=correlation, **changes))
             bar.update(len(table))
     return pd.concat(tables, ignore_index=True).astype({"is_mirrored": bool})
 
@@ -336,17 +335,6 @@ def _luma_and_chroma(images: Images) -> tuple[NDArray[np.float32], NDArray[np.co
     return pixels @ LUMA, pixels @ _CHROMA
 
 
-def _score(table: pd.DataFrame) -> pd.Series:
-    weights = CALIBRATION
-    log_odds = (
-        weights.bias
-        + weights.structure * table["structure_z"]
-        + weights.colour * table["colour_agreement"]
-        + weights.hue * table["hue_degrees"].abs() / 180
-    )
-    return 1 / (1 + np.exp(-log_odds))
-
-
 def _blocks(n: int, size: int = ROWS_AT_ONCE) -> list[slice]:
     return [slice(i, min(i + size, n)) for i in range(0, n, size)]
 
@@ -357,4 +345,5 @@ def _no_rows() -> pd.DataFrame:
     numbers = _geometry_of(np.zeros((0, 2, 3), dtype=np.float32))
     numbers |= _colour_evidence(no_image, no_image, np.zeros((0, SIDE_PX, SIDE_PX), dtype=bool))
     pairs = pd.DataFrame(np.zeros((0, 3), dtype=np.int64), columns=["row_a", "row_b", "is_mirrored"])
-    return pairs.assign(correlation=np.zeros(0), **numbers)
+    maps = dict.fromkeys(MAP_COLUMNS, np.zeros(0, dtype=np.float32))
+    return pairs.assign(structure_agreement=np.zeros(0), **maps, **numbers)
