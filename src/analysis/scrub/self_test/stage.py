@@ -69,10 +69,12 @@ def self_test(
     """Plant faults in a sample of the images and count which of them the checks find."""
     rng, rate = np.random.default_rng(seed), parameters.target_false_positive_rate
     sample = draw_sample(manifest, scan, thumbnails, n_images=parameters.n_images, rng=rng)
+    # one each, so that a fault more in one trial draws no others in the next
+    of_copies, of_quality, of_truncation, of_flips = rng.spawn(4)
     if len(sample) < MIN_IMAGES:
         return _nothing_tested(len(sample), rate)
     with tempfile.TemporaryDirectory(prefix="deepsight-") as name:
-        place = {"folder": Path(name), "n_planted": parameters.n_planted, "rng": rng}
+        place = {"folder": Path(name), "n_planted": parameters.n_planted}
         of_copies, copy_scores = try_copies(
             sample, duplicate_search, min_score=duplicates.min_score, target_rate=rate, seed=seed, **place
         )
@@ -81,7 +83,7 @@ def self_test(
             try_quality(sample, quality_checks, target_rate=rate, **place),
             try_truncation(sample, quality_checks, **place),
         ]
-    flips = {"n_planted": parameters.n_planted, "target_rate": rate, "seed": seed, "rng": rng}
+    flips = {"n_planted": parameters.n_planted, "target_rate": rate, "seed": seed, "rng": of_flips}
     of_labels, label_scores = try_flips(
         sample, embeddings, duplicate_pairs, label_probabilities, label_issues, **flips
     )
