@@ -70,20 +70,26 @@ def self_test(
     rng, rate = np.random.default_rng(seed), parameters.target_false_positive_rate
     sample = draw_sample(manifest, scan, thumbnails, n_images=parameters.n_images, rng=rng)
     # one each, so that a fault more in one trial draws no others in the next
-    of_copies, of_quality, of_truncation, of_flips = rng.spawn(4)
+    draws = dict(zip(("copies", "quality", "truncation", "flips"), rng.spawn(4), strict=True))
     if len(sample) < MIN_IMAGES:
         return _nothing_tested(len(sample), rate)
     with tempfile.TemporaryDirectory(prefix="deepsight-") as name:
         place = {"folder": Path(name), "n_planted": parameters.n_planted}
         of_copies, copy_scores = try_copies(
-            sample, duplicate_search, min_score=duplicates.min_score, target_rate=rate, seed=seed, **place
+            sample,
+            duplicate_search,
+            min_score=duplicates.min_score,
+            target_rate=rate,
+            seed=seed,
+            rng=draws["copies"],
+            **place,
         )
         outcomes = [
             of_copies,
-            try_quality(sample, quality_checks, target_rate=rate, **place),
-            try_truncation(sample, quality_checks, **place),
+            try_quality(sample, quality_checks, target_rate=rate, rng=draws["quality"], **place),
+            try_truncation(sample, quality_checks, rng=draws["truncation"], **place),
         ]
-    flips = {"n_planted": parameters.n_planted, "target_rate": rate, "seed": seed, "rng": of_flips}
+    flips = {"n_planted": parameters.n_planted, "target_rate": rate, "seed": seed, "rng": draws["flips"]}
     of_labels, label_scores = try_flips(
         sample, embeddings, duplicate_pairs, label_probabilities, label_issues, **flips
     )
