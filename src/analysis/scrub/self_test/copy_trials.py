@@ -91,7 +91,7 @@ def judge_pairs(pairs: pd.DataFrame, planted: pd.DataFrame) -> pd.DataFrame:
     # an exact copy may stand for its original in the near pairs, which are the dataset's own then
     exact = {frozenset(end) for end in ends[is_exact].tolist()}
     stands_for = {copy: first for copy, first in original_of.items() if frozenset((copy, first)) in exact}
-    ends[~is_exact] = [[stands_for.get(end, end) for end in pair] for pair in ends[~is_exact].tolist()]
+    ends[~is_exact] = np.vectorize(lambda end: stands_for.get(end, end), otypes=[ends.dtype])(ends[~is_exact])
     is_planted = np.isin(ends, planted["item_id"])
     natural = ~is_planted.any(axis=1)
     same, alike = (

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -22,8 +22,8 @@ from analysis.scrub.self_test.figures import plot_examples, plot_recall
 from analysis.scrub.self_test.label_trials import SCORE_COLUMNS, try_flips
 from analysis.scrub.self_test.parameters import SelfTestParameters
 from analysis.scrub.self_test.quality_trials import try_quality, try_truncation
-from analysis.scrub.self_test.sample import draw_sample
-from analysis.scrub.self_test.trials import Threshold, Trial
+from analysis.scrub.self_test.sample import PlantedSample, draw_sample
+from analysis.scrub.self_test.trials import Outcome, Threshold, Trial
 from analysis.statistics.proportions import proportion_of, wilson_interval
 
 MIN_IMAGES = 50
@@ -73,22 +73,9 @@ def self_test(
     draws = dict(zip(("copies", "quality", "truncation", "flips"), rng.spawn(4), strict=True))
     if len(sample) < MIN_IMAGES:
         return _nothing_tested(len(sample), rate)
-    with tempfile.TemporaryDirectory(prefix="deepsight-") as name:
-        place = {"folder": Path(name), "n_planted": parameters.n_planted}
-        of_copies, copy_scores = try_copies(
-            sample,
-            duplicate_search,
-            min_score=duplicates.min_score,
-            target_rate=rate,
-            seed=seed,
-            rng=draws["copies"],
-            **place,
-        )
-        outcomes = [
-            of_copies,
-            try_quality(sample, quality_checks, target_rate=rate, rng=draws["quality"], **place),
-            try_truncation(sample, quality_checks, rng=draws["truncation"], **place),
-        ]
+    outcomes, copy_scores = _try_pictures(
+        sample, duplicate_search, duplicates, quality_checks, parameters, draws, seed=seed
+    )
     flips = {"n_planted": parameters.n_planted, "target_rate": rate, "seed": seed, "rng": draws["flips"]}
     of_labels, label_scores = try_flips(
         sample, embeddings, duplicate_pairs, label_probabilities, label_issues, **flips
@@ -115,6 +102,37 @@ def self_test(
         figures=[plot_recall(results), plot_examples(trials, n_examples=parameters.n_examples_shown)],
         notes=_notes(trials, len(sample), len(manifest)),
     )
+
+
+def _try_pictures(
+    sample: PlantedSample,
+    duplicate_search: DuplicateSearchParameters,
+    duplicates: DuplicatesParameters,
+    quality_checks: QualityChecksParameters,
+    parameters: SelfTestParameters,
+    draws: Mapping[str, np.random.Generator],
+    *,
+    seed: int,
+) -> tuple[list[Outcome], pd.DataFrame]:
+    """The faults that are pictures, planted as files; the table is of the scores of copies."""
+    rate = parameters.target_false_positive_rate
+    with tempfile.TemporaryDirectory(prefix="deepsight-") as name:
+        place = {"folder": Path(name), "n_planted": parameters.n_planted}
+        of_copies, copy_scores = try_copies(
+            sample,
+            duplicate_search,
+            min_score=duplicates.min_score,
+            target_rate=rate,
+            seed=seed,
+            rng=draws["copies"],
+            **place,
+        )
+        outcomes = [
+            of_copies,
+            try_quality(sample, quality_checks, target_rate=rate, rng=draws["quality"], **place),
+            try_truncation(sample, quality_checks, rng=draws["truncation"], **place),
+        ]
+    return outcomes, copy_scores
 
 
 def _results(trials: Sequence[Trial]) -> pd.DataFrame:
