@@ -23,6 +23,7 @@ from analysis.scrub.quality_checks.findings import Check
 TILE_PX = 200  # shown at about 100 px in the report, twice that on a slide
 NO_LABEL = "(no label)"
 LOG_BASES = {"odd_size": 10, "odd_aspect_ratio": 2}  # the other measures are drawn on a linear axis
+TITLE_WIDTH = 38  # characters of a line above a small drawing
 N_BINS = 50
 
 
@@ -203,7 +204,9 @@ def measure_distributions(checks: Sequence[Check]) -> Figure:
     measured = [check for check in checks if check.measure is not None]
     n_columns = 3
     n_rows = -(-len(measured) // n_columns)
-    drawing, axes = new_figure(width=10, height=2.7 * n_rows, rows=n_rows, columns=n_columns)
+    drawing, axes = new_figure(width=10, height=3.0 * n_rows, rows=n_rows, columns=n_columns)
+    for unused in axes.flat[len(measured) :]:
+        unused.set_axis_off()
     tables = [plot_measure(check, ax=ax) for check, ax in zip(measured, axes.flat, strict=False)]
     return Figure(
         name="measures",
@@ -237,7 +240,8 @@ def plot_measure(check: Check, *, ax: Axes) -> pd.DataFrame:
         ax.set_xscale("log", base=base)
         ax.xaxis.set_major_formatter(lambda x, _: f"{x:,.0f}" if x >= 1 else f"{x:g}")
         ax.xaxis.set_minor_formatter("")
-    ax.set_title(f"{check.kind.title}: {check.is_flagged.sum():,} of {len(values):,}", fontsize=10)
+    title = textwrap.fill(f"{check.kind.title}: {check.is_flagged.sum():,} of {len(values):,}", TITLE_WIDTH)
+    ax.set_title(title, fontsize=9)
     bins = {"measure": check.measure.name, "from": edges[:-1], "to": edges[1:], "n_images": counts}
     return pd.DataFrame(bins)
 
