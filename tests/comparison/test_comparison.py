@@ -10,13 +10,11 @@ import pandas as pd
 import pytest
 import yaml
 
-from analysis.comparison.findings import compare_findings
 from analysis.comparison.inputs import input_changes, pair_images
 from analysis.comparison.metrics import compare_metrics
 from analysis.comparison.page import as_html, as_markdown, blocks_of
-from analysis.comparison.predictions import model_change
 from analysis.comparison.sides import Side
-from analysis.comparison.verdict import Comparison, harms, verdict_on
+from analysis.comparison.verdict import compare_sides, harms, verdict_on
 from analysis.contract import InputError
 
 N, CLASSES = 400, ["cat", "dog", "eel", "fox"]
@@ -102,18 +100,6 @@ def side(
     return Side(name, files.get)
 
 
-def compared(before: Side, after: Side) -> Comparison:
-    inputs = input_changes(before, after)
-    return Comparison(
-        before,
-        after,
-        inputs,
-        model_change(before, after, inputs.data),
-        compare_findings(before, after, inputs.data),
-        compare_metrics(before, after),
-    )
-
-
 def fifty_leaks() -> pd.DataFrame:
     return findings([(i, 200 + i) for i in range(50)])
 
@@ -122,7 +108,7 @@ def fifty_leaks() -> pd.DataFrame:
 
 
 def test_same_predictions_are_no_change() -> None:
-    found = compared(side(), side())
+    found = compare_sides(side(), side())
     assert (found.model.scores["change"] == 0).all()
     assert found.model.flips.empty
     assert verdict_on(found, []).startswith("No sure harm: accuracy shows no sure change")
@@ -134,13 +120,13 @@ def test_models_that_differ_by_chance_are_told_apart_in_few_of_100() -> None:
     for seed in range(100):
         rng = np.random.default_rng(seed)
         wrong = [rng.permutation(N)[:40] for _ in range(2)]
-        found = compared(side(wrong=wrong[0]), side(wrong=wrong[1]))
+        found = compare_sides(side(wrong=wrong[0]), side(wrong=wrong[1]))
         told += len(harms(found, ["accuracy", "class-recall"])) > 0
     assert told <= 5
 
 
 def test_twenty_predictions_turned_wrong_are_found() -> None:
-    found = compared(side(), side(wrong=np.arange(60)))
+    found = compare_sides(side(), side(wrong=np.arange(60)))
     assert harms(found, ["accuracy"]) == ["accuracy fell by 5.0 points"]
     assert (found.model.flips["flip"] == "right to wrong").all()
     assert sorted(found.model.flips["path_after"]) == [f"{i:03}.png" for i in range(40, 60)]
@@ -149,22 +135,30 @@ def test_twenty_predictions_turned_wrong_are_found() -> None:
 
 def test_a_class_that_is_lost_is_found_and_no_other() -> None:
     eels = np.flatnonzero(np.arange(N) % 4 == 2)
-    found = compared(side(), side(wrong=np.union1d(np.arange(40), eels)))
+    found = compare_sides(side(), side(wrong=np.union1d(np.arange(40), eels)))
     assert harms(found, ["class-recall"]) == ["recall of eel fell by 90.0 points"]
+
+
+def test_a_recall_is_corrected_for_the_number_of_classes() -> None:
+    """Six lost of six that changed: p is 0.03 of one class alone, and 0.13 as the best of four."""
+    foxes = np.flatnonzero(np.arange(N) % 4 == 3)[-6:]
+    found = compare_sides(side(), side(wrong=np.r_[FIRST_40, foxes]))
+    assert found.model.recalls.set_index("label").loc["fox", "p_value"] == pytest.approx(4 * 2 * 0.5**6)
+    assert harms(found, ["class-recall"]) == []
 
 
 def test_images_are_paired_by_content_wherever_they_lie() -> None:
     order = np.random.default_rng(0).permutation(N)
     moved = manifest().iloc[order].assign(item_id=np.arange(N), path=[f"new/{i}.png" for i in range(N)])
     wrong = np.flatnonzero(np.isin(order, np.arange(40)))
-    found = compared(side(), side(rows=moved.reset_index(drop=True), wrong=wrong))
+    found = compare_sides(side(), side(rows=moved.reset_index(drop=True), wrong=wrong))
     assert found.model.n_items == N
     assert found.model.flips.empty
     assert set(found.inputs.counts.values()) == {0}
 
 
 def test_images_that_one_side_judged_are_left_out_and_counted() -> None:
-    found = compared(side(), side(rows=manifest(300)))
+    found = compare_sides(side(), side(rows=manifest(300)))
     assert (found.model.n_items, found.model.n_left_out) == (300, 100)
     assert found.inputs.counts["gone"] == 100
 
@@ -182,10 +176,10 @@ def test_copies_of_one_content_are_paired_one_to_one() -> None:
 
 
 def test_fifty_new_leaks_are_counted() -> None:
-    found = compared(side(), side(found=fifty_leaks()))
+    found = compare_sides(side(), side(found=fifty_leaks()))
     assert harms(found, ["leaks"]) == ["50 new leaks"]
     turned = fifty_leaks().rename(columns={"item_id": "other_item_id", "other_item_id": "item_id"})
-    assert harms(compared(side(found=fifty_leaks()), side(found=turned)), ["new-findings"]) == []
+    assert harms(compare_sides(side(found=fifty_leaks()), side(found=turned)), ["new-findings"]) == []
 
 
 @pytest.mark.parametrize(
@@ -203,7 +197,7 @@ def test_a_figure_is_held_against_its_interval(after: dict, noise: str) -> None:
 
 
 def test_a_bound_on_a_figure_is_held() -> None:
-    found = compared(side(), side(metrics={"ece": 0.2}))
+    found = compare_sides(side(), side(metrics={"ece": 0.2}))
     assert harms(found, ["evaluate.ece>0.1"]) == ["evaluate.ece is 0.2"]
     assert harms(found, ["evaluate.ece<0.1"]) == []
     for wrong in ("evaluate.none>1", "nonsense"):
@@ -232,15 +226,20 @@ def test_labels_and_paths_are_no_markup(write: Callable[..., str]) -> None:
     rows["path"] = "<img src=x>" + rows["path"]
     judged = predictions(rows, np.arange(5))
     assert "<script>|x|" in judged["label"].cat.categories
-    found = compared(side(rows=rows), side(rows=rows, wrong=np.arange(80), found=fifty_leaks()))
+    found = compare_sides(side(rows=rows), side(rows=rows, wrong=np.arange(80), found=fifty_leaks()))
     page = write("a verdict", blocks_of(found, all_rows=False), ("<b>", "after"))
     assert "<script>" not in page
     assert "<img src=x>" not in page
     assert "30 more: --all lists them" in page or "30 more: \\-\\-all" in page
 
 
-def test_a_state_without_predictions_is_compared_by_what_it_has() -> None:
-    bare = replace(side(), read=lambda path: None if "predictions" in path else side().read(path))
-    found = compared(bare, side())
+@pytest.mark.parametrize("predicted", [None, parquet(pd.DataFrame({"unjudged": ["one class"]}))])
+def test_a_state_without_predictions_is_compared_by_what_it_has(predicted: bytes | None) -> None:
+    bare = replace(side(), read=lambda path: predicted if "predictions" in path else side().read(path))
+    found = compare_sides(bare, side(found=fifty_leaks()))
     assert found.model is None
-    assert "no image was judged by both" in verdict_on(found, [])
+    assert verdict_on(found, []).startswith("The classifiers cannot be compared")
+    assert harms(found, ["leaks"]) == ["50 new leaks"]
+    for asked in ("accuracy", "class-recall"):  # no answer is not a good one
+        with pytest.raises(InputError, match="judged by both"):
+            harms(found, [asked])

@@ -7,13 +7,9 @@ import os
 import sys
 from pathlib import Path
 
-from analysis.comparison.findings import compare_findings
-from analysis.comparison.inputs import input_changes
-from analysis.comparison.metrics import compare_metrics
 from analysis.comparison.page import Block, as_html, as_markdown, blocks_of
-from analysis.comparison.predictions import model_change
 from analysis.comparison.sides import Side, commit_side, folder_side
-from analysis.comparison.verdict import NAMED, Comparison, harms, verdict_on
+from analysis.comparison.verdict import NAMED, compare_sides, harms, verdict_on
 from analysis.contract import InputError
 from analysis.pipeline.stale import stale_stages
 
@@ -58,15 +54,7 @@ def compare_parser() -> argparse.ArgumentParser:
 
 def _run(arguments: argparse.Namespace) -> int:
     before, after = _sides(arguments)
-    inputs = input_changes(before, after)
-    compared = Comparison(
-        before,
-        after,
-        inputs,
-        model_change(before, after, inputs.data),
-        compare_findings(before, after, inputs.data),
-        compare_metrics(before, after),
-    )
+    compared = compare_sides(before, after)
     broken = harms(compared, arguments.fail_on)
     sentence = verdict_on(compared, broken)
     blocks = blocks_of(compared, all_rows=arguments.all)

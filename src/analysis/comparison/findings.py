@@ -6,8 +6,9 @@ import numpy as np
 import pandas as pd
 
 from analysis.comparison.sides import Side
+from analysis.scrub.duplicates.findings import GROUP_IN_TEST, GROUP_IN_VALIDATION, LEAKED
 
-LEAKS = ("leaked_image",)
+LEAKS = tuple(kind.name for kind in (LEAKED, GROUP_IN_TEST, GROUP_IN_VALIDATION))
 STATES = ("new", "gone", "kept")
 
 

@@ -17,7 +17,7 @@ from analysis.statistics.rank_tests import holm
 PREDICTIONS = "data/predictions.parquet"
 OUTCOMES = "analysis_outputs/corruption_trials/corruption_outcomes.parquet"
 SIDES = ("before", "after")
-N_RESAMPLES = 1000
+N_RESAMPLES, SEED = 1000, 0
 N_BINS = 15  # of the calibration error, of equal width
 SURE = 0.05  # of a p-value after correction
 
@@ -47,7 +47,7 @@ class ModelChange:
     flips: pd.DataFrame
 
 
-def model_change(before: Side, after: Side, images: pd.DataFrame, *, seed: int = 0) -> ModelChange | None:
+def model_change(before: Side, after: Side, images: pd.DataFrame) -> ModelChange | None:
     """None where one of the states judged nothing, or no image was judged by both."""
     old, new = before.table(PREDICTIONS), after.table(PREDICTIONS)
     if old is None or new is None:
@@ -59,7 +59,7 @@ def model_change(before: Side, after: Side, images: pd.DataFrame, *, seed: int =
     return ModelChange(
         len(pairs),
         n_left_out,
-        _scores(pairs, classes, seed=seed),
+        _scores(pairs, classes),
         _recalls(pairs),
         _corruptions(before.table(OUTCOMES), after.table(OUTCOMES), images),
         _flips(pairs),
@@ -96,7 +96,7 @@ def _judged(predictions: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def _scores(pairs: pd.DataFrame, classes: list[str], *, seed: int) -> pd.DataFrame:
+def _scores(pairs: pd.DataFrame, classes: list[str]) -> pd.DataFrame:
     """Accuracy by Newcombe's interval, all else by resampling the images, the same for both states."""
     right = {
         side: (pairs[f"predicted_{side}"] == pairs["label"]).to_numpy(bool) for side in ("before", "after")
@@ -115,7 +115,7 @@ def _scores(pairs: pd.DataFrame, classes: list[str], *, seed: int) -> pd.DataFra
     ]
     whole = np.arange(len(pairs))
     once = [_measures(actual, *state, whole, len(classes)) for state in states]
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(SEED)
     resampled = []
     for size in chunks_of(N_RESAMPLES, len(pairs)):
         for drawn in rng.integers(len(pairs), size=(size, len(pairs))):

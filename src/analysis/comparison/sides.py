@@ -17,6 +17,7 @@ import yaml
 
 from analysis.contract import InputError
 from analysis.pipeline.dvc_repo import open_repo
+from analysis.pipeline.unjudged import UNJUDGED
 
 DAG, LOCK, PARAMETERS = "dvc.yaml", "dvc.lock", "params.yaml"
 
@@ -43,12 +44,16 @@ class Side:
         return [path for path in outputs_in(self.stages) if Path(path).name == file_name]
 
     def table(self, path: str) -> pd.DataFrame | None:
+        """None, too, where the stage had nothing to judge."""
         content = self.read(path)
-        return None if content is None else pd.read_parquet(io.BytesIO(content))
+        found = None if content is None else pd.read_parquet(io.BytesIO(content))
+        return None if found is None or list(found.columns) == [UNJUDGED] else found
 
     def array(self, path: str) -> np.ndarray | None:
+        """As `table`."""
         content = self.read(path)
-        return None if content is None else np.load(io.BytesIO(content), allow_pickle=False)
+        found = None if content is None else np.load(io.BytesIO(content), allow_pickle=False)
+        return None if found is None or found.ndim == 0 else found
 
     def metrics(self, path: str) -> dict[str, Any]:
         return json.loads(self.read(path) or b"{}")

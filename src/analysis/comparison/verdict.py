@@ -8,9 +8,10 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from analysis.comparison.findings import LEAKS
-from analysis.comparison.inputs import InputChanges
-from analysis.comparison.predictions import SURE, ModelChange
+from analysis.comparison.findings import LEAKS, compare_findings
+from analysis.comparison.inputs import InputChanges, input_changes
+from analysis.comparison.metrics import compare_metrics
+from analysis.comparison.predictions import SURE, ModelChange, model_change
 from analysis.comparison.sides import Side
 from analysis.contract import InputError
 
@@ -30,13 +31,25 @@ class Comparison:
     metrics: pd.DataFrame
 
 
+def compare_sides(before: Side, after: Side) -> Comparison:
+    inputs = input_changes(before, after)
+    return Comparison(
+        before,
+        after,
+        inputs,
+        model_change(before, after, inputs.data),
+        compare_findings(before, after, inputs.data),
+        compare_metrics(before, after),
+    )
+
+
 def harms(compared: Comparison, fail_on: Sequence[str]) -> list[str]:
     """What happened of what `fail_on` names, a sentence each.
 
     Raises
     ------
     InputError
-        If a name is none of `NAMED` and no STAGE.METRIC>VALUE, or there is no such metric.
+        If a name is none of `NAMED` and no STAGE.METRIC>VALUE, or what it asks about is not there.
     """
     found = []
     for name in fail_on:
@@ -45,16 +58,26 @@ def harms(compared: Comparison, fail_on: Sequence[str]) -> list[str]:
 
 
 def _accuracy_fell(compared: Comparison) -> list[str]:
-    if compared.model is None:
-        return []
-    row = compared.model.scores.set_index("measure").loc["accuracy"]
+    row = _accuracy(_model(compared, "accuracy"))
     return [f"accuracy fell by {-100 * row.change:.1f} points"] if row.high < 0 else []
 
 
 def _recall_fell(compared: Comparison) -> list[str]:
+    return _recalls_that_fell(_model(compared, "class-recall"))
+
+
+def _model(compared: Comparison, name: str) -> ModelChange:
     if compared.model is None:
-        return []
-    recalls = compared.model.recalls
+        raise InputError(f"--fail-on {name}: no test image was judged by both classifiers.")
+    return compared.model
+
+
+def _accuracy(model: ModelChange) -> pd.Series:
+    return model.scores.set_index("measure").loc["accuracy"]
+
+
+def _recalls_that_fell(model: ModelChange) -> list[str]:
+    recalls = model.recalls
     fell = recalls[(recalls["p_value"] < SURE) & (recalls["change"] < 0)]
     return [f"recall of {row.label} fell by {-100 * row.change:.1f} points" for row in fell.itertuples()]
 
@@ -90,19 +113,16 @@ def verdict_on(compared: Comparison, broken: Sequence[str]) -> str:
     """The first line: harm that was asked about, else what surely became worse or better, in one sentence."""
     if broken:
         return f"Failed: {'; '.join(broken)}."
-    parts = []
-    if compared.model is None:
-        parts.append("no image was judged by both classifiers")
-    else:
-        row = compared.model.scores.set_index("measure").loc["accuracy"]
-        word = "is better" if row.low > 0 else "is worse" if row.high < 0 else "shows no sure change"
-        parts.append(
-            f"accuracy {word}: {row.before:.1%} → {row.after:.1%} ({100 * row.change:+.1f} points, 95% "
-            f"interval {100 * row.low:+.1f} to {100 * row.high:+.1f}, {compared.model.n_items:,} test images)"
-        )
-        if fell := _recall_fell(compared):
-            parts.append("; ".join(fell))
     states = compared.findings["state"].value_counts()
-    parts.append(f"{states.get('new', 0):,} new findings, {states.get('gone', 0):,} gone")
-    sure = any("worse" in part or "fell" in part for part in parts)
-    return f"{'Sure harm' if sure else 'No sure harm'}: {'; '.join(parts)}."
+    of_findings = f"{states.get('new', 0):,} new findings, {states.get('gone', 0):,} gone"
+    if compared.model is None:
+        return f"The classifiers cannot be compared, as no test image was judged by both; {of_findings}."
+    row, fell = _accuracy(compared.model), _recalls_that_fell(compared.model)
+    word = "is better" if row.low > 0 else "is worse" if row.high < 0 else "shows no sure change"
+    parts = [
+        f"accuracy {word}: {row.before:.1%} → {row.after:.1%} ({100 * row.change:+.1f} points, 95% interval "
+        f"{100 * row.low:+.1f} to {100 * row.high:+.1f}, {compared.model.n_items:,} test images)",
+        *fell,
+        of_findings,
+    ]
+    return f"{'Sure harm' if row.high < 0 or fell else 'No sure harm'}: {'; '.join(parts)}."

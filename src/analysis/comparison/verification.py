@@ -118,7 +118,7 @@ def _compare(stage: Stage, scratch: Path, workspace: Path, recorded: dict[str, s
     differing = [
         file
         for out in stage.outs
-        for file in _files_that_differ(out, scratch, workspace, recorded[out.as_posix()])
+        for file in _files_that_differ(out, scratch, workspace, recorded.get(out.as_posix(), ""))
     ]
     if not differing:
         return Verified(stage.name, EQUAL)

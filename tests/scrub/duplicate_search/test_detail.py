@@ -45,6 +45,15 @@ def test_detail_tells_a_second_picture_of_one_scene_from_a_copy() -> None:
     assert compared(first, through_jpeg(first, 60))["detail_agreement"] > 0.85
 
 
+def test_a_strong_outline_in_common_weighs_no_more_than_the_grain_beside_it() -> None:
+    first, second = (texture(seed, fine=4) // 2 for seed in (0, 1))
+    for picture in (first, second):
+        cv2.circle(picture, (120, 120), 80, 255, 3)
+        cv2.line(picture, (10, 30), (230, 60), 255, 3)
+    assert compared(first, second)["detail_agreement"] < 0.7  # 0.995 if not divided by its strength nearby
+    assert compared(first, through_jpeg(first, 90))["detail_agreement"] > 0.9
+
+
 @pytest.mark.parametrize(
     "change",
     [

@@ -4,8 +4,10 @@ import cv2
 import numpy as np
 import pandas as pd
 import pytest
+from PIL import Image
 from scipy.ndimage import gaussian_filter
 
+from analysis.dataset.images import ImageError, open_as_seen
 from analysis.scrub.duplicate_search import scoring
 from analysis.scrub.duplicate_search.candidates import without_borders
 from analysis.scrub.duplicate_search.scoring import Compared, score_pairs
@@ -66,9 +68,25 @@ def test_scores_bound_the_work_and_count_what_was_left_out(
     assert compared.n_candidates == (N + 1) * N / 2
     assert compared.n_aligned <= 200
     assert compared.n_opened == len(found) <= 60
-    assert compared.n_left_out > 0
+    n_not_aligned = compared.n_candidates - 200
+    assert n_not_aligned < compared.n_left_out <= compared.n_candidates - 50
     is_copy = (found["row_a"] == 7) & (found["row_b"] == N)
     assert is_copy.any()  # the best come first
+
+
+def test_images_that_are_gone_since_the_scan_are_counted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def open_but_7(path: str, **options: object) -> Image.Image:
+        if Path(path).name == "7.png":
+            raise ImageError("missing", "gone")
+        return open_as_seen(path, **options)
+
+    monkeypatch.setattr(scoring, "open_as_seen", open_but_7)
+    pictures = in_one_pose(N)
+    found, compared = scored(tmp_path, [*pictures, through_jpeg(pictures[7], 80)])
+    assert compared.n_gone == 1
+    assert (found["score"] < 0.1).all()
 
 
 def test_two_copies_of_one_image_are_compared_though_the_search_did_not(tmp_path: Path) -> None:

@@ -298,10 +298,12 @@ def test_images_without_a_group_are_not_one_group(dataset: Dataset) -> None:
 
 
 def test_the_search_says_what_it_left_out_and_where_copies_cannot_be_told() -> None:
-    compared = Compared(900_000, 40_000, 6_000, n_left_out=0, copies_told_fraction=0.97)
+    compared = Compared(900_000, 40_000, 6_000, n_left_out=0, n_gone=0, copies_told_fraction=0.97)
     assert notes_on(compared) == []
     (left_out,) = notes_on(replace(compared, n_left_out=1234))
-    assert left_out.startswith("1,234 pairs were not opened")
+    assert left_out.startswith("1,234 pairs were left out")
+    (gone,) = notes_on(replace(compared, n_gone=7))
+    assert gone.startswith("7 images could not be opened any more")
     (untold,) = notes_on(replace(compared, copies_told_fraction=0.2))
     assert untold.startswith("Of copies planted here 20% could be told")
 

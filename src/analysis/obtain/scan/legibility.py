@@ -20,9 +20,7 @@ from numpy.typing import NDArray
 
 SHADE_TOLERANCE = 16  # grey levels by which noise and JPEG change a border's one shade
 LONE_FRACTION = 0.02  # of a line: dust, and letters that stand in a border
-FILLED_FRACTION = (
-    0.7  # of a line across the inner picture: differs from the border where the picture has begun
-)
+FILLED_FRACTION = 0.7  # of a line across the inner picture: differs from the border once that has begun
 SKEW_FRACTION = 0.08  # of the side: a border may run out askew over so much, which is 4.5 degrees
 INSET_PX = 3  # at working size: what lies so near to a border's edge is blurred with it, or sharp by it
 MIN_BORDERED_PX = 64  # longer side, below which no border is looked for
@@ -48,10 +46,8 @@ def inner_box(luma: NDArray[np.uint8]) -> Box:
         return WHOLE
     top, bottom, left, right = (start + INSET_PX if start else 0 for start in starts)
     height, width = luma.shape
-    if (
-        height - top - bottom < MIN_INNER_FRACTION * height
-        or width - left - right < MIN_INNER_FRACTION * width
-    ):
+    inner_fractions = (height - top - bottom) / height, (width - left - right) / width
+    if min(inner_fractions) < MIN_INNER_FRACTION:
         return WHOLE
     box = (slice(top, height - bottom), slice(left, width - right))
     means = cv2.blur(np.ascontiguousarray(luma[box]), (3, 3))

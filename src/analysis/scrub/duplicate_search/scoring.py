@@ -25,9 +25,7 @@ from analysis.scrub.duplicate_search.yardstick import Yardstick, fit_yardstick
 MAX_ALIGNED = 40_000  # pairs of thumbnails: half a minute of one core
 MAX_OPENED, MAX_SMALL_OPENED = 6_000, 12_000  # pairs of files: at most a minute of one core
 N_OTHERS = 500  # of these, pairs from all over
-PLANTED_BELOW = (
-    0.005  # of planted copies that agree no better at the first look: so little is not looked into
-)
+PLANTED_BELOW = 0.005  # of planted copies that agree no better at the first look: less is not looked into
 COPY_SCORE = 0.5  # more likely a copy than not: pairs between the copies of one image are tried as well
 MAX_SPOKES = 50  # copies of one image between which pairs are tried: a thousand would make half a million
 
@@ -41,7 +39,9 @@ class Compared:
     n_candidates, n_aligned, n_opened
         Pairs, of planted copies aside.
     n_left_out
-        Pairs that the second look would have been worth, had there been time.
+        Candidates that were not aligned, and pairs that would have been worth opening, for want of time.
+    n_gone
+        Images that could not be opened any more; nothing they are in counts as a copy.
     copies_told_fraction
         Of copies planted here, the share that scores more likely a copy than not.
     """
@@ -50,6 +50,7 @@ class Compared:
     n_aligned: int
     n_opened: int
     n_left_out: int
+    n_gone: int
     copies_told_fraction: float
 
 
@@ -70,7 +71,8 @@ def score_pairs(
     n = len(images)
     copies, cut_of_copies = without_borders(planted.thumbnails)
     look = first_look(np.concatenate([pictures, copies]), n_drawn_from=n, seed=seed)
-    opener = _opener(images, np.concatenate([cut_px, cut_of_copies]), planted)
+    gone: set[int] = set()
+    opener = _opener(images, np.concatenate([cut_px, cut_of_copies]), planted, gone)
 
     def looked_at(pairs: Pairs, *, max_aligned: int) -> pd.DataFrame:
         return aligned(look, *most_alike(look, pairs, max_pairs=max_aligned), n_workers=n_workers)
@@ -85,6 +87,7 @@ def score_pairs(
     is_small = images[["width_px", "height_px"]].to_numpy(dtype=float).max(axis=1) <= ENLARGED_UP_TO_PX
     max_opened = MAX_SMALL_OPENED if is_small.all() else MAX_OPENED
     found = opened(_best_and_some(worth, first, max_pairs=max_opened))
+    n_not_opened = len(_others_than(found, worth))
     yardstick = fit_yardstick(known, found)
     found = found.assign(score=yardstick.score(found))
     more = _between_copies(found[found["score"] >= COPY_SCORE], known=candidates)
@@ -94,7 +97,8 @@ def score_pairs(
         n_candidates=len(candidates),
         n_aligned=len(first),
         n_opened=len(found),
-        n_left_out=max(len(worth) - max_opened, 0),
+        n_left_out=max(len(candidates) - MAX_ALIGNED, 0) + n_not_opened,
+        n_gone=len(gone),
         copies_told_fraction=_told_fraction(yardstick, known),
     )
     return found.sort_values(["row_a", "row_b"], ignore_index=True), compared
@@ -111,19 +115,23 @@ def _worth_opening(pairs: pd.DataFrame, planted: pd.DataFrame) -> pd.DataFrame:
 def _best_and_some(worth: pd.DataFrame, pairs: pd.DataFrame, *, max_pairs: int) -> pd.DataFrame:
     """The best that are worth opening, and some of all others: they show where look-alikes lie."""
     best = worth.head(max_pairs - N_OTHERS)
-    rest = pairs.merge(best[["row_a", "row_b"]], how="left", indicator=True)["_merge"].eq("left_only")
-    others = pairs[rest.to_numpy()]
+    others = _others_than(best, pairs)
     return pd.concat(
         [best, others.iloc[:: max(1, len(others) // N_OTHERS)].head(N_OTHERS)], ignore_index=True
     )
+
+
+def _others_than(some: pd.DataFrame, pairs: pd.DataFrame) -> pd.DataFrame:
+    is_other = pairs.merge(some[["row_a", "row_b"]], how="left", indicator=True)["_merge"].eq("left_only")
+    return pairs[is_other.to_numpy()]
 
 
 def _told_fraction(yardstick: Yardstick, planted: pd.DataFrame) -> float:
     return float((yardstick.score(planted) >= COPY_SCORE).mean()) if len(planted) else np.nan
 
 
-def _opener(images: pd.DataFrame, cut_px: NDArray[np.int64], planted: Planted) -> Opener:
-    """Opens the picture of a row: first the images, then the planted copies."""
+def _opener(images: pd.DataFrame, cut_px: NDArray[np.int64], planted: Planted, gone: set[int]) -> Opener:
+    """Opens the picture of a row: first the images, then the planted copies. What cannot be is in `gone`."""
     paths, ranges, n = images["path"].to_numpy(), images["value_range"].to_numpy(), len(images)
 
     def open_luma(row: int) -> Luma | None:
@@ -132,6 +140,7 @@ def _opener(images: pd.DataFrame, cut_px: NDArray[np.int64], planted: Planted) -
         try:
             picture = open_as_seen(paths[row], value_range=ranges[row], allow_truncated=True)
         except ImageError:  # gone since the scan: then nothing says that it is a copy
+            gone.add(row)
             return None
         return reduced(np.asarray(picture.convert("L")), cut_px[row])
 

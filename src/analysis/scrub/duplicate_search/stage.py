@@ -36,6 +36,7 @@ def duplicate_search(
             "n_aligned_pairs": compared.n_aligned,
             "n_opened_pairs": compared.n_opened,
             "n_pairs_left_out": compared.n_left_out,
+            "n_images_gone": compared.n_gone,
             "copies_told_fraction": compared.copies_told_fraction,
         },
         tables={"possible_copies": pairs},
@@ -47,9 +48,14 @@ def notes_on(compared: Compared) -> list[str]:
     notes = []
     if compared.n_left_out:
         notes.append(
-            f"{compared.n_left_out:,} pairs were not opened that may hold copies: of "
-            f"{compared.n_candidates:,} candidates the {compared.n_aligned:,} most alike were aligned as "
-            f"thumbnails, and of these {compared.n_opened:,} opened, best first."
+            f"{compared.n_left_out:,} pairs were left out for want of time, and a copy may be among them: of "
+            f"{compared.n_candidates:,} candidates the most alike were aligned as thumbnails (after which "
+            f"{compared.n_aligned:,} were left that share enough), and of these {compared.n_opened:,} opened."
+        )
+    if compared.n_gone:
+        notes.append(
+            f"{compared.n_gone:,} images could not be opened any more, though `scan` could: near copies of "
+            "them are not found."
         )
     if compared.copies_told_fraction < MIN_TOLD:
         notes.append(

@@ -48,9 +48,7 @@ SURELY_NONE = -30.0  # a likeness at which nothing is a copy
 AS_IF = 10.0  # planted copies, beside the candidates that are thought copies, say what copies agree in
 LEAST_DENSITY = 1e-9
 QUANTILES = (0.02, 0.05, 0.1, 0.5, 0.95)  # of planted copies; look-alikes are sought below the second first
-MIN_GOOD = (
-    0.15  # of what lies above a gap, as alike as 9 in 10 planted copies: else it is no cluster of copies
-)
+MIN_GOOD = 0.15  # of what lies above a gap, as alike as 9 in 10 planted copies: else no cluster of copies
 MIN_FALL, RISE = 1.5, 1.2  # of the number of pairs, from a peak down to a gap, and up again beyond
 UNEXPECTED = 0.005  # probability of as many pairs, if they were look-alikes
 MIN_LOOKALIKES = 20  # below which nothing is known of their tail

@@ -18,9 +18,7 @@ from analysis.scrub.quality_checks import findings as kinds
 from analysis.scrub.quality_checks.findings import Check
 from analysis.scrub.quality_checks.usual import kinds_of, usual
 
-SHARP_DETAIL = (
-    1.1  # the median of photographs: 1.06 over clothes, 1.07 over CIFAR-10, 1.12 over scikit-image's
-)
+SHARP_DETAIL = 1.1  # the median of photographs: 1.06 over clothes, 1.07 CIFAR-10, 1.12 scikit-image's
 LEAST_DETAIL, LEAST_LIGHT = 1e-3, 1 / 255  # what less is counted as, as logarithms need something
 MIN_JUDGED_PX = 64  # longer side, from which fine detail is held against that of photographs
 MOVED_BELOW = 0.5  # the least fine detail over the most; 0.8 in most images
