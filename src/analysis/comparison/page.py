@@ -81,7 +81,7 @@ def _model(compared: Comparison) -> Iterator[Block]:
         yield Block("Recall by class", text, _rounded(recalls))
     corruptions = model.corruptions[model.corruptions["change"] != 0].sort_values(["p_value", "change"])
     if len(corruptions):
-        text = "Over all severities. One image is tried often: the intervals are too narrow, the p-values too small."
+        text = "Each image is tried several times: intervals are too narrow and p-values too small."
         yield Block("Accuracy under corruption", text, _rounded(corruptions))
     if len(model.flips):
         counts = model.flips["flip"].value_counts()
